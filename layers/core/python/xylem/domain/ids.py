@@ -1,0 +1,48 @@
+"""The names of things. A `NewType` each, so that mypy notices a group where a task is meant.
+
+Where a value has a form that others rely on, the function that makes it or takes it apart is here.
+"""
+
+import hashlib
+from typing import NewType
+
+WorkflowId = NewType("WorkflowId", str)
+"""`<name>-<number>`, e.g. `hello-1`: unique for ever, what people type."""
+
+WorkflowUuid = NewType("WorkflowUuid", str)
+"""32 hex digits: never used twice, what objects in stores and clusters are named by."""
+
+GroupId = NewType("GroupId", str)
+"""32 hex digits, unique over all workflows. The first digit is the shard of the workflow's rows in
+which the group lies (`shard_of`), so nobody looks a shard up."""
+
+TaskName = NewType("TaskName", str)
+BackendName = NewType("BackendName", str)
+PoolName = NewType("PoolName", str)
+UserName = NewType("UserName", str)
+ConnectionId = NewType("ConnectionId", str)
+
+JobId = NewType("JobId", str)
+"""A job row's id, never used twice: an old result must not delete a new job."""
+
+MailId = NewType("MailId", str)
+"""`<group>#<incarnation>#<ordinal>`: the key of a mailbox row, and the `job_id` on the wire."""
+
+
+def shard_of(group: GroupId) -> int:
+    return int(group[0], 16)
+
+
+def task_uuid(group: GroupId, task: TaskName) -> str:
+    """32 hex digits, the same for every attempt of the task: host names are made of it."""
+    return hashlib.sha256(f"{group}/{task}".encode()).hexdigest()[:32]
+
+
+def mail_id(group: GroupId, incarnation: int, ordinal: int) -> MailId:
+    return MailId(f"{group}#{incarnation:06d}#{ordinal:06d}")
+
+
+def mail_parts(mail: MailId) -> tuple[GroupId, int, int]:
+    """The group, incarnation and ordinal of a mailbox row. Raises `ValueError` on another form."""
+    group, incarnation, ordinal = mail.split("#")
+    return GroupId(group), int(incarnation), int(ordinal)

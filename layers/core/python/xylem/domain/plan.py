@@ -1,0 +1,98 @@
+"""What a workflow is to do: the user's spec after templates, defaults and checks.
+
+`xylem.spec` makes it from YAML once, at submission; it is stored beside the text and never changes.
+The state of the same workflow (`group`, `workflow`) is kept apart: it changes all the time and stays
+small. Special tokens of tasks (`{{output}}`, `{{input:0}}`, `{{host:x}}`, `{{workflow_id}}`) are still
+in the strings, because some are known only when a group is rendered (`xylem.manifests`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xylem.domain.ids import TaskName
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one task asks of a node. `memory` and `storage` in bytes; None: the pool's default."""
+
+    cpu: int | None = None
+    gpu: int | None = None
+    memory: int | None = None
+    storage: int | None = None
+    platform: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of the spec. `contents` is text, or base64 of bytes when `base64` says so."""
+
+    path: str
+    contents: str
+    base64: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInput:
+    """The output of another task of this workflow, filtered by `regex` over relative paths."""
+
+    task: TaskName
+    regex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    name: TaskName
+    image: str
+    command: tuple[str, ...]
+    args: tuple[str, ...] = ()
+    lead: bool = False
+    resources: Resources = Resources()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[File, ...] = ()
+    inputs: tuple[TaskInput, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """Tasks that start together. `upstream` are the names of groups whose output its tasks read."""
+
+    name: str
+    tasks: tuple[TaskPlan, ...]
+    upstream: tuple[str, ...] = ()
+    barrier: bool = True
+    ignore_nonlead_status: bool = True
+
+    @property
+    def waits_at_barrier(self) -> bool:
+        return self.barrier and len(self.tasks) > 1
+
+    def task(self, name: TaskName) -> TaskPlan:
+        """Raises `KeyError` for a task of another group."""
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowPlan:
+    """Groups in the order of the file. `labels` go onto the pods."""
+
+    name: str
+    groups: tuple[GroupPlan, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def group(self, name: str) -> GroupPlan:
+        """Raises `KeyError`."""
+        for group in self.groups:
+            if group.name == name:
+                return group
+        raise KeyError(name)
+
+    def group_of(self, task: TaskName) -> GroupPlan:
+        """Raises `KeyError`."""
+        for group in self.groups:
+            if any(known.name == task for known in group.tasks):
+                return group
+        raise KeyError(task)

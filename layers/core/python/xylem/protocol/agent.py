@@ -1,0 +1,184 @@
+"""The words between a cluster's operator and the Agent: JSON text, one message per frame.
+
+Every message of the operator carries `to: "agent"`, by which API Gateway chooses the route. The rules
+of the conversation are told in `docs/operator-protocol.md`; `xylem.protocol.link` is the operator's
+half, `xylem.usecases.operators` and `xylem.usecases.news` are the service's.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from xylem.domain.ids import BackendName, GroupId, MailId, TaskName, WorkflowId
+from xylem.domain.status import TaskStatus
+from xylem.protocol.limits import MESSAGE_CHARS, NEWS_EVENTS
+from xylem.protocol.message import Message
+
+BootId = Annotated[str, Field(min_length=1, max_length=64)]
+Seq = Annotated[int, Field(ge=1)]
+
+
+class FromOperator(Message):
+    to: Literal["agent"] = "agent"
+
+
+class PodObservation(Message):
+    """What a pod's object says of one attempt of a task.
+
+    `workflow, group, incarnation, task, retry` are the attempt's fences. `status` is never WAITING or
+    PROCESSING (nobody sees those in a cluster). `bound`: a node was chosen, so it may have run.
+    Times are the pod's own; None where the pod does not say."""
+
+    workflow: WorkflowId
+    group: GroupId
+    incarnation: int
+    task: TaskName
+    retry: int
+    uid: str
+    status: TaskStatus
+    exit_code: int | None = None
+    message: Annotated[str, Field(max_length=MESSAGE_CHARS)] = ""
+    node: str | None = None
+    pod_ip: str | None = None
+    bound: bool = False
+    scheduled_at: datetime | None = None
+    initializing_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class Event(Message):
+    """One piece of news. A newer observation always takes a new `seq`; saying it again keeps it."""
+
+    seq: Seq
+    pod: PodObservation
+
+
+class Hello(FromOperator):
+    type: Literal["hello"] = "hello"
+    backend: BackendName
+    cluster_uid: Annotated[str, Field(min_length=1, max_length=128)]
+    boot_id: BootId
+    version: str
+
+
+class Heartbeat(FromOperator):
+    type: Literal["heartbeat"] = "heartbeat"
+
+
+class News(FromOperator):
+    type: Literal["news"] = "news"
+    boot_id: BootId
+    events: Annotated[list[Event], Field(min_length=1, max_length=NEWS_EVENTS)]
+
+
+class JobResult(FromOperator):
+    """The answer to the job in mailbox row `job_id`. To `observe` it carries every pod of that group
+    and incarnation, found by a quorum read begun after the job's receipt."""
+
+    type: Literal["job_result"] = "job_result"
+    workflow: WorkflowId
+    job_id: MailId
+    status: Literal["done", "failed", "superseded"]
+    message: Annotated[str, Field(max_length=MESSAGE_CHARS)] = ""
+    observations: list[PodObservation] = []
+
+
+class Anchor(Message):
+    """A group's ConfigMap in the cluster: which incarnation, how far it got."""
+
+    workflow: WorkflowId
+    group: GroupId
+    incarnation: int
+    state: Literal["creating", "created", "closing", "closed"]
+    done: int
+    """The highest ordinal of a create that the anchor records as done; 0: none."""
+
+
+class Inventory(FromOperator):
+    """One chunk of all that the cluster holds of ours, whole for the groups from `first` to `last`
+    (both included, by string order). Anchors were listed before pods, by quorum reads begun after the
+    last `welcome`; pods with unacknowledged terminal news are in it."""
+
+    type: Literal["inventory"] = "inventory"
+    boot_id: BootId
+    first: str
+    last: str
+    anchors: list[Anchor] = []
+    pods: list[PodObservation] = []
+
+
+class Welcome(Message):
+    type: Literal["welcome"] = "welcome"
+    epoch: int
+
+
+class Ack(Message):
+    """The events with exactly these numbers are durable: pairs of first and last, both included."""
+
+    type: Literal["ack"] = "ack"
+    boot_id: BootId
+    ranges: list[tuple[Seq, Seq]]
+
+
+class Rejected(Message):
+    """The event can never be applied. `unknown_entity` was found by a consistent read: the operator
+    releases and collects the pod; any other code holds it for an admin."""
+
+    type: Literal["rejected"] = "rejected"
+    boot_id: BootId
+    seq: Seq
+    code: Literal["unknown_entity", "not_yours", "invalid"]
+    message: str = ""
+
+
+class Refusal(Message):
+    """A whole frame was refused: it was not understood, or its sender may not say it."""
+
+    type: Literal["refusal"] = "refusal"
+    code: Literal["invalid_frame", "too_large", "not_yours", "other_cluster"]
+    message: str
+
+
+class Job(Message):
+    """One mailbox row. It waits, unanswered, until the ordinal in `after` is done (0: at once).
+
+    `payload` is base64 of gzipped JSON; above `INLINE_PAYLOAD_BYTES` the gzip lies behind
+    `payload_url`, a presigned GET."""
+
+    workflow: WorkflowId
+    job_id: MailId
+    ordinal: int
+    after: int
+    kind: Literal["create", "cleanup", "observe"]
+    payload: str | None = None
+    payload_url: str | None = None
+
+
+class Jobs(Message):
+    type: Literal["jobs"] = "jobs"
+    jobs: list[Job]
+
+
+class CreatePayload(Message):
+    """The JSON inside a create's payload: Kubernetes objects, pods last, without namespace, owner
+    references and anchor, which are the Backend Worker's to add. Pods carry gate and finalizer."""
+
+    objects: list[dict[str, Any]]
+
+
+class CleanupPayload(Message):
+    """`grace_seconds` None: each pod's own terminationGracePeriodSeconds."""
+
+    grace_seconds: int | None = None
+    force: bool = False
+
+
+OperatorMessage = Annotated[
+    Hello | Heartbeat | News | JobResult | Inventory, Field(discriminator="type")
+]
+AgentMessage = Annotated[Welcome | Ack | Rejected | Refusal | Jobs, Field(discriminator="type")]
+
+operator_message: TypeAdapter[OperatorMessage] = TypeAdapter(OperatorMessage)
+agent_message: TypeAdapter[AgentMessage] = TypeAdapter(AgentMessage)

@@ -1,0 +1,31 @@
+"""What the wires carry. An embedded emulator is more lenient than AWS: we keep the limits ourselves.
+
+Sources: API Gateway quotas for WebSocket APIs (message 128 KB, frame 32 KB, idle 10 min, life 2 h),
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html;
+SQS message quota (1 MiB since 2025, 256 KiB before; we keep to the older one),
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html;
+DynamoDB transactions (100 actions, 4 MB),
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html.
+"""
+
+from datetime import timedelta
+
+FRAME_BYTES = 32 * 1024
+"""One message of ours is one frame, so nobody has to fragment."""
+
+INLINE_PAYLOAD_BYTES = 23_000
+"""A gzipped payload up to this size travels in the frame (base64 makes it 30,668 bytes)."""
+
+NEWS_EVENTS = 50
+NEWS_FLUSH = timedelta(milliseconds=250)
+MESSAGE_CHARS = 4_000
+"""A pod's message is cut to this many characters: four bytes each still fit a frame."""
+
+HEARTBEAT = timedelta(seconds=60)
+OFFLINE_AFTER = timedelta(seconds=150)
+SAY_AGAIN_AFTER = timedelta(seconds=60)
+
+QUEUE_BYTES = 240_000
+"""Bodies stay below SQS's 256 KiB with room for attributes."""
+
+TRANSACTION_ACTIONS = 100
