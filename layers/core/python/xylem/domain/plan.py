@@ -1,9 +1,9 @@
 """What a workflow is to do: the user's spec after templates, defaults and checks.
 
 `xylem.spec` makes it from YAML once, at submission; it is stored beside the text and never changes.
-The state of the same workflow (`group`, `workflow`) is kept apart: it changes all the time and stays
-small. Special tokens of tasks (`{{output}}`, `{{input:0}}`, `{{host:x}}`, `{{workflow_id}}`) are still
-in the strings, because some are known only when a group is rendered (`xylem.manifests`).
+The state of the same workflow (`group`, `workflow`) is kept apart: it changes all the time and
+stays small. Special tokens of tasks (`{{output}}`, `{{input:0}}`, `{{host:x}}`, `{{workflow_id}}`)
+are still in the strings, because some are known only when a group is rendered (`xylem.manifests`).
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """The words between a cluster's operator and the Agent: JSON text, one message per frame.
 
-Every message of the operator carries `to: "agent"`, by which API Gateway chooses the route. The rules
-of the conversation are told in `docs/operator-protocol.md`; `xylem.protocol.link` is the operator's
-half, `xylem.usecases.operators` and `xylem.usecases.news` are the service's.
+Every message of the operator carries `to: "agent"`, by which API Gateway chooses the route. The
+rules of the conversation are told in `docs/operator-protocol.md`; `xylem.protocol.link` is the
+operator's half, `xylem.usecases.operators` and `xylem.usecases.news` are the service's.
 """
 
 from datetime import datetime
@@ -26,8 +26,8 @@ class FromOperator(Message):
 class PodObservation(Message):
     """What a pod's object says of one attempt of a task.
 
-    `workflow, group, incarnation, task, retry` are the attempt's fences. `status` is never WAITING or
-    PROCESSING (nobody sees those in a cluster). `bound`: a node was chosen, so it may have run.
+    `workflow, group, incarnation, task, retry` are the attempt's fences. `status` is never WAITING
+    or PROCESSING (nobody sees those in a cluster). `bound`: a node was chosen, so it may have run.
     Times are the pod's own; None where the pod does not say."""
 
     workflow: WorkflowId
@@ -74,8 +74,8 @@ class News(FromOperator):
 
 
 class JobResult(FromOperator):
-    """The answer to the job in mailbox row `job_id`. To `observe` it carries every pod of that group
-    and incarnation, found by a quorum read begun after the job's receipt."""
+    """The answer to the job in mailbox row `job_id`. To `observe` it carries every pod of that
+    group and incarnation, found by a quorum read begun after the job's receipt."""
 
     type: Literal["job_result"] = "job_result"
     workflow: WorkflowId
@@ -98,8 +98,8 @@ class Anchor(Message):
 
 class Inventory(FromOperator):
     """One chunk of all that the cluster holds of ours, whole for the groups from `first` to `last`
-    (both included, by string order). Anchors were listed before pods, by quorum reads begun after the
-    last `welcome`; pods with unacknowledged terminal news are in it."""
+    (both included, by string order). Anchors were listed before pods, by quorum reads begun after
+    the last `welcome`; pods with unacknowledged terminal news are in it."""
 
     type: Literal["inventory"] = "inventory"
     boot_id: BootId

@@ -1,4 +1,5 @@
-"""What the wires carry. An embedded emulator is more lenient than AWS: we keep the limits ourselves.
+"""What the wires carry. An embedded emulator is more lenient than AWS: we keep the limits
+ourselves.
 
 Sources: API Gateway quotas for WebSocket APIs (message 128 KB, frame 32 KB, idle 10 min, life 2 h),
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html;

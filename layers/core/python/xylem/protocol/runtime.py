@@ -1,7 +1,7 @@
 """The words between a task's pod and the Logger: HTTPS, routes under `/runtime/`, one bearer token.
 
-    POST /runtime/token                       {} -> Token; accepts an expired token of a live attempt
-    POST /runtime/logs?offset=N               gzip of whole spool records -> Stored
+    POST /runtime/token                       {} -> Token; accepts an expired token of a live
+    attempt POST /runtime/logs?offset=N               gzip of whole spool records -> Stored
     POST /runtime/logs/end                    LogEnd -> Stored
     POST /runtime/barrier                     {} -> Barrier, held up to 20 s
     POST /runtime/inputs                      InputQuery -> InputPage
@@ -42,8 +42,8 @@ class Stored(Message):
 
 
 class LogEnd(Message):
-    """`length`: raw bytes of the finished spool. Answered with `closed` when the rows reach it without
-    a hole, else with `next` alone: send from there, then say the end again."""
+    """`length`: raw bytes of the finished spool. Answered with `closed` when the rows reach it
+    without a hole, else with `next` alone: send from there, then say the end again."""
 
     length: Annotated[int, Field(ge=0)]
 

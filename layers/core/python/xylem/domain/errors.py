@@ -1,0 +1,84 @@
+"""What can go wrong, in the words of the domain: no HTTP, no DynamoDB, no Kubernetes.
+
+    XylemError
+    ├── InvalidSpec        the workflow as written cannot be accepted
+    ├── InvalidRequest     a parameter or body that is not a spec
+    ├── UnknownWorkflow    no workflow of that id or uuid
+    ├── UnknownTask        no such task, or no such attempt of it
+    ├── UnknownPool        no pool of that name
+    ├── Unauthenticated    no token, or not one of ours
+    ├── Forbidden          a token that may not do this
+    ├── TooLarge           more than a wire or a row holds
+    ├── Refused            the event cannot happen in this state
+    ├── Conflict           somebody else changed it first: load again, decide again
+    ├── Gone               the connection, or the thing behind it, is no longer there
+    └── Unavailable        a part that we need does not answer; the same request may work later
+
+`code` is what a program reads in an error's body. OSMO's codes (USAGE, RESOURCE, CREDENTIAL,
+DATABASE, USER, SUBMISSION) keep their meaning; ours are lower case.
+"""
+
+from typing import ClassVar
+
+
+class XylemError(Exception):
+    """Base of every error we raise on purpose. Anything else that escapes is a bug.
+
+    The message is for the person who can do something about it, and says what. `workflow` is the
+    workflow that it is about, where one is known."""
+
+    code: str
+    default_code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str, *, code: str | None = None, workflow: str | None = None):
+        super().__init__(message)
+        self.code = code or self.default_code
+        self.workflow = workflow
+
+
+class InvalidSpec(XylemError):
+    default_code = "USAGE"
+
+
+class InvalidRequest(XylemError):
+    default_code = "USAGE"
+
+
+class UnknownWorkflow(XylemError):
+    default_code = "DATABASE"
+
+
+class UnknownTask(XylemError):
+    default_code = "DATABASE"
+
+
+class UnknownPool(XylemError):
+    default_code = "USER"
+
+
+class Unauthenticated(XylemError):
+    default_code = "unauthenticated"
+
+
+class Forbidden(XylemError):
+    default_code = "forbidden"
+
+
+class TooLarge(XylemError):
+    default_code = "too_large"
+
+
+class Refused(XylemError):
+    default_code = "refused"
+
+
+class Conflict(XylemError):
+    default_code = "conflict"
+
+
+class Gone(XylemError):
+    default_code = "gone"
+
+
+class Unavailable(XylemError):
+    default_code = "unavailable"

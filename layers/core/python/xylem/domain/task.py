@@ -1,0 +1,95 @@
+"""One attempt of a task, as far as it is known.
+
+An attempt is moved by observations of its pod, and by the ends that its group decides for it. Both
+go up in rank or change nothing:
+
+    WAITING -> PROCESSING -> SCHEDULING -> INITIALIZING -> RUNNING -> COMPLETED | FAILED...
+
+Times are the pod's own where it told them, with the time of receipt beside them.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from xylem.domain.ids import TaskName
+from xylem.domain.status import TaskStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """`ordinal`: of the mailbox row that creates this attempt's pod; 0 until it was handed over.
+    `received_at`: when the news that made the last change reached us."""
+
+    name: TaskName
+    lead: bool = False
+    retry: int = 0
+    status: TaskStatus = TaskStatus.WAITING
+    ordinal: int = 0
+    exit_code: int | None = None
+    message: str = ""
+    uid: str | None = None
+    node: str | None = None
+    pod_ip: str | None = None
+    processing_at: datetime | None = None
+    scheduling_at: datetime | None = None
+    initializing_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    received_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PodSeen:
+    """An observation of the pod of attempt (`incarnation`, `task`, `retry`)."""
+
+    incarnation: int
+    task: TaskName
+    retry: int
+    status: TaskStatus
+    uid: str = ""
+    exit_code: int | None = None
+    message: str = ""
+    node: str | None = None
+    pod_ip: str | None = None
+    scheduled_at: datetime | None = None
+    initializing_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    kind: Literal["pod_seen"] = "pod_seen"
+
+
+def observe(task: Task, seen: PodSeen, now: datetime) -> Task:
+    """The attempt after an observation of it; the same object when that was nothing new."""
+    if task.status.final or seen.status.rank <= task.status.rank:
+        return task
+    reached = seen.status.rank
+    return replace(
+        task,
+        status=seen.status,
+        exit_code=seen.exit_code if seen.status.final else None,
+        message=seen.message,
+        uid=seen.uid or task.uid,
+        node=seen.node or task.node,
+        pod_ip=seen.pod_ip or task.pod_ip,
+        scheduling_at=task.scheduling_at or seen.scheduled_at or now,
+        initializing_at=task.initializing_at
+        or seen.initializing_at
+        or (now if reached == TaskStatus.INITIALIZING.rank else None),
+        started_at=task.started_at
+        or seen.started_at
+        or (now if reached == TaskStatus.RUNNING.rank else None),
+        ended_at=(seen.ended_at or now) if seen.status.final else None,
+        received_at=now,
+    )
+
+
+def end(
+    task: Task, status: TaskStatus, message: str, now: datetime, exit_code: int | None = None
+) -> Task:
+    """The attempt ended by decision, not by its pod. What has ended already stays as it is."""
+    if task.status.final:
+        return task
+    return replace(
+        task, status=status, message=message, exit_code=exit_code, ended_at=now, received_at=now
+    )
