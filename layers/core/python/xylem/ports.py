@@ -212,8 +212,8 @@ class Jobs(Protocol):
 
 class Doorbell(Protocol):
     def ring(self, jobs: Sequence[JobId], *, delay: timedelta = timedelta()) -> None:
-        """Tell the Worker. Never raises for what the Monitor can make good: a lost ring is a
-        delay.""" ...
+        """Tell the Worker. Never raises: a lost ring is a delay that the Monitor makes good."""
+        ...
 
     def depth(self) -> int:
         """About how many doorbells wait in the queue."""

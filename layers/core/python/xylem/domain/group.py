@@ -1,17 +1,15 @@
-"""The life of a group: tasks that start together, wait for the same upstream groups and end
-together.
+"""The life of a group: tasks that start together, wait for the same groups and end together.
 
-    WAITING --UpstreamCompleted, the last one--> PROCESSING          StartGroup
-       '------UpstreamFailed------------------> FAILED_UPSTREAM     GroupEnded
-    PROCESSING --HandedOver--------------------> PROCESSING          (a mailbox row carries the
-    pods)
-       '------CreateAnswered(failed)----------> FAILED_SERVER_ERROR CleanUp, GroupEnded
-    PROCESSING.. --PodSeen---------------------> SCHEDULING, INITIALIZING, RUNNING by its tasks
-    any live state --the lead task ended, or a task failed that may not---> an end   CleanUp,
-    GroupEnded any --AbsenceSeen--> asks Observe; ObserveAnswered applies what it carries, and what
-    is not in it is
-         lost, if it was asked after that attempt's pods were made
-    any --AnchorSeen--> a cleanup that was answered and yet did not hold is asked again
+    WAITING --UpstreamCompleted, the last one--> PROCESSING            StartGroup
+       '------UpstreamFailed-------------------> FAILED_UPSTREAM       GroupEnded
+    PROCESSING --HandedOver--------------------> PROCESSING            (its pods are in the mailbox)
+       '------CreateAnswered(failed)-----------> FAILED_SERVER_ERROR   CleanUp, GroupEnded
+       '------PodSeen--> SCHEDULING, INITIALIZING, RUNNING, as its tasks
+    any live state --its lead ended, or a task failed that may not--> an end   CleanUp, GroupEnded
+    any live state --AbsenceSeen--> the same   Observe
+       '------ObserveAnswered: applies what it carries; what is not in it is lost, if the question
+              was asked after that attempt's pods were made
+    any state --AnchorSeen: a cleanup was answered and did not hold--> the same   CleanUp
 
 `decide` is total and pure. Late and repeated news returns the same state and no effect. What the
 table does not list is `Refused`.
@@ -209,11 +207,10 @@ def _upstream_completed(group: Group, now: datetime) -> Decision:
 
 
 def _process(group: Group, now: datetime) -> Decision:
-    waiting = (replace(task, status=TaskStatus.PROCESSING, processing_at=now) for task in
-    group.tasks)
-    group = replace(
-        group, status=TaskStatus.PROCESSING, tasks=tuple(waiting), processing_at=now
+    waiting = (
+        replace(task, status=TaskStatus.PROCESSING, processing_at=now) for task in group.tasks
     )
+    group = replace(group, status=TaskStatus.PROCESSING, tasks=tuple(waiting), processing_at=now)
     return group, (StartGroup(group.id),)
 
 
@@ -230,9 +227,7 @@ def _handed_over(group: Group) -> Group:
     return replace(_ask(group, "create", group.incarnation), tasks=tuple(handed))
 
 
-def _ask(
-    group: Group, kind: Literal["create", "cleanup", "observe"], incarnation: int
-) -> Group:
+def _ask(group: Group, kind: Literal["create", "cleanup", "observe"], incarnation: int) -> Group:
     ordinal = group.ordinal + 1
     row = Pending(incarnation, ordinal, kind, group.created)
     return replace(group, ordinal=ordinal, pending=(*group.pending, row))
@@ -298,8 +293,10 @@ def _observe_answered(group: Group, event: ObserveAnswered, now: datetime) -> De
     for seen in event.pods:
         group, more = decide(group, seen, now)
         effects += more
-    there = {(seen.task, seen.retry) for seen in event.pods if seen.incarnation ==
-    group.incarnation} for task in group.tasks:
+    there = {
+        (seen.task, seen.retry) for seen in event.pods if seen.incarnation == group.incarnation
+    }
+    for task in group.tasks:
         lost = 0 < task.ordinal <= asked.created and (task.name, task.retry) not in there
         if lost and not group.status.final and not task.status.final:
             gone = PodSeen(
@@ -387,8 +384,8 @@ def _settle(group: Group, now: datetime) -> Decision:
 
 
 def _aggregate(group: Group) -> TaskStatus:
-    """Upstream's rules, `reference/osmo-workflow-model.md` 3.3; where they skip a status, the
-    furthest.""" if any(not task.status.final for task in group.tasks):
+    """OSMO's rules (its `task.py` L1905-1974); where they skip a status, the furthest one."""
+    if any(not task.status.final for task in group.tasks):
         if any(task.status.final for task in group.tasks):
             return TaskStatus.RUNNING
         return max((task.status for task in group.tasks), key=lambda status: status.rank)
