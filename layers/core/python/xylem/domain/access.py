@@ -1,0 +1,38 @@
+"""Who asks, and what they may do. Tokens and headers are the edges' business; here are the rules."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from xylem.domain.errors import Forbidden
+from xylem.domain.ids import BackendName, UserName
+
+ADMIN = "osmo-admin"
+USER = "osmo-user"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person (or a program with a person's token), or the operator of one backend."""
+
+    kind: Literal["user", "operator"]
+    subject: UserName
+    roles: frozenset[str] = frozenset()
+    backend: BackendName | None = None
+
+    @property
+    def admin(self) -> bool:
+        return ADMIN in self.roles
+
+
+def require_user(principal: Principal) -> None:
+    """Submitting and reading. Raises `Forbidden`."""
+    if principal.kind != "user" or not principal.roles & {ADMIN, USER}:
+        raise Forbidden(
+            f"{principal.subject} has neither of the roles {USER} and {ADMIN}: ask an admin for one."
+        )
+
+
+def require_admin(principal: Principal) -> None:
+    """Changing configs. Raises `Forbidden`."""
+    if principal.kind != "user" or not principal.admin:
+        raise Forbidden(f"{principal.subject} does not have the role {ADMIN}: ask an admin.")

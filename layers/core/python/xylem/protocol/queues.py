@@ -1,0 +1,82 @@
+"""The words on our own queues. Each body is one message of a tagged union.
+
+The news queue carries what operators said, split by workflow, from ingest to the Agent. Its messages
+are the only copy between ingest and commit, but not the only copy: the operator says everything again
+that was not acknowledged. The jobs queue carries doorbells: the key of a job's row.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from xylem.domain.ids import BackendName, ConnectionId, JobId, WorkflowId
+from xylem.protocol.agent import Anchor, Event, JobResult, PodObservation
+from xylem.protocol.message import Message
+
+
+class FromBackend(Message):
+    """`connection`: where the answer goes. `tries`: how often it was sent anew after conflicts."""
+
+    backend: BackendName
+    connection: ConnectionId
+    tries: int = 0
+
+
+class EventsOf(FromBackend):
+    """News of one workflow."""
+
+    type: Literal["events"] = "events"
+    workflow: WorkflowId
+    boot_id: str
+    events: list[Event]
+
+
+class ResultOf(FromBackend):
+    """The answer to one mailbox row."""
+
+    type: Literal["result"] = "result"
+    workflow: WorkflowId
+    result: JobResult
+
+
+class StockOf(FromBackend):
+    """What an inventory chunk says of one workflow: its anchors, and every pod of theirs."""
+
+    type: Literal["stock"] = "stock"
+    workflow: WorkflowId
+    anchors: list[Anchor]
+    pods: list[PodObservation]
+
+
+class RangeOf(FromBackend):
+    """What an inventory chunk covers, with the groups that it showed: who is missing is to be found."""
+
+    type: Literal["range"] = "range"
+    first: str
+    last: str
+    shown: list[str]
+
+
+class Greeted(FromBackend):
+    """The backend said hello: its mailbox is to be pushed."""
+
+    type: Literal["greeted"] = "greeted"
+
+
+class Retired(FromBackend):
+    """The connection was replaced by a successor of the same boot; its time is over."""
+
+    type: Literal["retired"] = "retired"
+
+
+NewsMessage = Annotated[
+    EventsOf | ResultOf | StockOf | RangeOf | Greeted | Retired, Field(discriminator="type")
+]
+news_message: TypeAdapter[NewsMessage] = TypeAdapter(NewsMessage)
+
+
+class Doorbell(Message):
+    """Look at this job's row."""
+
+    type: Literal["job"] = "job"
+    job: JobId

@@ -1,0 +1,98 @@
+"""Load, decide, save; again if somebody was faster; then tell whoever is to act.
+
+Nothing leaves before the commit. What is told afterwards (doorbells, pushed mail) may be lost: the rows
+stand, and the Delayed Job Monitor tells again.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from xylem.domain.errors import Conflict, Gone
+from xylem.domain.ids import BackendName, ConnectionId, WorkflowId
+from xylem.ports import Backends, Blobs, Clock, Commit, Doorbell, Ids, Links, Mail, Workflows
+from xylem.usecases.draft import Draft
+from xylem.usecases.mailbox import frames
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+LONGEST_WAIT_SECONDS = 0.4
+"""Full jitter between attempts grows to this: five of them stay below a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What every decision needs. `wait` takes seconds; `chance` gives numbers from 0 to 1."""
+
+    workflows: Workflows
+    doorbell: Doorbell
+    backends: Backends
+    links: Links
+    store: Blobs
+    clock: Clock
+    ids: Ids
+    wait: Callable[[float], None]
+    chance: Callable[[], float] = random.random
+
+
+def change(
+    workflow: WorkflowId, cause: str, fold: Callable[[Draft], T], *, engine: Engine
+) -> tuple[T, Commit | None]:
+    """Let `fold` tell a fresh draft what happened, and commit what it amounts to.
+
+    Raises `Conflict` after five attempts; whatever `fold` raises leaves everything as it was."""
+    for attempt in range(ATTEMPTS):
+        draft = Draft(
+            workflow,
+            store=engine.workflows,
+            ids=engine.ids,
+            now=engine.clock(),
+            cause=cause,
+        )
+        result = fold(draft)
+        commit = draft.commit()
+        if commit is None:
+            return result, None
+        try:
+            engine.workflows.commit(commit)
+        except Conflict:
+            engine.wait(engine.chance() * LONGEST_WAIT_SECONDS * 2 ** (attempt + 1 - ATTEMPTS))
+            continue
+        return result, commit
+    raise Conflict(f"workflow {workflow}: others were faster {ATTEMPTS} times", workflow=workflow)
+
+
+def tell(commit: Commit, *, engine: Engine, connection: ConnectionId | None = None) -> None:
+    """Ring for the commit's jobs and push its mail: to `connection` where the caller knows the
+    backend's, else to the one that its row names."""
+    if commit.jobs:
+        engine.doorbell.ring([job.id for job in commit.jobs])
+    by_backend: dict[BackendName, list[Mail]] = {}
+    for mail in commit.mail:
+        by_backend.setdefault(mail.backend, []).append(mail)
+    for backend, mails in by_backend.items():
+        push(backend, mails, engine=engine, connection=connection)
+
+
+def push(
+    backend: BackendName,
+    mail: Sequence[Mail],
+    *,
+    engine: Engine,
+    connection: ConnectionId | None = None,
+) -> bool:
+    """Whether the backend's socket took it all. Where not, it stays in the mailbox."""
+    if connection is None:
+        known = engine.backends.backend(backend)
+        connection = known.connection if known else None
+    if connection is None:
+        return False
+    try:
+        for frame in frames(mail, store=engine.store):
+            engine.links.push(connection, frame)
+    except Gone:
+        engine.backends.disconnected(backend, connection)
+        return False
+    return True
