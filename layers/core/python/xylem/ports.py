@@ -74,6 +74,7 @@ class Job:
     next_ring_at: datetime
     not_before: datetime
     attempts: int = 0
+    rings: int = 0
     last_error: str = ""
 
 
@@ -201,7 +202,7 @@ class Jobs(Protocol):
     def load(self, id: JobId) -> Job | None: ...
 
     def update(self, job: Job, *, expected: Job) -> bool:
-        """Write times, attempts and error, if the row exists with `expected`'s attempts and
+        """Write times, attempts, rings and error, if the row exists with `expected`'s attempts and
         `next_ring_at`. False: it was refused; load again or leave it."""
         ...
 

@@ -1,7 +1,7 @@
 """Load, decide, save; again if somebody was faster; then tell whoever is to act.
 
-Nothing leaves before the commit. What is told afterwards (doorbells, pushed mail) may be lost: the rows
-stand, and the Delayed Job Monitor tells again.
+Nothing leaves before the commit. What is told afterwards (doorbells, pushed mail) may be lost: the
+rows stand, and the Delayed Job Monitor tells again.
 """
 
 import random

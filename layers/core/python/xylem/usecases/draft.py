@@ -1,13 +1,14 @@
 """One commit in the making: rows as they were read, and what became of them.
 
-A use case tells a draft what happened to which group. The draft loads what that touches, lets `decide`
-decide, follows the effects to the groups downstream and to the workflow, and at the end amounts to one
-`Commit`: all rows that changed, each under the version that was read, with the jobs and the mail that
-the decisions asked for. It reads and writes only what the decisions touch; a workflow of which one group
-of a hundred moves costs that group's rows.
+A use case tells a draft what happened to which group. The draft loads what that touches, lets
+`decide` decide, follows the effects to the groups downstream and to the workflow, and at the end
+amounts to one `Commit`: all rows that changed, each under the version that was read, with the jobs
+and the mail that the decisions asked for. It reads and writes only what the decisions touch; a
+workflow of which one group of a hundred moves costs that group's rows.
 
-Rejected: a repository that loads the whole workflow and saves it (a gang of 500 would rewrite 500 rows
-for each pod), and saving each group on its own (a crash between two would leave half a change).
+Rejected: a repository that loads the whole workflow and saves it (a gang of 500 would rewrite 500
+rows for each pod), and saving each group on its own (a crash between two would leave half a
+change).
 """
 
 import gzip
@@ -173,8 +174,8 @@ class Draft:
 def start_jobs(
     workflow: WorkflowId, groups: Sequence[Group], *, ids: Ids, now: datetime
 ) -> tuple[Job, ...]:
-    """One job for as many ready groups as its own transaction will hold: each group's row, the rows of
-    its tasks and its mailbox row."""
+    """One job for as many ready groups as its own transaction will hold: each group's row, the
+    rows of its tasks and its mailbox row."""
     batches: list[list[GroupId]] = []
     room = 0
     for group in groups:

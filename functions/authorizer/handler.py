@@ -1,0 +1,70 @@
+"""Tokens in; principals out."""
+
+from typing import Any
+
+from xylem_aws.bootstrap import ports
+from xylem_aws.observability import logger
+
+from xylem.domain.access import ADMIN, USER, Principal
+from xylem.domain.errors import Unauthenticated
+from xylem.domain.ids import UserName
+
+BEARER = "bearer "
+
+
+@logger.inject_lambda_context(clear_state=True)
+def http(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """HTTP API, payload 2.0, simple response. People only: operators speak over their socket."""
+    try:
+        found = _principal(_lower(event.get("headers")))
+    except Unauthenticated as error:
+        logger.info("refused", reason=str(error))
+        return {"isAuthorized": False}
+    return {"isAuthorized": found.kind == "user", "context": _context(found)}
+
+
+@logger.inject_lambda_context(clear_state=True)
+def websocket(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """REQUEST authorizer at `$connect`. Raises the one message that API Gateway answers with 401."""
+    try:
+        found = _principal(_lower(event.get("headers")))
+    except Unauthenticated as error:
+        logger.info("refused", reason=str(error))
+        raise Exception("Unauthorized") from None
+    return {
+        "principalId": found.subject,
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Action": "execute-api:Invoke",
+                    "Effect": "Allow",
+                    "Resource": event["methodArn"],
+                }
+            ],
+        },
+        "context": _context(found),
+    }
+
+
+def _principal(headers: dict[str, str]) -> Principal:
+    given = headers.get("authorization", "")
+    if given.lower().startswith(BEARER):
+        return ports().verifier.verify(given[len(BEARER) :].strip(), ports().clock())
+    name = headers.get("x-osmo-user", "").strip()
+    if name and ports().settings.environment == "local":
+        return Principal("user", UserName(name), frozenset({ADMIN, USER}))
+    raise Unauthenticated("no bearer token")
+
+
+def _context(found: Principal) -> dict[str, str]:
+    context = {
+        "kind": found.kind,
+        "subject": str(found.subject),
+        "roles": ",".join(sorted(found.roles)),
+    }
+    return {**context, "backend": str(found.backend)} if found.backend else context
+
+
+def _lower(headers: dict[str, str] | None) -> dict[str, str]:
+    return {name.lower(): value for name, value in (headers or {}).items()}

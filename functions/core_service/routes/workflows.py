@@ -1,0 +1,151 @@
+"""Workflows: submit, validate, look at, list."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel
+
+from functions.core_service import views
+from functions.core_service.identity import User
+from functions.core_service.services import Has
+from functions.core_service.views import View
+from xylem import spec
+from xylem.domain.errors import InvalidRequest
+from xylem.domain.status import WorkflowStatus
+from xylem.usecases import queries, submit
+
+router = APIRouter(prefix="/api")
+
+
+class TemplateSpec(BaseModel):
+    """What OSMO's client sends: the YAML as a string, and the variables of its template."""
+
+    file: str
+    set_variables: list[str] = []
+    set_string_variables: list[str] = []
+    uploaded_templated_spec: str | None = None
+
+
+@router.post("/pool/{pool_name}/workflow")
+def submit_workflow(
+    pool_name: str,
+    who: User,
+    has: Has,
+    body: TemplateSpec | None = None,
+    workflow_id: str | None = None,
+    dry_run: bool = False,
+    validation_only: bool = False,
+    priority: Literal["HIGH", "NORMAL", "LOW"] = "NORMAL",
+    env_vars: Annotated[list[str], Query()] = [],
+    label: Annotated[list[str], Query()] = [],
+    idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
+) -> View:
+    """`Idempotency-Key`: the same user's second submission under one key within 24 h is answered
+    with the first's name and makes nothing."""
+    if body is None or workflow_id is not None:
+        raise InvalidRequest(
+            "Send the workflow in the body, as {'file': '<YAML>'}. Submitting an earlier workflow again "
+            "by `workflow_id` is not supported yet."
+        )
+    request = submit.Request(
+        text=body.file,
+        user=who.subject,
+        template=body.uploaded_templated_spec,
+        set_variables=body.set_variables,
+        set_string_variables=body.set_string_variables,
+        env_vars=env_vars,
+        labels=label,
+        priority=priority,
+        idempotency=idempotency_key,
+    )
+    if dry_run:
+        has.pools.pool(pool_name)
+        name, text = spec.dry_run(submit.render(request), labels=label)
+        return views.rendered(name, text)
+    checked = submit.check(request, pool_name, pools=has.pools)
+    if validation_only:
+        return views.validated(checked.plan.name)
+    return views.submitted(submit.submit(request, checked, engine=has.engine))
+
+
+@router.get("/workflow")
+def list_workflows(
+    who: User,
+    has: Has,
+    users: Annotated[list[str], Query()] = [],
+    name: str = "",
+    statuses: Annotated[list[WorkflowStatus], Query()] = [],
+    offset: int = 0,
+    limit: int = 20,
+    order: Literal["ASC", "DESC"] = "ASC",
+    all_users: bool = False,
+    pools: Annotated[list[str], Query()] = [],
+    all_pools: bool = False,
+    submitted_before: datetime | None = None,
+    submitted_after: datetime | None = None,
+    priority: Annotated[list[Literal["HIGH", "NORMAL", "LOW"]], Query()] = [],
+    tags: Annotated[list[str], Query()] = [],
+    app: str | None = None,
+    label: Annotated[list[str], Query()] = [],
+    no_label: Annotated[list[str], Query()] = [],
+) -> View:
+    if not pools and not all_pools:
+        raise InvalidRequest("No pool selected!", code="USER")
+    for given, parameter in (
+        (tags, "tags"),
+        (app, "app"),
+        (label, "label"),
+        (no_label, "no_label"),
+    ):
+        if given:
+            raise InvalidRequest(
+                f"Filtering a list by `{parameter}` is not supported yet: leave it out."
+            )
+    wanted = queries.Filter(
+        users=() if all_users else (users or [who.subject]),
+        pools=() if all_pools else pools,
+        statuses=statuses,
+        priorities=priority,
+        name=name,
+        after=_utc(submitted_after),
+        before=_utc(submitted_before),
+    )
+    page = queries.page(
+        wanted,
+        workflows=has.engine.workflows,
+        limit=limit,
+        offset=offset,
+        newest_first=order == "DESC",
+    )
+    return {"workflows": [views.entry(one) for one in page.entries], "more_entries": page.more}
+
+
+@router.get("/workflow/{name}")
+def get_workflow(
+    name: str, who: User, has: Has, skip_groups: bool = False, verbose: bool = False
+) -> View:
+    found = queries.describe(name, workflows=has.engine.workflows, with_groups=not skip_groups)
+    return views.workflow(found)
+
+
+@router.get("/workflow/{name}/task/{task_name}")
+def get_task(name: str, task_name: str, who: User, has: Has) -> View:
+    found = queries.describe(name, workflows=has.engine.workflows)
+    group, task = queries.find_task(found, task_name)
+    return views.task(task, group)
+
+
+@router.get("/workflow/{name}/spec")
+def get_spec(name: str, who: User, has: Has, use_template: bool = False) -> PlainTextResponse:
+    file = queries.spec_file(name, workflows=has.engine.workflows, store=has.engine.store)
+    text = file.template if use_template and file.template else spec.stored_text(file.plan)
+    return PlainTextResponse(text)
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    """OSMO's clients send naive UTC."""
+    if at is None or at.tzinfo is not None:
+        return at
+    return at.replace(tzinfo=UTC)

@@ -1,0 +1,197 @@
+"""Workflows, groups, tasks and pools as OSMO's clients know them: field for field, null for null.
+
+Times are naive UTC with microseconds, durations are seconds, both as recorded from OSMO 6.4.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from xylem.domain.group import Group
+from xylem.domain.ids import task_uuid
+from xylem.domain.pool import Pool
+from xylem.domain.task import Task
+from xylem.ports import Entry
+from xylem.usecases.queries import Described, downstream_names
+
+View = dict[str, Any]
+
+LOG_LINES = 1000
+"""How many lines the links in an answer ask for, as OSMO's do."""
+
+
+def submitted(id: str) -> View:
+    return _submission(id, overview=f"/api/workflow/{id}", logs=f"/api/workflow/{id}/logs")
+
+
+def validated(name: str) -> View:
+    return _submission(name, logs="Workflow validation succeeded.")
+
+
+def rendered(name: str, spec: str) -> View:
+    return _submission(name, spec=spec)
+
+
+def workflow(found: Described) -> View:
+    it = found.workflow
+    base = f"/api/workflow/{it.id}"
+    return {
+        "name": it.id,
+        "uuid": it.uuid,
+        "submitted_by": it.user,
+        "cancelled_by": None,
+        "spec": f"{base}/spec",
+        "template_spec": f"{base}/spec?use_template=true",
+        "logs": f"{base}/logs?last_n_lines={LOG_LINES}",
+        "events": f"{base}/events",
+        "overview": base,
+        "parent_name": None,
+        "parent_job_id": None,
+        "dashboard_url": None,
+        "grafana_url": None,
+        "tags": [],
+        "submit_time": time(it.submitted_at),
+        "start_time": time(it.started_at),
+        "end_time": time(it.ended_at),
+        "exec_timeout": None,
+        "queue_timeout": None,
+        "duration": seconds(it.started_at, it.ended_at),
+        "queued_time": seconds(it.submitted_at, it.started_at),
+        "status": it.status,
+        "outputs": "",
+        "groups": [group(one, found) for one in found.groups],
+        "pool": it.pool,
+        "backend": it.backend,
+        "app_owner": None,
+        "app_name": None,
+        "app_version": None,
+        "plugins": {"rsync": False},
+        "priority": it.priority,
+        "labels": dict(it.labels),
+        "warnings": [],
+    }
+
+
+def group(it: Group, found: Described) -> View:
+    waits_for = [
+        other.name
+        for other in found.groups
+        if it.id in other.downstream and (other.status.failed or not other.status.final)
+    ]
+    return {
+        "name": it.name,
+        "status": it.status,
+        "start_time": time(it.started_at),
+        "end_time": time(it.ended_at),
+        "processing_start_time": time(it.processing_at),
+        "scheduling_start_time": time(it.scheduling_at),
+        "initializing_start_time": time(it.initializing_at),
+        "remaining_upstream_groups": waits_for,
+        "downstream_groups": downstream_names(found.groups, it),
+        "failure_message": it.message or None,
+        "tasks": [task(one, it) for one in it.tasks],
+    }
+
+
+def task(it: Task, of: Group) -> View:
+    base = f"/api/workflow/{of.workflow}"
+    attempt = f"task_name={it.name}&retry_id={it.retry}"
+    return {
+        "name": it.name,
+        "retry_id": it.retry,
+        "status": it.status,
+        "failure_message": it.message or None,
+        "exit_code": it.exit_code,
+        "logs": f"{base}/logs?last_n_lines={LOG_LINES}&{attempt}",
+        "error_logs": f"{base}/error_logs?{attempt}" if it.status.failed else None,
+        "processing_start_time": time(it.processing_at),
+        "scheduling_start_time": time(it.scheduling_at),
+        "initializing_start_time": time(it.initializing_at),
+        "events": f"{base}/events?{attempt}",
+        "start_time": time(it.started_at),
+        "end_time": time(it.ended_at),
+        "input_download_start_time": None,
+        "input_download_end_time": None,
+        "output_upload_start_time": None,
+        "dashboard_url": None,
+        "pod_name": None,
+        "pod_ip": it.pod_ip,
+        "task_uuid": task_uuid(of.id, it.name),
+        "node_name": it.node,
+        "lead": it.lead,
+    }
+
+
+def entry(it: Entry) -> View:
+    base = f"/api/workflow/{it.id}"
+    return {
+        "user": it.user,
+        "name": it.id,
+        "workflow_uuid": it.uuid,
+        "submit_time": time(it.submitted_at),
+        "start_time": time(it.started_at),
+        "end_time": time(it.ended_at),
+        "queued_time": seconds(it.submitted_at, it.started_at),
+        "duration": seconds(it.started_at, it.ended_at),
+        "status": it.status,
+        "overview": base,
+        "logs": f"{base}/logs",
+        "error_logs": f"{base}/error_logs" if it.status.failed else None,
+        "grafana_url": None,
+        "dashboard_url": None,
+        "pool": it.pool,
+        "app_owner": None,
+        "app_name": None,
+        "app_version": None,
+        "priority": it.priority,
+        "labels": dict(it.labels),
+    }
+
+
+def pool(it: Pool, *, online: bool) -> View:
+    return {
+        "name": it.name,
+        "description": it.description,
+        "status": "ONLINE" if online else "OFFLINE",
+        "download_type": None,
+        "enable_maintenance": False,
+        "backend": it.backend,
+        "default_platform": it.default_platform,
+        "default_exec_timeout": "",
+        "default_queue_timeout": "",
+        "max_exec_timeout": "",
+        "max_queue_timeout": "",
+        "default_exit_actions": {},
+        "resources": {"gpu": None},
+        "topology_keys": [],
+        "platforms": {
+            name: {
+                "description": platform.description,
+                "host_network_allowed": False,
+                "privileged_allowed": False,
+                "allowed_mounts": [],
+                "default_mounts": [],
+            }
+            for name, platform in it.platforms.items()
+        },
+    }
+
+
+def time(at: datetime | None) -> str | None:
+    return at.replace(tzinfo=None).isoformat() if at else None
+
+
+def seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return (end - start).total_seconds() if start and end else None
+
+
+def _submission(
+    name: str, *, overview: str | None = None, logs: str | None = None, spec: str | None = None
+) -> View:
+    return {
+        "name": name,
+        "overview": overview,
+        "logs": logs,
+        "spec": spec,
+        "dashboard_url": None,
+        "warnings": [],
+    }

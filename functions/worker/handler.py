@@ -1,0 +1,53 @@
+"""Doorbells in, jobs done."""
+
+from functools import partial
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from xylem_aws.bootstrap import ports
+from xylem_aws.observability import logger, metrics, tracer
+
+from xylem.ports import Job
+from xylem.protocol.queues import Doorbell
+from xylem.usecases import jobs
+from xylem.usecases.start import Rendering, start_groups
+from xylem_aws.engine import engine
+
+processor = BatchProcessor(event_type=EventType.SQS)
+
+
+def perform(record: SQSRecord) -> None:
+    job = Doorbell.model_validate_json(record.body).job
+    outcome = jobs.perform(job, engine=engine(ports()), jobs=ports().jobs, run=_run)
+    logger.info("job", job=job, outcome=outcome.kind, exc_info=outcome.error)
+    metrics.add_metric(f"job_{outcome.kind}", unit="Count", value=1)
+
+
+def _run(job: Job) -> None:
+    settings = ports().settings
+    start = partial(
+        start_groups,
+        engine=engine(ports()),
+        jobs=ports().jobs,
+        tokens=ports().task_tokens,
+        rendering=Rendering(
+            api_url=settings.api_url,
+            runtime_image=settings.runtime_image,
+            image_pull_policy=settings.image_pull_policy,
+        ),
+    )
+    jobs.dispatch(job, start=start)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+@tracer.capture_lambda_handler(capture_response=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    return process_partial_response(event, perform, processor, context)

@@ -1,0 +1,187 @@
+"""The Agent applies what operators said: fold, commit, acknowledge.
+
+All messages of one workflow in a batch become one commit; only after it are their events
+acknowledged, by their exact numbers, to the boot that said them. An event that changes nothing (it
+repeats, it is late) was read against the group's row consistently, so it is acknowledged, too. One
+that can never be applied is rejected with a code, which tells the operator whether to let the pod
+go.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from xylem.domain.errors import Gone
+from xylem.domain.group import (
+    AbsenceSeen,
+    AnchorSeen,
+    CleanupAnswered,
+    CreateAnswered,
+    GroupEvent,
+    ObserveAnswered,
+)
+from xylem.domain.ids import ConnectionId, WorkflowId, mail_parts
+from xylem.domain.task import PodSeen
+from xylem.protocol.agent import Ack, PodObservation, Rejected
+from xylem.protocol.queues import EventsOf, ResultOf, StockOf
+from xylem.usecases.apply import Engine, change, tell
+from xylem.usecases.draft import Draft
+
+OfWorkflow = EventsOf | ResultOf | StockOf
+
+
+@dataclass(slots=True)
+class Answers:
+    """What is to be said to one boot over one connection, once its news is durable."""
+
+    acknowledged: set[int] = field(default_factory=set)
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+FIRST_AGAIN = timedelta(seconds=1)
+LONGEST_AGAIN = timedelta(seconds=60)
+"""News that lost five conflicts is sent anew 1 to 5 s later, and later each time it loses again."""
+
+Said = dict[tuple[ConnectionId, str], Answers]
+
+
+def apply(workflow: WorkflowId, messages: Sequence[OfWorkflow], *, engine: Engine) -> None:
+    """One commit for all of them, then the answers. Raises `Conflict` after five attempts: nothing
+    happened, nothing is acknowledged."""
+    said, commit = change(
+        workflow,
+        f"news of {messages[0].backend}",
+        lambda draft: _fold(draft, messages),
+        engine=engine,
+    )
+    for (connection, boot), answers in said.items():
+        answer(connection, boot, answers, engine)
+    if commit is not None:
+        connections = {message.backend: message.connection for message in messages}
+        one = next(iter(connections.values())) if len(connections) == 1 else None
+        tell(commit, engine=engine, connection=one)
+
+
+def answer(connection: ConnectionId, boot_id: str, answers: Answers, engine: Engine) -> None:
+    """Lost answers are no loss: the operator says again what nobody acknowledged."""
+    texts = [rejected.model_dump_json() for rejected in answers.rejected]
+    if answers.acknowledged:
+        ack = Ack(boot_id=boot_id, ranges=ranges(answers.acknowledged))
+        texts.insert(0, ack.model_dump_json())
+    try:
+        for text in texts:
+            engine.links.push(connection, text)
+    except Gone:
+        return
+
+
+def again_after(tries: int, chance: float) -> timedelta:
+    return min(FIRST_AGAIN * (1 + 4 * chance) * 2**tries, LONGEST_AGAIN)
+
+
+def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Exactly these numbers, as pairs of first and last."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
+
+
+def _fold(draft: Draft, messages: Sequence[OfWorkflow]) -> Said:
+    said: Said = defaultdict(Answers)
+    for message in messages:
+        match message:
+            case EventsOf():
+                _events(draft, message, said[(message.connection, message.boot_id)])
+            case ResultOf():
+                _result(draft, message)
+            case StockOf():
+                _stock(draft, message)
+    return said
+
+
+def _events(draft: Draft, message: EventsOf, answers: Answers) -> None:
+    for event in message.events:
+        code = None
+        why = ""
+        group = draft.group(event.pod.group)
+        if group is None:
+            code, why = "unknown_entity", "no such workflow or group"
+        elif group.backend != message.backend:
+            code, why = "not_yours", f"group {group.id} is not placed on {message.backend}"
+        else:
+            refused = draft.decide(group.id, seen(event.pod))
+            if refused:
+                code, why = "invalid", refused.reason
+        if code is None:
+            answers.acknowledged.add(event.seq)
+        else:
+            answers.rejected.append(
+                Rejected.model_validate(
+                    {"boot_id": message.boot_id, "seq": event.seq, "code": code, "message": why}
+                )
+            )
+
+
+def _result(draft: Draft, message: ResultOf) -> None:
+    """An answer that was applied before, or that answers nothing of ours, changes nothing. A
+    cleanup that failed stays in the mailbox: it is pushed until it succeeds."""
+    result = message.result
+    id, _, ordinal = mail_parts(result.job_id)
+    group = draft.group(id)
+    asked = group.awaits(ordinal) if group else None
+    if group is None or asked is None or group.backend != message.backend:
+        return
+    event: GroupEvent
+    match asked.kind:
+        case "create":
+            event = CreateAnswered(ordinal, result.status, result.message)
+        case "cleanup" | "observe" if result.status == "failed":
+            return
+        case "cleanup":
+            event = CleanupAnswered(ordinal)
+        case "observe":
+            event = ObserveAnswered(ordinal, tuple(seen(pod) for pod in result.observations))
+    draft.decide(id, event)
+    draft.answered(group.backend, result.job_id)
+
+
+def _stock(draft: Draft, message: StockOf) -> None:
+    """Anchors that outlived their cleanup, and tasks that should have a pod and were not shown."""
+    shown = {(pod.group, pod.incarnation, pod.task, pod.retry) for pod in message.pods}
+    for anchor in message.anchors:
+        group = draft.group(anchor.group)
+        if group is None or group.backend != message.backend:
+            continue
+        if anchor.state != "closed":
+            draft.decide(group.id, AnchorSeen(anchor.incarnation))
+        missing = any(
+            task.ordinal
+            and not task.status.final
+            and (group.id, group.incarnation, task.name, task.retry) not in shown
+            for task in group.tasks
+        )
+        if missing:
+            draft.decide(group.id, AbsenceSeen())
+
+
+def seen(pod: PodObservation) -> PodSeen:
+    return PodSeen(
+        incarnation=pod.incarnation,
+        task=pod.task,
+        retry=pod.retry,
+        status=pod.status,
+        uid=pod.uid,
+        exit_code=pod.exit_code,
+        message=pod.message,
+        node=pod.node,
+        pod_ip=pod.pod_ip,
+        scheduled_at=pod.scheduled_at,
+        initializing_at=pod.initializing_at,
+        started_at=pod.started_at,
+        ended_at=pod.ended_at,
+    )

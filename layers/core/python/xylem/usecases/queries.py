@@ -1,0 +1,131 @@
+"""What people ask about workflows: one of them with its groups and tasks, or a list.
+
+Lists are read from list rows by time of submission and filtered as they come; nothing is scanned,
+and who has enough stops reading.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from xylem.domain.errors import InvalidRequest, UnknownTask
+from xylem.domain.group import Group
+from xylem.domain.ids import TaskName, WorkflowId
+from xylem.domain.plan import WorkflowPlan
+from xylem.domain.status import WorkflowStatus
+from xylem.domain.task import Task
+from xylem.domain.workflow import Workflow
+from xylem.ports import Blobs, Entry, Scope, Workflows
+from xylem.usecases.specs import SpecFile, spec_key
+
+MOST_ENTRIES = 1_000
+"""OSMO's limit on one page of a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list is to hold. Empty: everything. `name`: part of the id."""
+
+    users: Sequence[str] = ()
+    pools: Sequence[str] = ()
+    statuses: Sequence[WorkflowStatus] = ()
+    priorities: Sequence[str] = ()
+    name: str = ""
+    after: datetime | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    entries: tuple[Entry, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A workflow with its groups in the order of the spec."""
+
+    workflow: Workflow
+    groups: tuple[Group, ...]
+
+
+def describe(id_or_uuid: str, *, workflows: Workflows, with_groups: bool = True) -> Described:
+    """Raises `UnknownWorkflow`."""
+    id = workflows.resolve(id_or_uuid)
+    workflow = workflows.workflow(id).value
+    groups = workflows.groups(id) if with_groups else []
+    return Described(workflow, tuple(stored.value for stored in groups))
+
+
+def find_task(described: Described, name: str) -> tuple[Group, Task]:
+    """Raises `UnknownTask`."""
+    for group in described.groups:
+        task = group.task(TaskName(name))
+        if task is not None:
+            return group, task
+    raise UnknownTask(
+        f"Task {name} not found in workflow {described.workflow.id}.",
+        workflow=described.workflow.id,
+    )
+
+
+def spec_file(id_or_uuid: str, *, workflows: Workflows, store: Blobs) -> SpecFile:
+    """Raises `UnknownWorkflow`; and `UnknownTask` never: a workflow has its spec."""
+    workflow = workflows.workflow(workflows.resolve(id_or_uuid)).value
+    body = store.get(spec_key(workflow.uuid))
+    if body is None:
+        raise InvalidRequest(f"The spec of {workflow.id} has expired.", workflow=workflow.id)
+    return SpecFile.load(body)
+
+
+def page(
+    wanted: Filter, *, workflows: Workflows, limit: int, offset: int, newest_first: bool
+) -> Page:
+    """`order` decides which end is read first, as in OSMO. Raises `InvalidRequest`."""
+    if not 0 < limit <= MOST_ENTRIES:
+        raise InvalidRequest(f"limit is {limit}: it must be from 1 to {MOST_ENTRIES}.")
+    if offset < 0:
+        raise InvalidRequest(f"offset is {offset}: it must not be negative.")
+    matching = _matching(wanted, workflows, newest_first)
+    found = list(islice(matching, offset, offset + limit + 1))
+    return Page(tuple(found[:limit]), more=len(found) > limit)
+
+
+def _matching(wanted: Filter, workflows: Workflows, newest_first: bool) -> Iterator[Entry]:
+    entries: Iterable[Entry] = workflows.entries(
+        _scope(wanted), newest_first=newest_first, after=wanted.after, before=wanted.before
+    )
+    for entry in entries:
+        if (
+            (not wanted.users or entry.user in wanted.users)
+            and (not wanted.pools or entry.pool in wanted.pools)
+            and (not wanted.statuses or entry.status in wanted.statuses)
+            and (not wanted.priorities or entry.priority in wanted.priorities)
+            and wanted.name in entry.id
+        ):
+            yield entry
+
+
+def _scope(wanted: Filter) -> Scope:
+    """The shortest list that holds all that is wanted."""
+    if len(wanted.users) == 1:
+        return Scope("user", wanted.users[0])
+    if len(wanted.pools) == 1:
+        return Scope("pool", wanted.pools[0])
+    return Scope("all")
+
+
+def upstream_groups(plan: WorkflowPlan, groups: Sequence[Group], group: Group) -> list[str]:
+    """Names of the upstream groups that `group` still waits for."""
+    completed = {known.name for known in groups if known.status.final and not known.status.failed}
+    return [name for name in plan.group(group.name).upstream if name not in completed]
+
+
+def downstream_names(groups: Sequence[Group], group: Group) -> list[str]:
+    names = {known.id: known.name for known in groups}
+    return [names[id] for id in group.downstream if id in names]
+
+
+def workflow_id(described: Described) -> WorkflowId:
+    return described.workflow.id

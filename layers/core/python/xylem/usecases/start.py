@@ -1,0 +1,140 @@
+"""The Worker starts groups: renders their pods and puts them into their backend's mailbox.
+
+The mailbox rows are written in the transaction that deletes the job's own row, on condition that
+this row exists and under the version of each group that was rendered. So a job that is delivered
+twice, or late, or performed by a process that stalled for an hour, starts nothing that was started
+or ended meanwhile. Large payloads are stored before, under a name of this job's own; one that no
+row came to name is swept by the bucket's lifecycle rule.
+"""
+
+import gzip
+from dataclasses import dataclass
+from datetime import timedelta
+
+from xylem import manifests
+from xylem.domain.errors import Conflict
+from xylem.domain.group import Group, HandedOver, StartImpossible
+from xylem.domain.ids import mail_id
+from xylem.domain.plan import GroupPlan
+from xylem.domain.status import TaskStatus
+from xylem.domain.workflow import Workflow
+from xylem.ports import Attempt, Job, Jobs, Mail, StartGroups, TaskTokens
+from xylem.protocol.agent import CreatePayload
+from xylem.protocol.limits import INLINE_PAYLOAD_BYTES
+from xylem.usecases.apply import Engine, change, tell
+from xylem.usecases.draft import Draft
+from xylem.usecases.specs import SpecFile, spec_key
+
+TOKEN_LIFE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What the pods need that no row says. `runtime_image` holds the Task Runtime."""
+
+    api_url: str
+    runtime_image: str
+    image_pull_policy: str
+
+
+def start_groups(
+    job: Job,
+    work: StartGroups,
+    *,
+    engine: Engine,
+    jobs: Jobs,
+    tokens: TaskTokens,
+    rendering: Rendering,
+) -> None:
+    """Perform one job. Raises `Conflict` when others were faster too often: the row stays."""
+
+    def fold(draft: Draft) -> None:
+        workflow = draft.workflow()
+        spec = _spec(workflow, engine)
+        for id in work.groups:
+            group = draft.group(id)
+            if group is None or not _to_start(group):
+                continue
+            if spec is None:
+                draft.decide(id, StartImpossible("The workflow's stored spec is missing."))
+                continue
+            draft.decide(id, HandedOver())
+            handed = draft.group(id)
+            assert handed is not None
+            plan = spec.plan.group(group.name)
+            payload = _payload(workflow, handed, plan, draft, tokens, rendering)
+            draft.add_mail(_mail(job, handed, payload, draft, engine))
+        draft.done(job.id)
+
+    try:
+        _, commit = change(work.workflow, f"job {job.id}: start groups", fold, engine=engine)
+    except Conflict:
+        if jobs.load(job.id) is None:
+            return
+        raise
+    if commit is not None:
+        tell(commit, engine=engine)
+
+
+def _to_start(group: Group) -> bool:
+    return group.status is TaskStatus.PROCESSING and any(
+        task.ordinal == 0 and not task.status.final for task in group.tasks
+    )
+
+
+def _spec(workflow: Workflow, engine: Engine) -> SpecFile | None:
+    body = engine.store.get(spec_key(workflow.uuid))
+    return SpecFile.load(body) if body is not None else None
+
+
+def _payload(
+    workflow: Workflow,
+    group: Group,
+    plan: GroupPlan,
+    draft: Draft,
+    tokens: TaskTokens,
+    rendering: Rendering,
+) -> bytes:
+    fresh = [task for task in group.tasks if task.ordinal == group.ordinal]
+    expires = draft.now + TOKEN_LIFE
+    facts = manifests.GroupFacts(
+        workflow=workflow.id,
+        workflow_uuid=workflow.uuid,
+        group=group.id,
+        incarnation=group.incarnation,
+        user=workflow.user,
+        pool=workflow.pool,
+        priority=workflow.priority,
+        labels=workflow.labels,
+        retries={task.name: task.retry for task in fresh},
+        tokens={
+            task.name: tokens.sign(
+                Attempt(workflow.id, group.id, group.incarnation, task.name, task.retry),
+                expires=expires,
+            )
+            for task in fresh
+        },
+        api_url=rendering.api_url,
+        runtime_image=rendering.runtime_image,
+        image_pull_policy=rendering.image_pull_policy,
+    )
+    objects = manifests.render(plan, facts)
+    return gzip.compress(CreatePayload(objects=objects).model_dump_json().encode(), mtime=0)
+
+
+def _mail(job: Job, group: Group, payload: bytes, draft: Draft, engine: Engine) -> Mail:
+    key = None
+    if len(payload) > INLINE_PAYLOAD_BYTES:
+        key = f"payloads/{group.id}/{group.incarnation}-{group.ordinal}-{job.id}"
+        engine.store.put(key, payload)
+    return Mail(
+        id=mail_id(group.id, group.incarnation, group.ordinal),
+        backend=group.backend,
+        workflow=group.workflow,
+        kind="create",
+        ordinal=group.ordinal,
+        after=group.created,
+        written_at=draft.now,
+        payload=None if key else payload,
+        payload_key=key,
+    )
