@@ -44,16 +44,18 @@ class PutPoolRequest(BaseModel):
 PoolNameParameter = Annotated[str, Field(pattern=r"^[a-zA-Z]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$")]
 
 
+class PoolQuery(BaseModel):
+    pools: list[str] = []
+
+
 @router.get("/pool")
-def list_pools(
-    who: User, has: Has, all_pools: bool = True, pools: Annotated[list[str], Query()] = []
-) -> View:
+def list_pools(query: Annotated[PoolQuery, Query()], who: User, has: Has) -> View:
     online = {
         backend.name
         for backend in has.backends.all()
         if backend.connection and has.engine.clock() - backend.last_seen <= OFFLINE_AFTER
     }
-    found = [pool for pool in has.pools.all() if not pools or pool.name in pools]
+    found = [pool for pool in has.pools.all() if not query.pools or pool.name in query.pools]
     return {"pools": {one.name: views.pool(one, online=one.backend in online) for one in found}}
 
 

@@ -18,6 +18,8 @@ from xylem.usecases import queries, submit
 
 router = APIRouter(prefix="/api")
 
+Priority = Literal["HIGH", "NORMAL", "LOW"]
+
 
 class TemplateSpec(BaseModel):
     """What OSMO's client sends: the YAML as a string, and the variables of its template."""
@@ -28,26 +30,49 @@ class TemplateSpec(BaseModel):
     uploaded_templated_spec: str | None = None
 
 
+class SubmitQuery(BaseModel):
+    workflow_id: str | None = None
+    dry_run: bool = False
+    validation_only: bool = False
+    priority: Priority = "NORMAL"
+    env_vars: list[str] = []
+    label: list[str] = []
+
+
+class ListQuery(BaseModel):
+    users: list[str] = []
+    name: str = ""
+    statuses: list[WorkflowStatus] = []
+    offset: int = 0
+    limit: int = 20
+    order: Literal["ASC", "DESC"] = "ASC"
+    all_users: bool = False
+    pools: list[str] = []
+    all_pools: bool = False
+    submitted_before: datetime | None = None
+    submitted_after: datetime | None = None
+    priority: list[Priority] = []
+    tags: list[str] = []
+    app: str | None = None
+    label: list[str] = []
+    no_label: list[str] = []
+
+
 @router.post("/pool/{pool_name}/workflow")
 def submit_workflow(
     pool_name: str,
+    query: Annotated[SubmitQuery, Query()],
     who: User,
     has: Has,
     body: TemplateSpec | None = None,
-    workflow_id: str | None = None,
-    dry_run: bool = False,
-    validation_only: bool = False,
-    priority: Literal["HIGH", "NORMAL", "LOW"] = "NORMAL",
-    env_vars: Annotated[list[str], Query()] = [],
-    label: Annotated[list[str], Query()] = [],
     idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
 ) -> View:
     """`Idempotency-Key`: the same user's second submission under one key within 24 h is answered
     with the first's name and makes nothing."""
-    if body is None or workflow_id is not None:
+    if body is None or query.workflow_id is not None:
         raise InvalidRequest(
-            "Send the workflow in the body, as {'file': '<YAML>'}. Submitting an earlier workflow again "
-            "by `workflow_id` is not supported yet."
+            "Send the workflow in the body, as {'file': '<YAML>'}. Submitting an earlier workflow "
+            "again by `workflow_id` is not supported yet."
         )
     request = submit.Request(
         text=body.file,
@@ -55,77 +80,49 @@ def submit_workflow(
         template=body.uploaded_templated_spec,
         set_variables=body.set_variables,
         set_string_variables=body.set_string_variables,
-        env_vars=env_vars,
-        labels=label,
-        priority=priority,
+        env_vars=query.env_vars,
+        labels=query.label,
+        priority=query.priority,
         idempotency=idempotency_key,
     )
-    if dry_run:
+    if query.dry_run:
         has.pools.pool(pool_name)
-        name, text = spec.dry_run(submit.render(request), labels=label)
+        name, text = spec.dry_run(submit.render(request), labels=query.label)
         return views.rendered(name, text)
     checked = submit.check(request, pool_name, pools=has.pools)
-    if validation_only:
+    if query.validation_only:
         return views.validated(checked.plan.name)
     return views.submitted(submit.submit(request, checked, engine=has.engine))
 
 
 @router.get("/workflow")
-def list_workflows(
-    who: User,
-    has: Has,
-    users: Annotated[list[str], Query()] = [],
-    name: str = "",
-    statuses: Annotated[list[WorkflowStatus], Query()] = [],
-    offset: int = 0,
-    limit: int = 20,
-    order: Literal["ASC", "DESC"] = "ASC",
-    all_users: bool = False,
-    pools: Annotated[list[str], Query()] = [],
-    all_pools: bool = False,
-    submitted_before: datetime | None = None,
-    submitted_after: datetime | None = None,
-    priority: Annotated[list[Literal["HIGH", "NORMAL", "LOW"]], Query()] = [],
-    tags: Annotated[list[str], Query()] = [],
-    app: str | None = None,
-    label: Annotated[list[str], Query()] = [],
-    no_label: Annotated[list[str], Query()] = [],
-) -> View:
-    if not pools and not all_pools:
+def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) -> View:
+    if not query.pools and not query.all_pools:
         raise InvalidRequest("No pool selected!", code="USER")
-    for given, parameter in (
-        (tags, "tags"),
-        (app, "app"),
-        (label, "label"),
-        (no_label, "no_label"),
-    ):
-        if given:
-            raise InvalidRequest(
-                f"Filtering a list by `{parameter}` is not supported yet: leave it out."
-            )
+    for parameter in ("tags", "app", "label", "no_label"):
+        if getattr(query, parameter):
+            raise InvalidRequest(f"A list by `{parameter}` is not supported yet: leave it out.")
     wanted = queries.Filter(
-        users=() if all_users else (users or [who.subject]),
-        pools=() if all_pools else pools,
-        statuses=statuses,
-        priorities=priority,
-        name=name,
-        after=_utc(submitted_after),
-        before=_utc(submitted_before),
+        users=() if query.all_users else (query.users or [who.subject]),
+        pools=() if query.all_pools else query.pools,
+        statuses=query.statuses,
+        priorities=query.priority,
+        name=query.name,
+        after=_utc(query.submitted_after),
+        before=_utc(query.submitted_before),
     )
     page = queries.page(
         wanted,
         workflows=has.engine.workflows,
-        limit=limit,
-        offset=offset,
-        newest_first=order == "DESC",
+        limit=query.limit,
+        offset=query.offset,
+        newest_first=query.order == "DESC",
     )
     return {"workflows": [views.entry(one) for one in page.entries], "more_entries": page.more}
 
 
 @router.get("/workflow/{name}")
-def get_workflow(
-    name: str, who: User, has: Has, skip_groups: bool = False, verbose: bool = False
-) -> View:
+def get_workflow(name: str, who: User, has: Has, skip_groups: bool = False) -> View:
     found = queries.describe(name, workflows=has.engine.workflows, with_groups=not skip_groups)
     return views.workflow(found)
 
