@@ -14,7 +14,7 @@ BEARER = "bearer "
 
 @logger.inject_lambda_context(clear_state=True)
 def http(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """HTTP API, payload 2.0, simple response. People only: operators speak over their socket."""
+    """HTTP API, payload 2.0, simple response. For people: operators have their socket."""
     try:
         found = _principal(_lower(event.get("headers")))
     except Unauthenticated as error:

@@ -1,4 +1,4 @@
-"""Who is asking: what the gateway's authorizer found out, and nothing that the caller says itself."""
+"""Who is asking: what the gateway's authorizer found out, nothing that the caller says."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""What the routes work with: made once per process by the handler, or by a test of its own parts."""
+"""What the routes work with: made once per process, by the handler or a test."""
 
 from dataclasses import dataclass
 from typing import Annotated

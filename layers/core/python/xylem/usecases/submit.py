@@ -69,7 +69,8 @@ def check(request: Request, pool: str, *, pools: Pools) -> Checked:
     if rows > MOST_ROWS:
         raise InvalidSpec(
             f"The workflow has {rows} groups and tasks together; this release creates a "
-            f"workflow in one transaction, which holds at most {MOST_ROWS}. Split it into smaller workflows.",
+            f"workflow in one transaction, which holds at most {MOST_ROWS}. Split it into smaller "
+            "workflows.",
             workflow=plan.name,
         )
     return Checked(plan, rendered, known)
