@@ -1,0 +1,323 @@
+"""`Client`: one method for each thing that can be asked of the service.
+
+Whatever is asked may be asked again: reads and PUTs by their nature, a submission by the key that
+it carries. The key is made once for each call of `submit`, so that an answer that was lost on its
+way and asked for again never makes a second workflow.
+"""
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import ValidationError
+
+from clients.sdk.errors import Refused, ServiceError, Unauthorized, Unavailable, Unreachable
+from clients.sdk.login import Login, is_loopback
+from clients.sdk.models import (
+    Answer,
+    LogPage,
+    Pools,
+    Submission,
+    Version,
+    Workflow,
+    WorkflowPage,
+)
+from clients.sdk.retry import RETRIED, Retries
+
+FOLLOW_SECONDS = 20
+"""How long the Logger holds a request for new lines: an API Gateway integration ends at 29 s."""
+
+AnAnswer = TypeVar("AnAnswer", bound=Answer)
+
+_TIMEOUT = httpx.Timeout(60, connect=5)
+_PARAMETER = str | int | bool | None | Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRequest:
+    spec: str
+    pool: str
+    set_variables: Sequence[str] = ()
+    """`NAME=VALUE`, with a value that may be a number."""
+    set_string_variables: Sequence[str] = ()
+    env_vars: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    priority: str | None = None
+    template: str | None = None
+    """What the user wrote, where `spec` is what the service made of it."""
+
+
+class Client:
+    """Use it as a context manager, or `close` it."""
+
+    def __init__(
+        self,
+        login: Login,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        retries: Retries | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        new_key: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self.url = login.url
+        self._retries = retries or Retries()
+        self._sleep = sleep
+        self._new_key = new_key
+        headers = {"User-Agent": f"xylem/{version('xylem')}"}
+        if login.token:
+            headers["Authorization"] = f"Bearer {login.token}"
+        elif login.user:
+            headers["x-osmo-user"] = login.user
+        self._http = httpx.Client(
+            base_url=login.url,
+            headers=headers,
+            timeout=_TIMEOUT,
+            transport=transport,
+            follow_redirects=True,  # large answers are presigned objects
+            trust_env=not is_loopback(login.url),  # a proxy does not lead to this machine
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def submit(self, request: SubmitRequest) -> Submission:
+        key = {"Idempotency-Key": self._new_key()}
+        return _parsed(Submission, self._post_spec(request, {}, headers=key))
+
+    def validate(self, request: SubmitRequest) -> Submission:
+        """All checks of a submission, and no workflow."""
+        return _parsed(Submission, self._post_spec(request, {"validation_only": True}))
+
+    def render(self, request: SubmitRequest) -> str:
+        """What the service makes of the template."""
+        answer = _parsed(Submission, self._post_spec(request, {"dry_run": True}))
+        return answer.spec or ""
+
+    def list_workflows(
+        self,
+        *,
+        limit: int = 20,
+        offset: int = 0,
+        name: str | None = None,
+        statuses: Sequence[str] = (),
+        users: Sequence[str] = (),
+        all_users: bool = False,
+        pools: Sequence[str] = (),
+        labels: Sequence[str] = (),
+    ) -> WorkflowPage:
+        """The newest first."""
+        asked: dict[str, _PARAMETER] = {
+            "statuses": statuses,
+            "name": name,
+            "users": users,
+            "all_users": all_users or None,
+            "order": "DESC",
+            "pools": pools,
+            "all_pools": None if pools else True,
+            "label": labels,
+            "limit": limit,
+            "offset": offset,
+        }
+        return _parsed(WorkflowPage, self._get("/api/workflow", asked))
+
+    def query(self, workflow: str, *, verbose: bool = False) -> Workflow:
+        return _parsed(Workflow, self._get(_path(workflow), {"verbose": verbose}))
+
+    def spec(self, workflow: str, *, template: bool = False) -> str:
+        return self._get(_path(workflow, "spec"), {"use_template": template}).text
+
+    def logs(
+        self,
+        workflow: str,
+        *,
+        task: str | None = None,
+        retry: int | None = None,
+        lines: int | None = None,
+    ) -> str:
+        """What is there now, as text."""
+        asked: dict[str, _PARAMETER] = {
+            "last_n_lines": lines,
+            "task_name": task,
+            "retry_id": retry,
+        }
+        return self._get(_path(workflow, "logs"), asked).text
+
+    def log_page(
+        self,
+        workflow: str,
+        *,
+        cursor: str = "",
+        wait: int = FOLLOW_SECONDS,
+        task: str | None = None,
+        retry: int | None = None,
+    ) -> LogPage:
+        """What came after the cursor; held for up to `wait` seconds while that is nothing."""
+        asked: dict[str, _PARAMETER] = {
+            "cursor": cursor or None,
+            "wait": wait,
+            "task_name": task,
+            "retry_id": retry,
+        }
+        return _parsed(LogPage, self._get(_path(workflow, "logs", "follow"), asked))
+
+    def follow_logs(
+        self, workflow: str, *, task: str | None = None, retry: int | None = None
+    ) -> Iterator[LogPage]:
+        """Pages of new records until the log is closed; a page may be empty."""
+        cursor = ""
+        while True:
+            page = self.log_page(workflow, cursor=cursor, task=task, retry=retry)
+            yield page
+            if page.closed:
+                return
+            cursor = page.cursor
+
+    def pools(self) -> Pools:
+        return _parsed(Pools, self._get("/api/pool", {}))
+
+    def put_pool(self, name: str, configs: Mapping[str, Any], *, description: str) -> None:
+        """Create or replace a pool: `configs` as in OSMO's POOL configuration."""
+        body = {"configs": dict(configs), "description": description}
+        self._send("PUT", f"/api/configs/pool/{quote(name, safe='')}", json=body)
+
+    def version(self) -> Version:
+        return _parsed(Version, self._get("/api/version", {}))
+
+    def _post_spec(
+        self,
+        request: SubmitRequest,
+        mode: dict[str, _PARAMETER],
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        return self._send(
+            "POST",
+            f"/api/pool/{quote(request.pool, safe='')}/workflow",
+            parameters={
+                **mode,
+                "priority": request.priority,
+                "label": request.labels,
+                "env_vars": request.env_vars,
+            },
+            json={
+                "file": request.spec,
+                "set_variables": list(request.set_variables),
+                "set_string_variables": list(request.set_string_variables),
+                "uploaded_templated_spec": request.template,
+            },
+            headers=headers,
+        )
+
+    def _get(self, path: str, parameters: Mapping[str, _PARAMETER]) -> httpx.Response:
+        return self._send("GET", path, parameters=parameters)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        parameters: Mapping[str, _PARAMETER] | None = None,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        request = self._http.build_request(
+            method, path, params=_given(parameters or {}), json=json, headers=headers
+        )
+        failed = 0
+        while True:
+            outcome = self._attempt(request)
+            if isinstance(outcome, httpx.Response):
+                return outcome
+            failed += 1
+            wait = self._retries.wait(failed, random=random.random, retry_after=outcome.retry_after)
+            if wait is None:
+                raise outcome
+            self._sleep(wait)
+
+    def _attempt(self, request: httpx.Request) -> httpx.Response | Unavailable | Unreachable:
+        """An answer, or a problem that may pass. Raises what will not."""
+        try:
+            answer = self._http.send(request)
+        except httpx.TransportError as error:
+            return Unreachable(self.url, str(error) or type(error).__name__)
+        if answer.is_success:
+            return answer
+        problem = error_of(answer)
+        if isinstance(problem, Unavailable) and answer.status_code in RETRIED:
+            return problem
+        raise problem
+
+
+def error_of(answer: httpx.Response) -> ServiceError:
+    """The service's own words, whatever part of it answered."""
+    status = answer.status_code
+    message, code = _words(answer)
+    kind: type[ServiceError]
+    if status in {401, 403}:
+        kind = Unauthorized
+    elif status == 429 or status >= 500:
+        kind = Unavailable
+    else:
+        kind = Refused
+    return kind(message, status=status, code=code, retry_after=answer.headers.get("Retry-After"))
+
+
+def _words(answer: httpx.Response) -> tuple[str, str | None]:
+    unsaid = f"the service answered {answer.status_code} {answer.reason_phrase}"
+    try:
+        body = answer.json()
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return unsaid, None
+    match body:
+        case {"message": str(message), "error_code": str(code)}:
+            return message, code
+        case {"message": str(message)}:
+            return message, None
+        case {"detail": [{"msg": str(message), "loc": [*where]}, *_]}:  # FastAPI's 422
+            return f"{'.'.join(str(part) for part in where)}: {message}", None
+        case {"detail": str(message)}:
+            return message, None
+        case _:
+            return unsaid, None
+
+
+def _parsed(model: type[AnAnswer], answer: httpx.Response) -> AnAnswer:
+    try:
+        return model.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise Unavailable(
+            f"{answer.url} did not answer with a {model.__name__}: is it a Xylem service, and as"
+            f" new as this client? {error.errors()[0]['msg']}",
+            status=answer.status_code,
+        ) from error
+
+
+def _path(workflow: str, *rest: str) -> str:
+    return "/".join(("/api/workflow", quote(workflow, safe=""), *rest))
+
+
+def _given(parameters: Mapping[str, _PARAMETER]) -> dict[str, Any]:
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in parameters.items()
+        if value is not None and value != () and value != []
+    }

@@ -1,0 +1,104 @@
+"""Where the service is and who asks: the login that a person keeps on their machine.
+
+One JSON file, readable by its owner alone. `XYLEM_URL` with `XYLEM_TOKEN` or `XYLEM_USER` go before
+it, for programs that have no home. A keyring was rejected: it asks questions where nobody answers,
+as in a container, and the kubeconfig beside it is a plain file anyway.
+"""
+
+import base64
+import binascii
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from clients.sdk.errors import BadInput
+
+FILE = "login.json"
+
+
+class Login(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    url: str
+    token: str | None = None
+    user: str | None = None
+    """Sent as `x-osmo-user`, which the environment `local` alone believes."""
+    pool: str | None = None
+    """Where workflows go when nobody says where."""
+
+
+def config_folder(environ: Mapping[str, str]) -> Path:
+    if chosen := environ.get("XYLEM_CONFIG_DIR"):
+        return Path(chosen).expanduser()
+    return Path(platformdirs.user_config_dir("xylem"))
+
+
+def current_login(environ: Mapping[str, str]) -> Login | None:
+    """The login of the environment, else the stored one. Raises `BadInput`."""
+    if url := environ.get("XYLEM_URL"):
+        return Login(
+            url=checked_url(url),
+            token=environ.get("XYLEM_TOKEN"),
+            user=environ.get("XYLEM_USER"),
+            pool=environ.get("XYLEM_POOL"),
+        )
+    return load(config_folder(environ))
+
+
+def load(folder: Path) -> Login | None:
+    """Raises `BadInput` where the file is not a login."""
+    path = folder / FILE
+    try:
+        return Login.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValidationError, OSError) as error:
+        raise BadInput(f"{path} cannot be read as a login: delete it and log in again") from error
+
+
+def store(login: Login, folder: Path) -> Path:
+    """Write it so that no other user can read it, not even for a moment."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / FILE
+    write_private(path, login.model_dump_json(exclude_none=True, indent=2) + "\n")
+    return path
+
+
+def write_private(path: Path, text: str) -> None:
+    """The whole file or the old one, and mode 0600 from its first byte."""
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    unfinished.replace(path)
+
+
+def checked_url(url: str) -> str:
+    """The URL without its last slash. Raises `BadInput`."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise BadInput(f"{url} is not the address of a service: it begins with https:// or http://")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise BadInput(f"{url} would send tokens in clear over the network: use https://")
+    return url.rstrip("/")
+
+
+def is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+
+
+def token_expiry(token: str) -> datetime | None:
+    """When a token ends, by its own words: nothing is verified here. None: it does not say."""
+    try:
+        _, payload, _ = token.split(".")
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return datetime.fromtimestamp(claims["exp"], UTC)
+    except (ValueError, KeyError, TypeError, binascii.Error):
+        return None

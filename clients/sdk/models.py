@@ -1,0 +1,140 @@
+"""The service's answers, as far as clients read them.
+
+Recorded bodies of OSMO are the reference, and fields that are not listed here are ignored: a newer
+service may say more. Times are naive UTC on the wire and aware here, so that nobody subtracts one
+kind from the other.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from xylem.domain.status import TaskStatus, WorkflowStatus
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_utc)]
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Submission(Answer):
+    """Of a submit, a validation or a dry run; `spec` only comes from a dry run."""
+
+    name: str
+    overview: str | None = None
+    logs: str | None = None
+    spec: str | None = None
+    dashboard_url: str | None = None
+    warnings: list[str] = []
+
+
+class Task(Answer):
+    """One attempt of a task."""
+
+    name: str
+    retry_id: int = 0
+    status: TaskStatus
+    failure_message: str | None = None
+    exit_code: int | None = None
+    processing_start_time: Moment | None = None
+    scheduling_start_time: Moment | None = None
+    initializing_start_time: Moment | None = None
+    start_time: Moment | None = None
+    end_time: Moment | None = None
+    pod_name: str = ""
+    node_name: str | None = None
+    lead: bool = False
+
+
+class Group(Answer):
+    name: str
+    status: TaskStatus
+    start_time: Moment | None = None
+    end_time: Moment | None = None
+    failure_message: str | None = None
+    remaining_upstream_groups: list[str] | None = None
+    downstream_groups: list[str] | None = None
+    tasks: list[Task] = []
+
+
+class Workflow(Answer):
+    name: str
+    uuid: str
+    submitted_by: str
+    status: WorkflowStatus
+    submit_time: Moment
+    start_time: Moment | None = None
+    end_time: Moment | None = None
+    duration: float | None = None
+    queued_time: float = 0
+    pool: str | None = None
+    backend: str | None = None
+    priority: str = "NORMAL"
+    labels: dict[str, str] = {}
+    tags: list[str] = []
+    warnings: list[str] = []
+    groups: list[Group] = []
+
+
+class ListedWorkflow(Answer):
+    name: str
+    user: str
+    status: WorkflowStatus
+    submit_time: Moment
+    start_time: Moment | None = None
+    end_time: Moment | None = None
+    duration: float | None = None
+    queued_time: float = 0
+    pool: str | None = None
+    priority: str = "NORMAL"
+    labels: dict[str, str] = {}
+
+
+class WorkflowPage(Answer):
+    workflows: list[ListedWorkflow]
+    more_entries: bool = False
+
+
+class LogRecord(Answer):
+    task: str
+    retry: int = 0
+    stream: Literal["stdout", "stderr", "control"]
+    time: Moment
+    text: str
+
+
+class LogPage(Answer):
+    records: list[LogRecord]
+    cursor: str
+    closed: bool
+    """Nothing more will come."""
+
+
+class Pool(Answer):
+    name: str
+    description: str = ""
+    status: str | None = None
+    """ONLINE, OFFLINE or MAINTENANCE."""
+    backend: str
+    default_platform: str | None = None
+
+
+class Pools(Answer):
+    pools: dict[str, Pool]
+
+
+class Version(Answer):
+    major: str
+    minor: str = "0"
+    revision: str = "0"
+    hash: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.revision}"
