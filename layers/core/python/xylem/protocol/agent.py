@@ -73,9 +73,17 @@ class News(FromOperator):
     events: Annotated[list[Event], Field(min_length=1, max_length=NEWS_EVENTS)]
 
 
+TaskRange = tuple[str, str]
+"""Two bounds of task names, both included, by string order; they need not be names themselves."""
+
+
 class JobResult(FromOperator):
     """The answer to the job in mailbox row `job_id`. To `observe` it carries every pod of that
-    group and incarnation, found by a quorum read begun after the job's receipt."""
+    group and incarnation, found by a quorum read begun after the job's receipt.
+
+    An answer that is larger than a frame comes in parts. A part is whole for the tasks in `tasks`
+    alone (None: for all), so an absence counts only for these; while `more` follow, the mailbox row
+    stays. The tasks of a part that was lost stay undecided until the next `observe`."""
 
     type: Literal["job_result"] = "job_result"
     workflow: WorkflowId
@@ -83,6 +91,8 @@ class JobResult(FromOperator):
     status: Literal["done", "failed", "superseded"]
     message: Annotated[str, Field(max_length=MESSAGE_CHARS)] = ""
     observations: list[PodObservation] = []
+    tasks: TaskRange | None = None
+    more: bool = False
 
 
 class Anchor(Message):
@@ -99,7 +109,8 @@ class Anchor(Message):
 class Inventory(FromOperator):
     """One chunk of all that the cluster holds of ours, whole for the groups from `first` to `last`
     (both included, by string order). Anchors were listed before pods, by quorum reads begun after
-    the last `welcome`; pods with unacknowledged terminal news are in it."""
+    the last `welcome`; pods with unacknowledged terminal news are in it. A group that is larger
+    than a frame has chunks of its own, each whole for the tasks in `tasks` alone."""
 
     type: Literal["inventory"] = "inventory"
     boot_id: BootId
@@ -107,6 +118,7 @@ class Inventory(FromOperator):
     last: str
     anchors: list[Anchor] = []
     pods: list[PodObservation] = []
+    tasks: TaskRange | None = None
 
 
 class Welcome(Message):
