@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from xylem.domain.errors import Gone
+from xylem.domain.errors import Gone, TooLarge
 from xylem.domain.group import (
     AbsenceSeen,
     AnchorSeen,
@@ -47,20 +47,46 @@ Said = dict[tuple[ConnectionId, str], Answers]
 
 
 def apply(workflow: WorkflowId, messages: Sequence[OfWorkflow], *, engine: Engine) -> None:
-    """One commit for all of them, then the answers. Raises `Conflict` after five attempts: nothing
-    happened, nothing is acknowledged."""
-    said, commit = change(
-        workflow,
-        f"news of {messages[0].backend}",
-        lambda draft: _fold(draft, messages),
-        engine=engine,
-    )
+    """One commit for all of them, then the answers; two commits where one transaction cannot hold
+    what a busy batch amounts to. Raises `Conflict` after five attempts: then nothing of the part
+    that lost happened, and nothing of it is acknowledged."""
+    try:
+        said, commit = change(
+            workflow,
+            f"news of {messages[0].backend}",
+            lambda draft: _fold(draft, messages),
+            engine=engine,
+        )
+    except TooLarge:
+        halves = _halves(messages)
+        if halves is None:
+            raise
+        for half in halves:
+            apply(workflow, half, engine=engine)
+        return
     for (connection, boot), answers in said.items():
         answer(connection, boot, answers, engine)
     if commit is not None:
         connections = {message.backend: message.connection for message in messages}
         one = next(iter(connections.values())) if len(connections) == 1 else None
         tell(commit, engine=engine, connection=one)
+
+
+def _halves(
+    messages: Sequence[OfWorkflow],
+) -> tuple[Sequence[OfWorkflow], Sequence[OfWorkflow]] | None:
+    """None: a single piece of news, which is not to be divided."""
+    middle = len(messages) // 2
+    if middle:
+        return messages[:middle], messages[middle:]
+    [message] = messages
+    if not isinstance(message, EventsOf) or len(message.events) < 2:
+        return None
+    middle = len(message.events) // 2
+    first, second = message.events[:middle], message.events[middle:]
+    return [message.model_copy(update={"events": first})], [
+        message.model_copy(update={"events": second})
+    ]
 
 
 def answer(connection: ConnectionId, boot_id: str, answers: Answers, engine: Engine) -> None:
