@@ -103,7 +103,8 @@ def answer(connection: ConnectionId, boot_id: str, answers: Answers, engine: Eng
 
 
 def again_after(tries: int, chance: float) -> timedelta:
-    return min(FIRST_AGAIN * (1 + 4 * chance) * 2**tries, LONGEST_AGAIN)
+    wait: timedelta = FIRST_AGAIN * (1 + 4 * chance) * 2**tries
+    return min(wait, LONGEST_AGAIN)
 
 
 def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
