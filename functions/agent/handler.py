@@ -14,7 +14,6 @@ from xylem.domain.ids import WorkflowId
 from xylem.protocol.queues import Greeted, Retired, news_message
 from xylem.usecases import news, operators
 from xylem.usecases.apply import Engine
-from xylem_aws.engine import engine
 
 Received = tuple[SQSRecord, news.OfWorkflow]
 
@@ -24,7 +23,7 @@ Received = tuple[SQSRecord, news.OfWorkflow]
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """Each workflow's messages succeed or fail together; what failed is delivered again."""
-    mine = engine(ports())
+    mine = ports()
     by_workflow: dict[WorkflowId, list[Received]] = defaultdict(list)
     failed: list[SQSRecord] = []
     for record in SQSEvent(event).records:

@@ -25,7 +25,7 @@ def http(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @logger.inject_lambda_context(clear_state=True)
 def websocket(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """REQUEST authorizer at `$connect`. Raises the one message that API Gateway answers with 401."""
+    """REQUEST authorizer at `$connect`. Raises the message that API Gateway makes a 401 of."""
     try:
         found = _principal(_lower(event.get("headers")))
     except Unauthenticated as error:

@@ -5,7 +5,6 @@ from xylem_aws.bootstrap import ports
 
 from functions.core_service.api import create_app
 from functions.core_service.services import Services
-from xylem_aws.engine import engine
 
-services = Services(engine=engine(ports()), pools=ports().pools, backends=ports().backends)
+services = Services(engine=ports(), pools=ports().pools, backends=ports().backends)
 handler = Mangum(create_app(services), lifespan="off")

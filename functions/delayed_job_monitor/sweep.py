@@ -7,14 +7,13 @@ from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger, metrics, tracer
 
 from xylem.usecases import jobs
-from xylem_aws.engine import engine
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    rung, pushed = jobs.sweep(engine=engine(ports()), jobs=ports().jobs)
+    rung, pushed = jobs.sweep(engine=ports(), jobs=ports().jobs)
     logger.info("sweep", rung=rung, pushed=pushed)
     metrics.add_metric("jobs_rung_again", unit="Count", value=rung)
     metrics.add_metric("mail_pushed_again", unit="Count", value=pushed)

@@ -18,14 +18,13 @@ from xylem.ports import Job
 from xylem.protocol.queues import Doorbell
 from xylem.usecases import jobs
 from xylem.usecases.start import Rendering, start_groups
-from xylem_aws.engine import engine
 
 processor = BatchProcessor(event_type=EventType.SQS)
 
 
 def perform(record: SQSRecord) -> None:
     job = Doorbell.model_validate_json(record.body).job
-    outcome = jobs.perform(job, engine=engine(ports()), jobs=ports().jobs, run=_run)
+    outcome = jobs.perform(job, engine=ports(), jobs=ports().jobs, run=_run)
     logger.info("job", job=job, outcome=outcome.kind, exc_info=outcome.error)
     metrics.add_metric(f"job_{outcome.kind}", unit="Count", value=1)
 
@@ -34,7 +33,7 @@ def _run(job: Job) -> None:
     settings = ports().settings
     start = partial(
         start_groups,
-        engine=engine(ports()),
+        engine=ports(),
         jobs=ports().jobs,
         tokens=ports().task_tokens,
         rendering=Rendering(

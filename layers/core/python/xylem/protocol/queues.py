@@ -1,8 +1,9 @@
 """The words on our own queues. Each body is one message of a tagged union.
 
-The news queue carries what operators said, split by workflow, from ingest to the Agent. Its messages
-are the only copy between ingest and commit, but not the only copy: the operator says everything again
-that was not acknowledged. The jobs queue carries doorbells: the key of a job's row.
+The news queue carries what operators said, split by workflow, from ingest to the Agent. Its
+messages are the only copy between ingest and commit, but not the only copy: the operator says
+everything again that was not acknowledged. The jobs queue carries doorbells: the key of a job's
+row.
 """
 
 from typing import Annotated, Literal
@@ -48,15 +49,6 @@ class StockOf(FromBackend):
     pods: list[PodObservation]
 
 
-class RangeOf(FromBackend):
-    """What an inventory chunk covers, with the groups that it showed: who is missing is to be found."""
-
-    type: Literal["range"] = "range"
-    first: str
-    last: str
-    shown: list[str]
-
-
 class Greeted(FromBackend):
     """The backend said hello: its mailbox is to be pushed."""
 
@@ -70,7 +62,7 @@ class Retired(FromBackend):
 
 
 NewsMessage = Annotated[
-    EventsOf | ResultOf | StockOf | RangeOf | Greeted | Retired, Field(discriminator="type")
+    EventsOf | ResultOf | StockOf | Greeted | Retired, Field(discriminator="type")
 ]
 news_message: TypeAdapter[NewsMessage] = TypeAdapter(NewsMessage)
 

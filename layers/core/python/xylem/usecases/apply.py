@@ -4,10 +4,8 @@ Nothing leaves before the commit. What is told afterwards (doorbells, pushed mai
 rows stand, and the Delayed Job Monitor tells again.
 """
 
-import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from xylem.domain.errors import Conflict, Gone
 from xylem.domain.ids import BackendName, ConnectionId, WorkflowId
@@ -22,19 +20,28 @@ LONGEST_WAIT_SECONDS = 0.4
 """Full jitter between attempts grows to this: five of them stay below a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """What every decision needs. `wait` takes seconds; `chance` gives numbers from 0 to 1."""
+class Engine(Protocol):
+    """What decisions are carried out with. Properties, so that a function builds only the ports
+    that it comes to use. `wait` takes seconds; `chance` gives numbers from 0 to 1."""
 
-    workflows: Workflows
-    doorbell: Doorbell
-    backends: Backends
-    links: Links
-    store: Blobs
-    clock: Clock
-    ids: Ids
-    wait: Callable[[float], None]
-    chance: Callable[[], float] = random.random
+    @property
+    def workflows(self) -> Workflows: ...
+    @property
+    def doorbell(self) -> Doorbell: ...
+    @property
+    def backends(self) -> Backends: ...
+    @property
+    def links(self) -> Links: ...
+    @property
+    def store(self) -> Blobs: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def ids(self) -> Ids: ...
+    @property
+    def wait(self) -> Callable[[float], None]: ...
+    @property
+    def chance(self) -> Callable[[], float]: ...
 
 
 def change(

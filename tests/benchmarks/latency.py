@@ -1,0 +1,111 @@
+"""How long a user waits: from submitting the hello example to its first instruction, and to its
+end.
+
+`make bench` runs it against the stack that `xylem local up` started. Each run submits the example
+as it stands, follows the workflow by asking for it, and takes two figures from this machine's
+clock:
+
+* to the first instruction: the start of the user's process as the wrapper stamps its first output;
+* to COMPLETED: until a query answers so.
+
+Runs follow each other, so each is the latency of an idle system; the first runs are left out,
+because functions and pods of a cold stack start once.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from clients.sdk.client import Client, SubmitRequest
+from clients.sdk.login import current_login
+
+HELLO = Path(__file__).parents[2] / "examples" / "hello.yaml"
+POLL_SECONDS = 0.02
+LONGEST_RUN_SECONDS = 60
+WARM_UP_RUNS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Seconds since the submission was sent."""
+
+    accepted: float
+    first_instruction: float
+    completed: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--runs", type=int, default=30)
+    parser.add_argument("--pool", default="default")
+    parser.add_argument("--format-type", choices=["text", "json"], default="text")
+    given = parser.parse_args(arguments)
+    login = current_login(os.environ)
+    if login is None:
+        sys.exit("Start a stack first: `xylem local up`.")
+    with Client(login) as client:
+        console = Console(stderr=True)
+        for _ in track(range(WARM_UP_RUNS), "warming up", console=console):
+            measure(client, given.pool)
+        runs = [
+            measure(client, given.pool)
+            for _ in track(range(given.runs), "hello, one after the other", console=console)
+        ]
+    figures = {
+        name: summary([getattr(run, name) for run in runs])
+        for name in ("accepted", "first_instruction", "completed")
+    }
+    if given.format_type == "json":
+        print(json.dumps({"runs": len(runs), "seconds": figures}))
+    else:
+        Console().print(table(figures, len(runs)))
+    return 0
+
+
+def measure(client: Client, pool: str) -> Run:
+    """One hello, from its submission to its end."""
+    request = SubmitRequest(spec=HELLO.read_text(), pool=pool)
+    sent_at, sent = datetime.now(UTC), time.perf_counter()
+    name = client.submit(request).name
+    accepted = time.perf_counter() - sent
+    while (status := client.query(name).status) not in {"COMPLETED"}:
+        if status.startswith("FAILED") or time.perf_counter() - sent > LONGEST_RUN_SECONDS:
+            sys.exit(f"{name} is {status}: look at `xylem workflow query {name}`")
+        time.sleep(POLL_SECONDS)
+    completed = time.perf_counter() - sent
+    first = client.log_page(name, wait=0).records[0].time
+    return Run(accepted, (first - sent_at).total_seconds(), completed)
+
+
+def summary(seconds: Sequence[float]) -> dict[str, float]:
+    return {
+        "median": round(statistics.median(seconds), 3),
+        "p95": round(statistics.quantiles(seconds, n=20, method="inclusive")[-1], 3),
+        "max": round(max(seconds), 3),
+    }
+
+
+def table(figures: dict[str, dict[str, float]], runs: int) -> Table:
+    shown = Table(title=f"hello, {runs} runs, seconds since it was sent")
+    for column in ("", "median", "p95", "max"):
+        shown.add_column(column, justify="left" if not column else "right")
+    for name, of in figures.items():
+        shown.add_row(
+            name.replace("_", " "), *(f"{of[key]:.3f}" for key in ("median", "p95", "max"))
+        )
+    return shown
+
+
+if __name__ == "__main__":
+    sys.exit(main())
