@@ -21,6 +21,11 @@ TOKEN = re.compile(r"\{\{ *(workflow_id|output|uuid|(?:input|host):[\w.:-]+) *\}
 """Group 1 is the token's key: `output`, `input:0`, `host:server`."""
 
 
+OUTPUT_FOLDER = "/osmo/data/output"
+INPUT_FOLDER = "/osmo/data/input"
+"""Below it one folder for each input, named by its position. Both paths are OSMO's."""
+
+
 class Reference(NamedTuple):
     kind: str
     """`input` or `host`."""
@@ -29,11 +34,10 @@ class Reference(NamedTuple):
 
 def references(text: str) -> Iterator[Reference]:
     """What the text wants to know of other tasks."""
-    if "{{" in text:
-        for found in TOKEN.finditer(text):
-            kind, _, name = found[1].partition(":")
-            if name:
-                yield Reference(kind, name)
+    for found in TOKEN.finditer(text):
+        kind, _, name = found[1].partition(":")
+        if name:
+            yield Reference(kind, name)
 
 
 def substitute(text: str, values: Mapping[str, str]) -> str:

@@ -1,0 +1,11 @@
+"""A group of tasks -> Kubernetes objects: plain dicts, pure, the same for the same facts.
+
+`render` makes what a group needs: Secrets, a headless Service for a gang, one pod an attempt. The
+Backend Worker adds what only the cluster knows: the namespace, the anchor and its ownership. An
+admin's pod templates will be merged between the two.
+"""
+
+from xylem.manifests.facts import SHIPPED_DEFAULTS, GroupFacts
+from xylem.manifests.group import render
+
+__all__ = ["SHIPPED_DEFAULTS", "GroupFacts", "render"]

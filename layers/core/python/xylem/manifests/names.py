@@ -1,9 +1,9 @@
 """The names by which the objects of a group are known in a cluster.
 
 The manifests write them, the Backend Worker adds its own, the Backend Listener reads them back: an
-observation's fences are what the pod's annotations say. Fences are annotations and not labels because
-a workflow's or a task's name may be longer than the 63 characters of a label's value; what is selected
-by (the group, 32 hex digits) is a label.
+observation's fences are what the pod's annotations say. Fences are annotations and not labels
+because a workflow's or a task's name may be longer than the 63 characters of a label's value; what
+is selected by (the group, 32 hex digits) is a label.
 """
 
 WORKFLOW = "xylem.dev/workflow"

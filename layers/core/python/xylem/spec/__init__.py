@@ -1,0 +1,28 @@
+"""What the user writes -> `WorkflowPlan`: parsed once, at submission, and trusted from there on.
+
+    text -> render -> parse -> check_pool
+            |         |
+            |         document     YAML, bounded
+            |         workflow     the models: what one value may be
+            |         planning     what the values say about each other
+            document  the top-level keys, default-values
+            template  Jinja, in a child that can be ended (sandbox)
+
+Everything wrong with a spec is an `InvalidSpec` (or `TooLarge`) that names the path in the YAML,
+the value and what to change; what this release does not carry out yet is listed in `unsupported`.
+"""
+
+from xylem.spec.reading import DryRun, Specification, dry_run, parse, read, stored_text
+from xylem.spec.resources import check_pool
+from xylem.spec.template import render
+
+__all__ = [
+    "DryRun",
+    "Specification",
+    "check_pool",
+    "dry_run",
+    "parse",
+    "read",
+    "render",
+    "stored_text",
+]

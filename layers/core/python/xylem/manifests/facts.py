@@ -1,0 +1,57 @@
+"""What the objects of a group need to know that its plan does not say, and the names it makes.
+
+Names are deterministic, so that making an object twice finds the first; and they contain the
+attempt, so that a retry never waits for a deletion.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xylem.domain.ids import (
+    GroupId,
+    PoolName,
+    TaskName,
+    UserName,
+    WorkflowId,
+    WorkflowUuid,
+    task_uuid,
+)
+from xylem.domain.plan import Resources, TaskPlan
+
+SHIPPED_DEFAULTS = Resources(cpu=1, gpu=0, memory=1024**3, storage=1024**3)
+"""OSMO's USER_CPU 1, USER_GPU 0, USER_MEMORY 1Gi and USER_STORAGE 1Gi."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFacts:
+    """`retries` names the tasks whose pods are to be rendered, each with its attempt; `tokens` has
+    a token for each of these attempts. `defaults` and `default_platform` are the pool's, for what
+    a task does not ask for."""
+
+    workflow: WorkflowId
+    workflow_uuid: WorkflowUuid
+    group: GroupId
+    incarnation: int
+    user: UserName
+    pool: PoolName
+    priority: str
+    labels: Mapping[str, str]
+    retries: Mapping[TaskName, int]
+    tokens: Mapping[TaskName, str]
+    api_url: str
+    runtime_image: str
+    image_pull_policy: str
+    default_platform: str | None = None
+    defaults: Resources = SHIPPED_DEFAULTS
+
+
+def pod_name(task: TaskPlan, facts: GroupFacts) -> str:
+    """OSMO's `<workflow>-<task>`, with the attempt."""
+    of_task = task_uuid(facts.group, task.name)[:16]
+    retry = facts.retries[task.name]
+    return f"{facts.workflow_uuid[:16]}-{of_task}-r{retry}-{facts.incarnation}"
+
+
+def service_name(facts: GroupFacts) -> str:
+    """The headless Service, and so the subdomain of the pods."""
+    return f"osmo-{facts.group}-{facts.incarnation}"

@@ -1,0 +1,43 @@
+"""A group as Kubernetes objects, in the order in which they are to be made."""
+
+from typing import Any
+
+from xylem.domain.plan import GroupPlan
+from xylem.manifests import labels, secrets
+from xylem.manifests.facts import GroupFacts, service_name
+from xylem.manifests.pod import pod
+from xylem.manifests.tokens import filled_in
+
+Manifest = dict[str, Any]
+
+
+def render(plan: GroupPlan, facts: GroupFacts) -> list[Manifest]:
+    """The objects of the tasks in `facts.retries`, and what the group shares; pods last."""
+    tasks = [filled_in(task, plan, facts) for task in plan.tasks if task.name in facts.retries]
+    files = {
+        secrets.file_secret_name(file, facts): secrets.of_file(file, plan, facts)
+        for task in tasks
+        for file in task.files
+    }
+    service = [_service(plan, facts)] if len(plan.tasks) > 1 else []
+    return [
+        *files.values(),
+        *(secrets.of_attempt(plan, task, facts) for task in tasks),
+        *service,
+        *(pod(plan, task, facts) for task in tasks),
+    ]
+
+
+def _service(plan: GroupPlan, facts: GroupFacts) -> Manifest:
+    """Gives each task a host name. A name resolves as soon as its pod has an address: a task may
+    listen long before all of its containers are ready."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": service_name(facts), "labels": labels.of_group(plan, facts)},
+        "spec": {
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,
+            "selector": labels.selector(facts),
+        },
+    }

@@ -1,0 +1,71 @@
+"""Labels of a group's objects: OSMO's keys, so that what selects by them goes on working.
+
+A value that Kubernetes would refuse is cut to its 63 characters, or left out: one strange user name
+must not stop a workflow. What is read back is in the annotations (`names`), whole.
+"""
+
+import re
+from collections.abc import Mapping
+
+from xylem.domain.ids import task_uuid
+from xylem.domain.plan import GroupPlan, TaskPlan
+from xylem.manifests.facts import GroupFacts
+from xylem.manifests.names import GROUP, GROUP_LABEL, INCARNATION, RETRY, TASK, WORKFLOW
+
+VALUE_CHARS = 63
+_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+
+Labels = dict[str, str]
+
+
+def of_group(plan: GroupPlan, facts: GroupFacts) -> Labels:
+    return _possible(
+        {
+            "osmo.workflow_id": facts.workflow,
+            "osmo.workflow_uuid": facts.workflow_uuid,
+            "osmo.group_name": plan.name,
+            "osmo.submitted_by": _person(facts.user),
+            **selector(facts),
+        }
+    )
+
+
+def of_pod(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Labels:
+    """The user's labels, then ours: ours win."""
+    ours = {
+        **of_group(plan, facts),
+        "osmo.task_name": task.name,
+        "osmo.task_uuid": task_uuid(facts.group, task.name),
+        "osmo.retry_id": str(facts.retries[task.name]),
+        "osmo.lead_container": "true" if task.lead else "",
+        "osmo.pool": facts.pool,
+        "osmo.platform": task.resources.platform or facts.default_platform or "",
+        "osmo.priority": facts.priority.lower(),
+    }
+    return {**facts.labels, **_possible(ours)}
+
+
+def selector(facts: GroupFacts) -> Labels:
+    """Selects the pods of this incarnation: those of an older one may still be on their way out."""
+    return {GROUP_LABEL: facts.group, INCARNATION: str(facts.incarnation)}
+
+
+def fences(task: TaskPlan, facts: GroupFacts) -> Mapping[str, str]:
+    """The annotations from which the Backend Listener knows whose pod it sees."""
+    return {
+        WORKFLOW: facts.workflow,
+        GROUP: facts.group,
+        INCARNATION: str(facts.incarnation),
+        TASK: task.name,
+        RETRY: str(facts.retries[task.name]),
+    }
+
+
+def _possible(labels: Mapping[str, str]) -> Labels:
+    cut = {key: value[:VALUE_CHARS].rstrip("-_.") for key, value in labels.items()}
+    return {key: value for key, value in cut.items() if _VALUE.fullmatch(value)}
+
+
+def _person(user: str) -> str:
+    """`alice@example.com` cannot be a label; `alice` can."""
+    return user if _VALUE.fullmatch(user) else user.partition("@")[0]

@@ -1,0 +1,196 @@
+"""The pod of one attempt of a task.
+
+    init   osmo-init   puts the wrapper where the task's container finds it
+    [0]    the task's  the wrapper, which runs the user's command and spools what it prints
+    [1]    osmo-ctrl   downloads inputs, waits at the barrier, ships the log, uploads outputs
+
+Two differences from OSMO's pod are decided here: the user's container has no token, no service
+account and no way to gain privileges; and resources are set by this code, not by an admin's
+template. Like OSMO's, its command and environment are subject to Kubernetes' own `$(NAME)`, and so
+`$$` in them is one `$`; what must not change belongs into a file.
+"""
+
+from typing import Any
+
+from xylem.domain.ids import task_uuid
+from xylem.domain.plan import GroupPlan, Resources, TaskPlan
+from xylem.manifests import labels, runtime, secrets
+from xylem.manifests.facts import GroupFacts, pod_name, service_name
+from xylem.manifests.names import FINALIZER, GATE
+
+Manifest = dict[str, Any]
+
+GRACE_SECONDS = 30
+"""Kubernetes' default, written out: the runtime plans its last upload by it."""
+
+GPU = "nvidia.com/gpu"
+
+
+def pod(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
+    """`task` has its tokens filled in."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": pod_name(task, facts),
+            "labels": labels.of_pod(plan, task, facts),
+            "annotations": dict(labels.fences(task, facts)),
+            "finalizers": [FINALIZER],
+        },
+        "spec": {
+            "schedulingGates": [{"name": GATE}],
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "hostname": task_uuid(facts.group, task.name),
+            "subdomain": service_name(facts),
+            "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+            "initContainers": [_init(facts)],
+            "containers": [_task(plan, task, facts), _ctrl(facts)],
+            "volumes": _volumes(task, facts),
+        },
+    }
+
+
+def _init(facts: GroupFacts) -> Manifest:
+    return {
+        "name": "osmo-init",
+        "image": facts.runtime_image,
+        "imagePullPolicy": facts.image_pull_policy,
+        "command": [runtime.EXEC_IN_IMAGE, "install", runtime.PROGRAMS],
+        "resources": _small(),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [_mount("osmo-bin", runtime.PROGRAMS)],
+    }
+
+
+def _task(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
+    return {
+        "name": container_name(task),
+        "image": task.image,
+        "imagePullPolicy": facts.image_pull_policy,
+        "command": runtime.command(plan, task),
+        "env": _environment(task, facts),
+        "resources": _resources(task.resources, facts.defaults),
+        "securityContext": {"allowPrivilegeEscalation": False},
+        "volumeMounts": [
+            _read_only("osmo-bin", runtime.PROGRAMS),
+            _mount("osmo-run", runtime.RUN),
+            _mount("osmo-data", runtime.DATA),
+            *_file_mounts(task, facts),
+        ],
+    }
+
+
+def container_name(task: TaskPlan) -> str:
+    """The task's name as a DNS label."""
+    return task.name.lower().replace("_", "-")[: labels.VALUE_CHARS].rstrip("-")
+
+
+def _ctrl(facts: GroupFacts) -> Manifest:
+    return {
+        "name": "osmo-ctrl",
+        "image": facts.runtime_image,
+        "imagePullPolicy": facts.image_pull_policy,
+        "command": [runtime.CTRL_IN_IMAGE],
+        "resources": _small(),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            # The task may run as anybody and write files that only its owner reads.
+            "capabilities": {"drop": ["ALL"], "add": ["DAC_OVERRIDE"]},
+        },
+        "volumeMounts": [
+            _mount("osmo-run", runtime.RUN),
+            _mount("osmo-data", runtime.DATA),
+            _read_only("osmo-token", runtime.TOKEN),
+            _read_only("osmo-config", runtime.CONFIG),
+        ],
+    }
+
+
+def _small() -> Manifest:
+    """The runtime's own containers idle but for transfers. No limit: a sidecar that is killed for
+    its memory fails the task."""
+    return {"requests": {"cpu": "10m", "memory": "64Mi", "ephemeral-storage": "64Mi"}}
+
+
+def _mount(volume: str, path: str) -> Manifest:
+    return {"name": volume, "mountPath": path}
+
+
+def _read_only(volume: str, path: str) -> Manifest:
+    return {**_mount(volume, path), "readOnly": True}
+
+
+def _environment(task: TaskPlan, facts: GroupFacts) -> list[Manifest]:
+    gpu = facts.defaults.gpu if task.resources.gpu is None else task.resources.gpu
+    # Images of CUDA ask for all GPUs of the node in their own environment; the NVIDIA runtime
+    # obliges unless the pod says none. As OSMO does.
+    hidden = {} if gpu else {"NVIDIA_VISIBLE_DEVICES": ""}
+    return [
+        {"name": name, "value": value} for name, value in {**hidden, **task.environment}.items()
+    ]
+
+
+def _resources(asked: Resources, defaults: Resources) -> Manifest:
+    """Memory is limited to what was asked for: a task that takes more must not take it from a
+    neighbour. CPU is not: what nobody uses is free to use."""
+    cpu, gpu, memory, storage = (
+        default if own is None else own
+        for own, default in (
+            (asked.cpu, defaults.cpu),
+            (asked.gpu, defaults.gpu),
+            (asked.memory, defaults.memory),
+            (asked.storage, defaults.storage),
+        )
+    )
+    gpus = {GPU: str(gpu)} if gpu else {}
+    requests = {
+        "cpu": str(cpu or 0),
+        "memory": quantity(memory or 0),
+        "ephemeral-storage": quantity(storage or 0),
+        **gpus,
+    }
+    limits = {**({"memory": quantity(memory)} if memory else {}), **gpus}
+    return {"requests": requests, "limits": limits}
+
+
+def quantity(size: int) -> str:
+    """Bytes as Kubernetes writes them, exactly: `8Gi`, and `1000` where no unit divides it."""
+    for power, unit in ((4, "Ti"), (3, "Gi"), (2, "Mi"), (1, "Ki")):
+        if size and size % 1024**power == 0:
+            return f"{size // 1024**power}{unit}"
+    return str(size)
+
+
+def _volumes(task: TaskPlan, facts: GroupFacts) -> list[Manifest]:
+    own = secrets.attempt_secret_name(task, facts)
+    file_secrets = dict.fromkeys(secrets.file_secret_name(file, facts) for file in task.files)
+    return [
+        *({"name": name, "emptyDir": {}} for name in ("osmo-bin", "osmo-run", "osmo-data")),
+        _secret_volume("osmo-token", own, runtime.TOKEN_FILE),
+        _secret_volume("osmo-config", own, runtime.CONFIG_FILE),
+        *(
+            _secret_volume(f"file-{index}", secret, secrets.FILE_KEY)
+            for index, secret in enumerate(file_secrets)
+        ),
+    ]
+
+
+def _file_mounts(task: TaskPlan, facts: GroupFacts) -> list[Manifest]:
+    names = [secrets.file_secret_name(file, facts) for file in task.files]
+    volumes = {name: f"file-{index}" for index, name in enumerate(dict.fromkeys(names))}
+    return [
+        {**_read_only(volumes[name], secrets.mount_path(file)), "subPath": secrets.FILE_KEY}
+        for name, file in zip(names, task.files, strict=True)
+    ]
+
+
+def _secret_volume(name: str, secret: str, key: str) -> Manifest:
+    items = [{"key": key, "path": key}]
+    return {"name": name, "secret": {"secretName": secret, "items": items}}

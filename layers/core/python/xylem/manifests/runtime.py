@@ -1,0 +1,62 @@
+"""What a pod's containers agree on with the Task Runtime: folders, programs, the sidecar's orders.
+
+Changing a word here changes it for `operators/task_runtime`; both travel in one image, whose tag is
+the release's.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from xylem.domain.plan import GroupPlan, TaskPlan
+from xylem.domain.tokens import INPUT_FOLDER, OUTPUT_FOLDER
+from xylem.manifests.facts import GroupFacts
+
+EXEC_IN_IMAGE = "/opt/xylem/bin/xylem-exec"
+CTRL_IN_IMAGE = "/opt/xylem/bin/xylem-ctrl"
+
+PROGRAMS = "/osmo/bin"
+"""Where osmo-init installs the wrapper for the task's own container, whose image knows nothing."""
+
+EXEC = f"{PROGRAMS}/xylem-exec"
+RUN = "/osmo/run"
+"""Where wrapper and sidecar meet: spool, state, signals."""
+
+RUN_OF_TASK = f"{RUN}/task"
+DATA = "/osmo/data"
+TOKEN = "/osmo/token"
+CONFIG = "/osmo/config"
+
+TOKEN_FILE = "token"
+CONFIG_FILE = "task.json"
+
+
+def waits(plan: GroupPlan, task: TaskPlan) -> bool:
+    """The command starts when the sidecar says so, not before: there is something to download, or
+    others to wait for. Without either it need not wait for the sidecar to come up at all."""
+    return bool(task.inputs) or plan.waits_at_barrier
+
+
+def command(plan: GroupPlan, task: TaskPlan) -> list[str]:
+    """The task's command, run by the wrapper."""
+    wait = ["--wait"] if waits(plan, task) else []
+    return [EXEC, "run", "--run", RUN_OF_TASK, *wait, "--", *task.command, *task.args]
+
+
+def config(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Mapping[str, Any]:
+    """What the sidecar reads from `CONFIG_FILE`."""
+    return {
+        "api_url": facts.api_url,
+        "workflow": facts.workflow,
+        "group": facts.group,
+        "incarnation": facts.incarnation,
+        "task": task.name,
+        "retry": facts.retries[task.name],
+        "inputs": [
+            {"index": index, "task": input.task, "regex": input.regex}
+            for index, input in enumerate(task.inputs)
+        ],
+        "barrier": plan.waits_at_barrier,
+        "input": INPUT_FOLDER,
+        "output": OUTPUT_FOLDER,
+        "wait": waits(plan, task),
+    }

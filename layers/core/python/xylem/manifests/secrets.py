@@ -1,0 +1,66 @@
+"""What pods are given as files: the user's files, and the runtime's own token and configuration.
+
+A file of the spec is a Secret of its own, named by its content: tasks that share a script share the
+Secret, and a retry finds it there. The token and the configuration of an attempt are one Secret,
+mounted into the sidecar alone: the user's command never sees the token.
+"""
+
+import hashlib
+import json
+import posixpath
+from base64 import b64encode
+from typing import Any
+
+from xylem.domain.plan import File, GroupPlan, TaskPlan
+from xylem.manifests import labels, runtime
+from xylem.manifests.facts import GroupFacts, pod_name
+
+FILE_KEY = "file"
+"""A Secret's keys allow few characters; the file's own name is only in the path of its mount."""
+
+Manifest = dict[str, Any]
+
+
+def of_file(file: File, plan: GroupPlan, facts: GroupFacts) -> Manifest:
+    return _secret(file_secret_name(file, facts), {FILE_KEY: _data(file)}, plan, facts)
+
+
+def file_secret_name(file: File, facts: GroupFacts) -> str:
+    digest = hashlib.sha256(_data(file).encode()).hexdigest()[:32]
+    return f"osmo-{facts.group}-{facts.incarnation}-{digest}"
+
+
+def mount_path(file: File) -> str:
+    return posixpath.normpath(posixpath.join("/", file.path))
+
+
+def of_attempt(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
+    config = json.dumps(runtime.config(plan, task, facts), indent=1)
+    data = {
+        runtime.TOKEN_FILE: _encoded(facts.tokens[task.name]),
+        runtime.CONFIG_FILE: _encoded(config),
+    }
+    return _secret(attempt_secret_name(task, facts), data, plan, facts)
+
+
+def attempt_secret_name(task: TaskPlan, facts: GroupFacts) -> str:
+    """With the group's id: a task's uuid alone is cut short in the pod's name."""
+    return f"osmo-{facts.group}-{pod_name(task, facts)}"
+
+
+def _secret(name: str, data: dict[str, str], plan: GroupPlan, facts: GroupFacts) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "labels": labels.of_group(plan, facts)},
+        "type": "Opaque",
+        "data": data,
+    }
+
+
+def _data(file: File) -> str:
+    return "".join(file.contents.split()) if file.base64 else _encoded(file.contents)
+
+
+def _encoded(text: str) -> str:
+    return b64encode(text.encode()).decode()

@@ -1,0 +1,19 @@
+"""What every map in a spec has in common."""
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+
+class SpecModel(BaseModel):
+    """Unknown keys are errors: a misspelt one would otherwise do nothing, silently. A number where
+    text is meant (`args: [8080]`) is that text, as with OSMO; true and false are not."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, coerce_numbers_to_str=True
+    )
+
+
+def fault(text: str) -> PydanticCustomError:
+    """A whole sentence about a value, for a validator to raise."""
+    return PydanticCustomError("fault", "{text}", {"text": text})
