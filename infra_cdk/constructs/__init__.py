@@ -1,0 +1,1 @@
+"""What the components are made of: a function, a queue, a table, a bucket, with our defaults."""

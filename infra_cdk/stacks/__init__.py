@@ -1,0 +1,1 @@
+"""Stacks only compose. What must survive has one of its own."""

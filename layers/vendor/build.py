@@ -3,22 +3,22 @@
     python -m layers.vendor.build [PLATFORM ...]
 
 `uv export` says what the group `functions` needs, with hashes; `uv pip install --target` fetches
-wheels for the platform, this machine's or another's, so neither Docker nor a compiler has a part in it.
-A layer is built beside its place and moved there whole. Its stamp is a hash of all that it was made
-from: while that is the same a second run does nothing, and `infra_cdk` uses it as the asset's hash,
-which spares each synth the reading of some thousand files.
+wheels for the platform, this machine's or another's, so neither Docker nor a compiler has a part in
+it. A layer is built beside its place and moved there whole. Its stamp is a hash of all that it was
+made from: while that is the same a second run does nothing, and `infra_cdk` uses it as the asset's
+hash, which spares each synth the reading of some thousand files.
 
 What a function never opens is left out, which halves the layer, and with it the upload of each
-deployment and the unpacking at each cold start: service descriptions of AWS that we do not call, test
-suites, type stubs and the installers' notes.
+deployment and the unpacking at each cold start: service descriptions of AWS that we do not call,
+test suites, type stubs and the installers' notes.
 
 /opt is read-only on Lambda, so Python cannot keep what it compiles there and would compile every
 module at every cold start. The layer brings the bytecode along, marked as unchecked because packing
 changes the time stamps that Python would compare. Bytecode belongs to one version of Python: it is
 written where this interpreter is the platform's, and left out elsewhere.
 
-Rejected: CDK's bundling (it wants Docker, and runs at every synth); `pip download --platform` (it does
-not know the lock file and evaluates markers for this machine).
+Rejected: CDK's bundling (it wants Docker, and runs at every synth); `pip download --platform` (it
+does not know the lock file and evaluates markers for this machine).
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Where our functions run: the machine type and the interpreter that a vendor layer is built for.
 
-The embedded stack runs Lambdas with the interpreter of this machine, AWS runs them on Graviton, which
-costs a fifth less per GB-second than x86_64 and starts as fast. One lock file serves both: only the
-wheels differ. The newest Python that the project's `requires-python` admits is used on AWS; 3.14 waits
-for that bound, because the lock is resolved inside it.
+The embedded stack runs Lambdas with the interpreter of this machine, AWS runs them on Graviton,
+which costs a fifth less per GB-second than x86_64 and starts as fast. One lock file serves both:
+only the wheels differ. The newest Python that the project's `requires-python` admits is used on
+AWS; 3.14 waits for that bound, because the lock is resolved inside it.
 
 Rejected: one platform for both (x86_64 and 3.11 everywhere) would make the layer of a developer's
 machine the one of production, and would pay for it with every invocation.
@@ -20,7 +20,7 @@ LAYERS = ROOT / "build" / "layers" / "vendor"
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A Lambda architecture and Python, under the name of its folder below `build/layers/vendor`."""
+    """A Lambda architecture and Python, named like its folder below `build/layers/vendor`."""
 
     name: str
     machine: str

@@ -1,0 +1,82 @@
+"""Agent: ingest on the WebSocket API, the queue of news, and the function that applies them."""
+
+from aws_cdk import Duration
+from constructs import Construct
+
+from infra_cdk.components.websocket_api import WebSocketApi
+from infra_cdk.constructs.alarms import Alarms
+from infra_cdk.constructs.doorbell_queue import DoorbellQueue
+from infra_cdk.constructs.rights import CHANGE, COMMIT, READ, consume, objects, rows, send
+from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
+from infra_cdk.stacks.data import Data
+
+
+class Agent(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        service: Service,
+        data: Data,
+        jobs: DoorbellQueue,
+        websocket: WebSocketApi,
+    ) -> None:
+        super().__init__(scope, id)
+        self.news = DoorbellQueue(self, "News", environment=service.environment)
+        ingest = ServiceFunction(
+            self,
+            "Ingest",
+            service=service,
+            component="agent",
+            entry="ingest.handler",
+            name="agent-ingest",
+            settings={
+                "BACKENDS_TABLE": data.backends.name,
+                "NEWS_QUEUE_URL": self.news.queue_url,
+                "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
+            },
+            rights=[
+                rows(data.backends, *READ, *CHANGE),
+                send(self.news),
+                websocket.push,
+            ],
+        )
+        websocket.routes(ingest, "agent")
+        self.function = ServiceFunction(
+            self,
+            "Function",
+            service=service,
+            component="agent",
+            memory_mb=COMPUTING_MB,
+            settings={
+                "WORKFLOWS_TABLE": data.workflows.name,
+                "BACKENDS_TABLE": data.backends.name,
+                "CONNECTIONS_TABLE": data.connections.name,
+                "STORE_BUCKET": data.store.name,
+                "JOBS_QUEUE_URL": jobs.queue_url,
+                "NEWS_QUEUE_URL": self.news.queue_url,
+                "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
+            },
+            rights=[
+                rows(data.workflows, *READ, *COMMIT),
+                rows(data.backends, *READ, *COMMIT),
+                rows(data.connections, *READ),
+                objects(data.store, "payloads/", "GetObject"),
+                send(jobs),
+                consume(self.news),
+                send(self.news),
+                websocket.push,
+            ],
+        )
+        self.news.feeds(self.function)
+
+    def watched_by(self, alarms: Alarms) -> None:
+        self.news.watched_by(alarms, oldest_seconds=60)
+        alarms.when(
+            "AgentErrors",
+            self.function.metric_errors(period=Duration.minutes(1)),
+            at_least=3,
+            minutes=3,
+            says="Agent: batches of news crash; look at the log of agent",
+        )

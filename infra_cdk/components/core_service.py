@@ -1,0 +1,53 @@
+"""Core Service: the HTTP API's function for all but logs and the Task Runtime."""
+
+from constructs import Construct
+
+from infra_cdk.components.http_api import HttpApi
+from infra_cdk.constructs.doorbell_queue import DoorbellQueue
+from infra_cdk.constructs.rights import CHANGE, COMMIT, READ, objects, rows, send
+from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
+from infra_cdk.stacks.data import Data
+
+
+class CoreService(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        service: Service,
+        data: Data,
+        jobs: DoorbellQueue,
+        http: HttpApi,
+    ) -> None:
+        super().__init__(scope, id)
+        function = ServiceFunction(
+            self,
+            "Function",
+            service=service,
+            component="core_service",
+            memory_mb=COMPUTING_MB,
+            settings={
+                "WORKFLOWS_TABLE": data.workflows.name,
+                "BACKENDS_TABLE": data.backends.name,
+                "CONFIGS_TABLE": data.configs.name,
+                "STORE_BUCKET": data.store.name,
+                "JOBS_QUEUE_URL": jobs.queue_url,
+                "API_URL": http.url,
+            },
+            rights=[
+                rows(data.workflows, *READ, *COMMIT),
+                rows(data.configs, *READ, *CHANGE),
+                rows(data.backends, *READ),
+                objects(data.store, "specs/", "GetObject", "PutObject"),
+                send(jobs),
+            ],
+        )
+        http.serves(function, "ANY /api/{proxy+}")
+        http.serves(
+            function,
+            "GET /health",
+            "GET /client/version",
+            open_because="A client asks whether the service is there and which version it speaks"
+            " before it has a login; the answers are the same for everybody.",
+        )

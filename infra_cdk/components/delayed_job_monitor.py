@@ -1,0 +1,101 @@
+"""Delayed Job Monitor: once a minute, rings for what was forgotten.
+
+A sweep that fails is not tried again: the next one comes in a minute and finds the same rows. So
+neither the Scheduler nor Lambda retries, and both drop a start that is older than the next one.
+"""
+
+from aws_cdk import Aws, Duration
+from aws_cdk.aws_iam import PolicyDocument, PolicyStatement, Role, ServicePrincipal
+from aws_cdk.aws_scheduler import CfnSchedule
+from constructs import Construct
+
+from infra_cdk.components.websocket_api import WebSocketApi
+from infra_cdk.constructs.alarms import Alarms
+from infra_cdk.constructs.doorbell_queue import DoorbellQueue
+from infra_cdk.constructs.rights import CHANGE, READ, depth, index, objects, rows, send
+from infra_cdk.constructs.service_function import Service, ServiceFunction
+from infra_cdk.stacks.data import Data
+
+
+class DelayedJobMonitor(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        service: Service,
+        data: Data,
+        jobs: DoorbellQueue,
+        websocket: WebSocketApi,
+    ) -> None:
+        super().__init__(scope, id)
+        self._environment = service.environment
+        self._function = ServiceFunction(
+            self,
+            "Sweep",
+            service=service,
+            component="delayed_job_monitor",
+            entry="sweep.handler",
+            settings={
+                "WORKFLOWS_TABLE": data.workflows.name,
+                "BACKENDS_TABLE": data.backends.name,
+                "STORE_BUCKET": data.store.name,
+                "JOBS_QUEUE_URL": jobs.queue_url,
+                "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
+            },
+            rights=[
+                index(data.workflows, "due"),
+                rows(data.workflows, "GetItem", "UpdateItem"),
+                rows(data.backends, *READ, *CHANGE),
+                objects(data.store, "payloads/", "GetObject"),
+                send(jobs),
+                depth(jobs),
+                websocket.push,
+            ],
+            invoked_at_most_once=True,
+        )
+        self._schedule()
+
+    def watched_by(self, alarms: Alarms) -> None:
+        alarms.when(
+            "SweepErrors",
+            self._function.metric_errors(period=Duration.minutes(1)),
+            at_least=1,
+            minutes=5,
+            says="Delayed Job Monitor: the sweep fails; look at the log of delayed-job-monitor",
+        )
+        alarms.when_silent(
+            "SweepSilent",
+            self._function.metric_invocations(period=Duration.minutes(1)),
+            minutes=5,
+            says="Delayed Job Monitor: no sweep was started; look at the schedule",
+        )
+
+    def _schedule(self) -> None:
+        """Not the L2 construct: its role may invoke every version of the function."""
+        arn = self._function.function_arn
+        start = PolicyStatement(actions=["lambda:InvokeFunction"], resources=[arn])
+        role = Role(
+            self,
+            "ScheduleRole",
+            assumed_by=ServicePrincipal(
+                "scheduler.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            ),
+            inline_policies={"Start": PolicyDocument(statements=[start])},
+        )
+        CfnSchedule(
+            self,
+            "EveryMinute",
+            name=f"xylem-{self._environment.name}-sweep",
+            description="Starts the Delayed Job Monitor's sweep",
+            schedule_expression="rate(1 minute)",
+            flexible_time_window=CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            target=CfnSchedule.TargetProperty(
+                arn=arn,
+                role_arn=role.role_arn,
+                retry_policy=CfnSchedule.RetryPolicyProperty(
+                    maximum_retry_attempts=0, maximum_event_age_in_seconds=60
+                ),
+            ),
+        )

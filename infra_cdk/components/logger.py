@@ -1,0 +1,51 @@
+"""Logger: takes, serves and follows logs, and is the Task Runtime's counterpart under /runtime/."""
+
+from constructs import Construct
+
+from infra_cdk.components.http_api import HttpApi
+from infra_cdk.constructs.rights import CHANGE, READ, key, keys_path, listing, objects, rows
+from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
+from infra_cdk.stacks.data import Data
+
+
+class Logger(Construct):
+    def __init__(
+        self, scope: Construct, id: str, *, service: Service, data: Data, http: HttpApi
+    ) -> None:
+        super().__init__(scope, id)
+        function = ServiceFunction(
+            self,
+            "Function",
+            service=service,
+            component="logger",
+            memory_mb=COMPUTING_MB,
+            settings={
+                "LOGS_TABLE": data.logs.name,
+                "WORKFLOWS_TABLE": data.workflows.name,
+                "STORE_BUCKET": data.store.name,
+                "DATA_BUCKET": data.data.name,
+                "API_URL": http.url,
+                "KEYS_PATH": keys_path(service.environment),
+            },
+            rights=[
+                rows(data.logs, *READ, *CHANGE),
+                rows(data.workflows, *READ),
+                objects(data.store, "specs/", "GetObject"),
+                objects(data.store, "logs/", "GetObject", "PutObject"),
+                listing(data.store),
+                objects(data.data, "", "GetObject", "PutObject"),
+                listing(data.data),
+                key(service.environment, "hmac"),
+            ],
+        )
+        http.serves(
+            function,
+            "GET /api/workflow/{name}/logs",
+            "GET /api/workflow/{name}/logs/follow",
+        )
+        http.serves(
+            function,
+            "ANY /runtime/{proxy+}",
+            open_because="The function verifies the task's token itself: one that has expired must"
+            " be renewable while its attempt lives, which no authorizer can know.",
+        )

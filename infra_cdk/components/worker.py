@@ -1,0 +1,76 @@
+"""Worker: the job queue, the function that performs jobs, what it may touch, and its alarms."""
+
+from aws_cdk import Duration
+from constructs import Construct
+
+from infra_cdk.components.http_api import HttpApi
+from infra_cdk.components.websocket_api import WebSocketApi
+from infra_cdk.constructs.alarms import Alarms
+from infra_cdk.constructs.doorbell_queue import DoorbellQueue
+from infra_cdk.constructs.rights import (
+    COMMIT,
+    READ,
+    consume,
+    key,
+    keys_path,
+    objects,
+    rows,
+    send,
+)
+from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
+from infra_cdk.stacks.data import Data
+
+
+class Worker(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        service: Service,
+        data: Data,
+        http: HttpApi,
+        websocket: WebSocketApi,
+    ) -> None:
+        super().__init__(scope, id)
+        environment = service.environment
+        self.jobs = DoorbellQueue(self, "Jobs", environment=environment)
+        self.function = ServiceFunction(
+            self,
+            "Function",
+            service=service,
+            component="worker",
+            memory_mb=COMPUTING_MB,
+            settings={
+                "WORKFLOWS_TABLE": data.workflows.name,
+                "BACKENDS_TABLE": data.backends.name,
+                "CONFIGS_TABLE": data.configs.name,
+                "STORE_BUCKET": data.store.name,
+                "JOBS_QUEUE_URL": self.jobs.queue_url,
+                "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
+                "API_URL": http.url,
+                "KEYS_PATH": keys_path(environment),
+            },
+            rights=[
+                rows(data.workflows, *READ, *COMMIT),
+                rows(data.backends, *READ, *COMMIT),
+                rows(data.configs, *READ),
+                objects(data.store, "specs/", "GetObject"),
+                objects(data.store, "payloads/", "GetObject", "PutObject"),
+                consume(self.jobs),
+                send(self.jobs),
+                websocket.push,
+                key(environment, "hmac"),
+            ],
+        )
+        self.jobs.feeds(self.function)
+
+    def watched_by(self, alarms: Alarms) -> None:
+        self.jobs.watched_by(alarms, oldest_seconds=120)
+        alarms.when(
+            "WorkerErrors",
+            self.function.metric_errors(period=Duration.minutes(1)),
+            at_least=3,
+            minutes=3,
+            says="Worker: batches of jobs crash; look at the log of worker",
+        )
