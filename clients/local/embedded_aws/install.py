@@ -8,7 +8,7 @@ Two folders below `build/embedded-aws`, both from requirement files with hashes 
   environment: a Lambda sees it, its code and its layers, and nothing of this repository
   (see `lambda_process`).
 
-A folder carries a stamp, the hash of its requirements and of the interpreter, so that a second run
+A folder carries a stamp, the hash of its requirements, of the interpreter and of this file, so that a second run
 takes milliseconds. `uv` is used where it is found, pip otherwise. To move to other versions, change
 them and write the files anew:
 
@@ -58,6 +58,7 @@ def install(*, python: str = sys.executable) -> None:
 
 def _fingerprint(requirements: Path, python: str) -> str:
     digest = hashlib.sha256(requirements.read_bytes())
+    digest.update(Path(__file__).read_bytes())
     digest.update(f"{python} {sys.version}".encode())
     return digest.hexdigest()
 
@@ -84,7 +85,8 @@ def _install_into(
 ) -> None:
     wanted = ["--require-hashes", "--only-binary", ":all:", "-r", str(requirements)]
     if uv := shutil.which("uv"):
-        _run([uv, "pip", "install", "--quiet", *uv_arguments, *wanted])
+        # Compiled now, or each start compiles 200,000 lines where bytecode may not be written.
+        _run([uv, "pip", "install", "--quiet", "--compile-bytecode", *uv_arguments, *wanted])
     else:
         _run([pip, "-m", "pip", "install", *_PIP_FLAGS, *(pip_target or []), *wanted])
 

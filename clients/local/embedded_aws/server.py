@@ -184,12 +184,12 @@ class _Server:
         )
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
-        for task in background:
-            task.cancel()
-        await self._end(listener)
-        failed = serving.done() and serving.exception() is not None
+        failed = not stopping.done()
         if failed:
             log.critical("the server failed", exc_info=serving.exception())
+        for task in background:
+            task.cancel()
+        await self._end()
         logging.shutdown()
         os._exit(1 if failed else 0)
 
@@ -222,11 +222,11 @@ class _Server:
 
         return load_persisted_state
 
-    async def _end(self, listener: socket.socket) -> None:
-        listener.close()
-        self._websockets.close_all()
+    async def _end(self) -> None:
         self._definitions.save_all()
-        await asyncio.sleep(0)  # let the sockets say goodbye
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_SECONDS):
+                await self._websockets.close_all()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE_SECONDS):
                 await self._pool.close()

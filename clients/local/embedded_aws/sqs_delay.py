@@ -2,7 +2,8 @@
 
 Stock ministack accepts any `DelaySeconds`. AWS: "Valid values: 0 to 900. Maximum: 15 minutes"
 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html); a longer
-timer that works here would fail only there. Seam: `sqs._act_send_message`, which batches pass, too.
+timer that works here would fail only there. Seams: `sqs._act_send_message`, which batches
+pass, too, and its entry in the table of actions.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from clients.local.embedded_aws.seams import Seam
 
 SEND = Seam("ministack.services.sqs", "_act_send_message", ("data", "qurl"))
 ERROR = Seam("ministack.services.sqs", "_Err")
-SEAMS = (SEND, ERROR)
+ACTIONS = Seam("ministack.services.sqs", "_HANDLERS")
+SEAMS = (SEND, ERROR, ACTIONS)
 
 LONGEST_DELAY = 900
 
@@ -37,3 +39,4 @@ def install() -> None:
         return send_message
 
     SEND.wrap(checking)
+    ACTIONS.get()["SendMessage"] = SEND.get()

@@ -66,6 +66,8 @@ class OpenSocket:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
     def close(self, code: int) -> None:
         if not self.close_with.done():
             self.close_with.set_result(code)
@@ -98,10 +100,13 @@ class WebSocketApis:
         socket = self._sockets.get(connection)
         return socket if socket is not None and socket.connection.api == api else None
 
-    def close_all(self) -> None:
-        """For the end of the server."""
-        for socket in self._sockets.values():
+    async def close_all(self) -> None:
+        """For the end of the server: return when every client has been told."""
+        sockets = list(self._sockets.values())
+        for socket in sockets:
             socket.close(GOING_AWAY)
+        for socket in sockets:
+            await socket.gone.wait()
 
     def serves(self, address: ApiAddress) -> bool:
         api = find_api(address.api)
@@ -123,6 +128,7 @@ class WebSocketApis:
                 await session.run(idle=self._idle_seconds, life=self._life_seconds)
             finally:
                 del self._sockets[socket.connection.id]
+                socket.gone.set()
             await session.disconnect()
 
     async def invoke(self, api: Api, definition: Definition, event: dict[str, Any]) -> Any:
