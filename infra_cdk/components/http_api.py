@@ -39,15 +39,16 @@ class HttpApi(Construct):
     def __init__(self, scope: Construct, id: str, *, environment: Environment) -> None:
         super().__init__(scope, id)
         self._environment = environment
+        self._integrations: dict[str, HttpLambdaIntegration] = {}
         self._api = apigateway.HttpApi(
             self, "Api", api_name=f"xylem-{environment.name}", create_default_stage=False
         )
         log = LogGroup(
             self,
             "AccessLog",
-            # Under this prefix a log takes no room in the one resource policy of an account and
-            # region, which holds 5,120 characters (docs.aws.amazon.com/AmazonCloudWatch/latest/logs/
-            # AWS-logs-infrastructure-V2-CloudWatchLogs.html).
+            # Under this prefix a log takes no room in the resource policy of the account's region,
+            # which holds 5,120 characters (docs.aws.amazon.com/AmazonCloudWatch/latest/logs:
+            # "Enable logging from AWS services").
             log_group_name=f"/aws/vendedlogs/xylem-{environment.name}-http-api",
             retention=environment.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
@@ -88,9 +89,6 @@ class HttpApi(Construct):
 
     def serves(self, function: ServiceFunction, *routes: str, open_because: str = "") -> None:
         """Route `METHOD /path` to a function; without the authorizer only for a reason."""
-        integration = HttpLambdaIntegration(
-            function.short_name, function, scope_permission_to_route=False
-        )
         for route in routes:
             method, path = route.split()
             made = apigateway.HttpRoute(
@@ -98,11 +96,20 @@ class HttpApi(Construct):
                 route,
                 http_api=self._api,
                 route_key=apigateway.HttpRouteKey.with_(path, apigateway.HttpMethod[method]),
-                integration=integration,
+                integration=self._integration(function),
                 authorizer=None if open_because else self._authorizer,
             )
             if open_because:
                 acknowledge(made, "AwsSolutions-APIG4", open_because)
+
+    def _integration(self, function: ServiceFunction) -> HttpLambdaIntegration:
+        """One for each function: it brings one permission, for the whole API."""
+        name = function.short_name
+        if name not in self._integrations:
+            self._integrations[name] = HttpLambdaIntegration(
+                name, function, scope_permission_to_route=False
+            )
+        return self._integrations[name]
 
     def watched_by(self, alarms: Alarms) -> None:
         alarms.when(
