@@ -137,7 +137,7 @@ def get_task(name: str, task_name: str, who: User, has: Has) -> View:
 @router.get("/workflow/{name}/spec")
 def get_spec(name: str, who: User, has: Has, use_template: bool = False) -> PlainTextResponse:
     file = queries.spec_file(name, workflows=has.engine.workflows, store=has.engine.store)
-    text = file.template if use_template and file.template else spec.stored_text(file.plan)
+    text = file.template if use_template and file.template else file.rendered
     return PlainTextResponse(text)
 
 

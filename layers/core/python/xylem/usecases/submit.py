@@ -7,13 +7,13 @@ workflow.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xylem import spec
 from xylem.domain.errors import Conflict, InvalidSpec, TooLarge
 from xylem.domain.group import Group, ready
 from xylem.domain.ids import GroupId, TaskName, UserName, WorkflowId, WorkflowUuid
-from xylem.domain.plan import GroupPlan, WorkflowPlan
+from xylem.domain.plan import GroupPlan, TaskPlan, WorkflowPlan
 from xylem.domain.pool import Pool
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
@@ -21,7 +21,7 @@ from xylem.domain.workflow import Workflow
 from xylem.ports import Creation, Pools
 from xylem.usecases.apply import Engine
 from xylem.usecases.draft import start_jobs
-from xylem.usecases.specs import SpecFile
+from xylem.usecases.specs import SpecFile, spec_key
 
 MOST_ROWS = 80
 """Groups and tasks together. Creating them, and ending all of them at once when the first fails,
@@ -52,10 +52,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A submission that can be carried out. `rendered`: its spec after the template."""
+    """A submission that can be carried out. `text`: its spec as it is kept, after template and
+    defaults; `template`: what was written, where that was one."""
 
     plan: WorkflowPlan
-    rendered: str
+    text: str
+    template: str | None
     pool: Pool
 
 
@@ -63,8 +65,9 @@ def check(request: Request, pool: str, *, pools: Pools) -> Checked:
     """Everything that does not need a row of its own. Raises `UnknownPool`, `InvalidSpec`."""
     known = pools.pool(pool)
     rendered = render(request)
-    plan = spec.parse(rendered, env_vars=request.env_vars, labels=request.labels)
-    spec.check_pool(plan, known)
+    specification = spec.read(rendered, env_vars=request.env_vars, labels=request.labels)
+    spec.check_pool(specification.plan, known)
+    plan = _placed(specification.plan, known)
     rows = len(plan.groups) + sum(len(group.tasks) for group in plan.groups)
     if rows > MOST_ROWS:
         raise InvalidSpec(
@@ -73,7 +76,9 @@ def check(request: Request, pool: str, *, pools: Pools) -> Checked:
             "workflows.",
             workflow=plan.name,
         )
-    return Checked(plan, rendered, known)
+    written = request.text if request.text != rendered else None
+    text = spec.stored_text(specification, default_platform=known.default_platform)
+    return Checked(plan, text, request.template or written, known)
 
 
 def render(request: Request) -> str:
@@ -90,12 +95,11 @@ def submit(request: Request, checked: Checked, *, engine: Engine) -> WorkflowId:
 
     Raises `Conflict` when twenty others of the same name were faster, one after the other."""
     uuid = WorkflowUuid(engine.ids())
-    template = request.template or (request.text if request.text != checked.rendered else None)
-    file = SpecFile(plan=checked.plan, rendered=checked.rendered, template=template)
-    engine.store.put(file.key(uuid), file.dump())
+    file = SpecFile(plan=checked.plan, rendered=checked.text, template=checked.template)
+    engine.store.put(spec_key(uuid), file.dump())
     for _ in range(NUMBER_ATTEMPTS):
         number = engine.workflows.next_number(checked.plan.name)
-        creation = _creation(request, checked, uuid, number, template is not None, engine)
+        creation = _creation(request, checked, uuid, number, engine)
         try:
             id = engine.workflows.create(creation)
         except Conflict:
@@ -112,12 +116,26 @@ def submit(request: Request, checked: Checked, *, engine: Engine) -> WorkflowId:
     )
 
 
+def _placed(plan: WorkflowPlan, pool: Pool) -> WorkflowPlan:
+    """Tasks that name no platform get the pool's default, for good: a later change of the pool does
+    not move a workflow that was submitted before."""
+
+    def on_platform(task: TaskPlan) -> TaskPlan:
+        platform = task.resources.platform or pool.default_platform
+        return replace(task, resources=replace(task.resources, platform=platform))
+
+    groups = (
+        replace(group, tasks=tuple(on_platform(task) for task in group.tasks))
+        for group in plan.groups
+    )
+    return replace(plan, groups=tuple(groups))
+
+
 def _creation(
     request: Request,
     checked: Checked,
     uuid: WorkflowUuid,
     number: int,
-    templated: bool,
     engine: Engine,
 ) -> Creation:
     now = engine.clock()
@@ -133,7 +151,7 @@ def _creation(
         live=len(plan.groups),
         priority=request.priority,
         labels=plan.labels,
-        templated=templated,
+        templated=checked.template is not None,
     )
     ids = {group.name: GroupId(ONE_SHARD + engine.ids()[1:]) for group in plan.groups}
     groups = [ready(_group(group, plan, ids, workflow), now)[0] for group in plan.groups]

@@ -1,0 +1,39 @@
+"""What is stored of a workflow's spec: one object, written before the workflow exists, never
+changed.
+
+It holds the plan, which the Worker renders and the Logger checks inputs against, and the texts
+that people ask for. The key is made of the workflow's uuid, so a submission that failed half way
+leaves an object that nothing names.
+"""
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from xylem.domain.ids import WorkflowUuid
+from xylem.domain.plan import WorkflowPlan
+
+
+@dataclass(frozen=True, slots=True)
+class SpecFile:
+    """`rendered`: the spec after template and defaults. `template`: what was written, if it
+    differs."""
+
+    plan: WorkflowPlan
+    rendered: str
+    template: str | None = None
+
+    def dump(self) -> bytes:
+        return _file.dump_json(self)
+
+    @staticmethod
+    def load(body: bytes) -> "SpecFile":
+        """Raises `pydantic.ValidationError` for what we did not write."""
+        return _file.validate_json(body)
+
+
+def spec_key(uuid: WorkflowUuid) -> str:
+    return f"specs/{uuid}.json"
+
+
+_file = TypeAdapter(SpecFile)
