@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from xylem.domain.group import Group
-from xylem.domain.ids import task_uuid
+from xylem.domain.ids import WorkflowUuid, pod_name, task_uuid
 from xylem.domain.pool import Pool
 from xylem.domain.task import Task
 from xylem.ports import Entry
@@ -31,7 +31,7 @@ def rendered(name: str, spec: str) -> View:
     return _submission(name, spec=spec)
 
 
-def workflow(found: Described) -> View:
+def workflow(found: Described, now: datetime) -> View:
     it = found.workflow
     base = f"/api/workflow/{it.id}"
     return {
@@ -55,7 +55,7 @@ def workflow(found: Described) -> View:
         "exec_timeout": None,
         "queue_timeout": None,
         "duration": seconds(it.started_at, it.ended_at),
-        "queued_time": seconds(it.submitted_at, it.started_at),
+        "queued_time": queued(it.submitted_at, it.started_at or it.ended_at, now),
         "status": it.status,
         "outputs": "",
         "groups": [group(one, found) for one in found.groups],
@@ -88,11 +88,11 @@ def group(it: Group, found: Described) -> View:
         "remaining_upstream_groups": waits_for,
         "downstream_groups": downstream_names(found.groups, it),
         "failure_message": it.message or None,
-        "tasks": [task(one, it) for one in it.tasks],
+        "tasks": [task(one, it, found.workflow.uuid) for one in it.tasks],
     }
 
 
-def task(it: Task, of: Group) -> View:
+def task(it: Task, of: Group, workflow: WorkflowUuid) -> View:
     base = f"/api/workflow/{of.workflow}"
     attempt = f"task_name={it.name}&retry_id={it.retry}"
     return {
@@ -113,7 +113,7 @@ def task(it: Task, of: Group) -> View:
         "input_download_end_time": None,
         "output_upload_start_time": None,
         "dashboard_url": None,
-        "pod_name": None,
+        "pod_name": pod_name(workflow, of.id, it.name, retry=it.retry, incarnation=of.incarnation),
         "pod_ip": it.pod_ip,
         "task_uuid": task_uuid(of.id, it.name),
         "node_name": it.node,
@@ -121,7 +121,7 @@ def task(it: Task, of: Group) -> View:
     }
 
 
-def entry(it: Entry) -> View:
+def entry(it: Entry, now: datetime) -> View:
     base = f"/api/workflow/{it.id}"
     return {
         "user": it.user,
@@ -130,7 +130,7 @@ def entry(it: Entry) -> View:
         "submit_time": time(it.submitted_at),
         "start_time": time(it.started_at),
         "end_time": time(it.ended_at),
-        "queued_time": seconds(it.submitted_at, it.started_at),
+        "queued_time": queued(it.submitted_at, it.started_at or it.ended_at, now),
         "duration": seconds(it.started_at, it.ended_at),
         "status": it.status,
         "overview": base,
@@ -178,6 +178,10 @@ def pool(it: Pool, *, online: bool) -> View:
 
 def time(at: datetime | None) -> str | None:
     return at.replace(tzinfo=None).isoformat() if at else None
+
+
+def queued(submitted: datetime, until: datetime | None, now: datetime) -> float:
+    return ((until or now) - submitted).total_seconds()
 
 
 def seconds(start: datetime | None, end: datetime | None) -> float | None:

@@ -118,20 +118,22 @@ def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) ->
         offset=query.offset,
         newest_first=query.order == "DESC",
     )
-    return {"workflows": [views.entry(one) for one in page.entries], "more_entries": page.more}
+    now = has.engine.clock()
+    shown = [views.entry(one, now) for one in page.entries]
+    return {"workflows": shown, "more_entries": page.more}
 
 
 @router.get("/workflow/{name}")
 def get_workflow(name: str, who: User, has: Has, skip_groups: bool = False) -> View:
     found = queries.describe(name, workflows=has.engine.workflows, with_groups=not skip_groups)
-    return views.workflow(found)
+    return views.workflow(found, has.engine.clock())
 
 
 @router.get("/workflow/{name}/task/{task_name}")
 def get_task(name: str, task_name: str, who: User, has: Has) -> View:
     found = queries.describe(name, workflows=has.engine.workflows)
     group, task = queries.find_task(found, task_name)
-    return views.task(task, group)
+    return views.task(task, group, found.workflow.uuid)
 
 
 @router.get("/workflow/{name}/spec")

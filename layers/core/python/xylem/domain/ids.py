@@ -38,6 +38,13 @@ def task_uuid(group: GroupId, task: TaskName) -> str:
     return hashlib.sha256(f"{group}/{task}".encode()).hexdigest()[:32]
 
 
+def pod_name(
+    workflow: WorkflowUuid, group: GroupId, task: TaskName, *, retry: int, incarnation: int
+) -> str:
+    """OSMO's `<workflow>-<task>`, with the attempt: a retry never waits for a deletion."""
+    return f"{workflow[:16]}-{task_uuid(group, task)[:16]}-r{retry}-{incarnation}"
+
+
 def mail_id(group: GroupId, incarnation: int, ordinal: int) -> MailId:
     return MailId(f"{group}#{incarnation:06d}#{ordinal:06d}")
 
