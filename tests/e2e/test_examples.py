@@ -1,0 +1,25 @@
+"""The examples, as they stand, on the deployed stack: real functions, real sockets, real processes."""
+
+import pytest
+from tests.conftest import Stack
+
+from tests.e2e.running import EXAMPLES, example, lines, run, tasks
+from xylem.domain.status import TaskStatus, WorkflowStatus
+
+pytestmark = pytest.mark.e2e
+
+NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
+
+
+def test_there_are_the_five_examples_that_the_readme_promises() -> None:
+    assert {"hello", "serial", "diamond", "group", "fanout"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_completes_and_each_of_its_tasks_leaves_a_log(stack: Stack, name: str) -> None:
+    done = run(stack.client, example(name))
+
+    assert done.status is WorkflowStatus.COMPLETED, stack.client.logs(done.name)
+    assert {task.status for task in tasks(done).values()} == {TaskStatus.COMPLETED}
+    for task in tasks(done):
+        assert lines(stack.client, done.name, task), f"{task} printed nothing"

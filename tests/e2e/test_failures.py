@@ -1,0 +1,57 @@
+"""What a user sees when a task fails."""
+
+import pytest
+from tests.conftest import Stack
+
+from tests.e2e.running import lines, run, tasks
+from xylem.domain.status import ExitCode, TaskStatus, WorkflowStatus
+
+pytestmark = pytest.mark.e2e
+
+FAILING = """
+workflow:
+  name: failing
+  tasks:
+  - name: works
+    image: alpine
+    command: [sh, -c, "echo fine"]
+  - name: breaks
+    image: alpine
+    command: [sh, -c, "echo about to fail; echo the reason >&2; exit 7"]
+    inputs: [{task: works}]
+  - name: after
+    image: alpine
+    command: [sh, -c, "echo never"]
+    inputs: [{task: breaks}]
+  - name: long-after
+    image: alpine
+    command: [sh, -c, "echo never"]
+    inputs: [{task: after}]
+"""
+
+
+def test_a_task_that_fails_fails_its_workflow_with_its_code_its_log_and_its_downstream(
+    stack: Stack,
+) -> None:
+    failed = run(stack.client, FAILING)
+    of = tasks(failed)
+
+    assert failed.status is WorkflowStatus.FAILED
+    assert (of["works"].status, of["works"].exit_code) == (TaskStatus.COMPLETED, 0)
+    assert (of["breaks"].status, of["breaks"].exit_code) == (TaskStatus.FAILED, 7)
+    assert "Exit code 7" in (of["breaks"].failure_message or "")
+    for name in ("after", "long-after"):
+        assert of[name].status is TaskStatus.FAILED_UPSTREAM
+        assert of[name].exit_code == ExitCode.UPSTREAM
+    assert lines(stack.client, failed.name, "breaks") == ["about to fail", "the reason"]
+
+
+def test_a_command_that_does_not_exist_says_so_in_the_log(stack: Stack) -> None:
+    failed = run(
+        stack.client,
+        "workflow:\n  name: typo\n  tasks:\n"
+        "  - {name: t, image: alpine, command: [no-such-command-here]}\n",
+    )
+
+    assert (failed.status, tasks(failed)["t"].exit_code) == (WorkflowStatus.FAILED, 127)
+    assert "no-such-command-here" in stack.client.logs(failed.name)
