@@ -7,7 +7,8 @@ be deployed with one.
 from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from infra_cdk.environments import Environment, choose
+from infra_cdk.constructs.layers import VendorLayerMissing
+from infra_cdk.environments import Environment, UnknownEnvironment, choose
 from infra_cdk.stacks.control_plane import ControlPlane
 from infra_cdk.stacks.data import Data
 
@@ -31,8 +32,11 @@ def compose(app: App, environment: Environment, *, alarm_email: str | None = Non
 def main() -> None:
     app = App()
     context = app.node.try_get_context
-    environment = choose(context("environment"), context("endpoint"))
-    compose(app, environment, alarm_email=context("alarm_email")).synth()
+    try:
+        environment = choose(context("environment"), context("endpoint"))
+        compose(app, environment, alarm_email=context("alarm_email")).synth()
+    except (UnknownEnvironment, VendorLayerMissing) as error:
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -97,5 +97,10 @@ def log_lines(log: ILogGroup) -> Right:
     return _right("logs", ("CreateLogStream", "PutLogEvents"), log.log_group_arn)
 
 
+def traces() -> Right:
+    because = "Traces have no resource that a policy could name."
+    return _right("xray", ("PutTraceSegments", "PutTelemetryRecords"), "*", because)
+
+
 def _right(service: str, actions: tuple[str, ...], resource: str, because: str = "") -> Right:
     return Right(tuple(f"{service}:{action}" for action in actions), resource, because)

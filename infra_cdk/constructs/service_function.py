@@ -16,12 +16,12 @@ from pathlib import Path
 
 from aws_cdk import Duration, IgnoreMode, RemovalPolicy, Stack
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk.aws_iam import Role, ServicePrincipal
+from aws_cdk.aws_iam import PolicyDocument, Role, ServicePrincipal
 from aws_cdk.aws_logs import LogGroup
 from constructs import Construct
 
 from infra_cdk.constructs.acknowledge import acknowledge
-from infra_cdk.constructs.rights import Right, log_lines
+from infra_cdk.constructs.rights import Right, log_lines, traces
 from infra_cdk.environments import Environment
 from layers.vendor.platforms import ROOT, Platform
 
@@ -69,13 +69,8 @@ class ServiceFunction(lambda_.Function):
             retention=environment.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        role = Role(scope, f"{id}Role", assumed_by=ServicePrincipal("lambda.amazonaws.com"))
-        for right in (log_lines(log), *rights):
-            role.add_to_policy(right.statement)
-            if right.because:
-                _acknowledge(role, right.resource, right.because)
-        if environment.tracing:
-            _acknowledge(role, "*", "Traces have no resource that a policy could name.")
+        traced = [traces()] if environment.tracing else []
+        role = _role(scope, f"{id}Role", [log_lines(log), *traced, *rights])
         super().__init__(
             scope,
             id,
@@ -85,7 +80,7 @@ class ServiceFunction(lambda_.Function):
             layers=list(service.layers),
             runtime=runtime(environment.platform),
             architecture=architecture(environment.platform),
-            role=role,
+            role=role.without_policy_updates(),
             environment={
                 "XYLEM_ENVIRONMENT": environment.name,
                 "POWERTOOLS_SERVICE_NAME": self.short_name,
@@ -101,6 +96,11 @@ class ServiceFunction(lambda_.Function):
             retry_attempts=0 if invoked_at_most_once else None,
             max_event_age=Duration.minutes(1) if invoked_at_most_once else None,
         )
+        # The role is made with its rights, so the reference to it is dependency enough (cfn-lint
+        # W3005); CDK adds one for rights that are made after it.
+        low_level = self.node.default_child
+        assert isinstance(low_level, lambda_.CfnFunction)
+        low_level.add_deletion_override("DependsOn")
         acknowledge(
             self,
             "AwsSolutions-L1",
@@ -133,9 +133,20 @@ def only(folder: str, *, root: Path = ROOT) -> lambda_.Code:
     return lambda_.Code.from_asset(str(root), exclude=exclude, ignore_mode=IgnoreMode.GIT)
 
 
-def _acknowledge(role: Role, pattern: str, reason: str) -> None:
-    finding = _as_nag_says(Stack.of(role).resolve(pattern))
-    acknowledge(role, f"AwsSolutions-IAM5[Resource::{finding}]", reason)
+def _role(scope: Construct, id: str, rights: Sequence[Right]) -> Role:
+    """A role with these rights; no construct adds any behind their back."""
+    statements = PolicyDocument(statements=[right.statement for right in rights])
+    role = Role(
+        scope,
+        id,
+        assumed_by=ServicePrincipal("lambda.amazonaws.com"),
+        inline_policies={"Rights": statements},
+    )
+    for right in rights:
+        if right.because:
+            finding = _as_nag_says(Stack.of(role).resolve(right.resource))
+            acknowledge(role, f"AwsSolutions-IAM5[Resource::{finding}]", right.because)
+    return role
 
 
 def _as_nag_says(value: object) -> str:
