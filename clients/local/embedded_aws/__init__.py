@@ -1,21 +1,22 @@
 """The embedded AWS: ministack, started by us, with what it does differently from AWS set right.
 
-`xylem local` and the end-to-end tests deploy the real CDK app. What they deploy it onto is ministack
-(PyPI, MIT), a drop-in for LocalStack that needs no Docker; it runs in a virtual environment of its
-own (`install`), because it pins botocore exactly. We neither fork it nor copy its code. `__main__`
-starts it in our own process and, before it serves, replaces a few of its functions at named seams:
+`xylem local` and the end-to-end tests deploy the real CDK app. What they deploy it onto is
+ministack (PyPI, MIT), a drop-in for LocalStack that needs no Docker; it runs in a virtual
+environment of its own (`install`), because it pins botocore exactly. We neither fork it nor copy
+its code. `__main__` starts it in our own process and, before it serves, replaces a few of its
+functions at named seams:
 
-| correction | module | stock ministack |
+| correction | modules | stock ministack |
 |---|---|---|
-| 1 durable items | `durable_items`, `item_store` | kill -9 loses every write since the last clean stop |
-| 1 durable definitions | `definitions`, `state_files` | the same for functions, queues, APIs, stacks |
-| 2 Lambda | `lambda_functions`, `lambda_pool`, `lambda_process` | 50 ms for a silent handler, no cap |
-| 3, 4 WebSocket APIs | `websocket_api`, `websocket_session`, `websocket_stream` | one frame after the other |
+| 1 items | `durable_items`, `item_store` | kill -9 loses all since the last clean stop |
+| 1 definitions | `definitions`, `state_files` | the same, for functions, APIs, stacks |
+| 2 Lambda | `lambda_*`, `runtime_api`, `function_logs` | 50 ms for a silent handler, no cap |
+| 3, 4 WebSocket APIs | `websocket_*`, `connections_api` | one frame after the other, no limits |
 | 5 CloudFormation | `cloudformation` | rejects two resource types, drops CORS and TTL |
 | 6 Scheduler | `scheduler` | looks every 10 s, ignores time zones |
-| 7 HTTP APIs | `http_api`, `http_messages`, `authorizers`, `routes`, `throttle` | no cookies, no limits |
+| 7 HTTP APIs | `http_*`, `authorizers`, `routes`, `cors`, `throttle` | no cookies, no limits |
 | 7 SQS | `sqs_delay` | accepts a delay of 901 s |
-| 10 temporary files | `settings` (a private TMPDIR, emptied at the start) | leaves them behind |
+| 10 temporary files | `settings` | leaves them behind |
 
 For APIs and Lambda ministack only keeps the definitions; the data plane is ours, which is also the
 fastest. `calls` records who called what, as IAM would name it: least privilege is proven from it.

@@ -1,7 +1,7 @@
 """`python -m clients.local.embedded_aws serve --port 4566 --state DIR`
 
-Runs with the interpreter of ministack's own environment (see `install`) and the repository's root as
-PYTHONPATH. Ready when `GET /_ministack/ready` answers 200. Ends at SIGTERM.
+Runs with the interpreter of ministack's own environment (see `install`) and the repository's root
+as PYTHONPATH. Ready when `GET /_ministack/ready` answers 200. Ends at SIGTERM.
 """
 
 import argparse

@@ -1,12 +1,14 @@
 """Lambda authorizers: what they are asked with, how their answer reads, how long it holds.
 
-HTTP APIs: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
-WebSocket APIs: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html
+HTTP APIs:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
+WebSocket APIs:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html
 
 A request without a declared identity source is refused with 401 and the function is not called. An
 answer is kept for the authorizer's TTL under the values of its identity sources, for all routes: a
-simple one allows or denies whole, a policy is evaluated again for each route. Who raises an exception
-that says Unauthorized means 401; stock ministack makes 500 of it.
+simple one allows or denies whole, a policy is evaluated again for each route. Who raises an
+exception that says Unauthorized means 401; stock ministack makes 500 of it.
 """
 
 import json

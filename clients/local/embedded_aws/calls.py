@@ -1,17 +1,17 @@
 """Who called what: every call of an AWS API as a line of `calls.jsonl`.
 
-Nothing on one machine enforces IAM policies, so least privilege is proven the other way round: the end-to-end
-tests compare what each function did with what its policy in the template allows. For that a call is
-written down in the words of a policy: the actions that IAM checks, each with its resource. A DynamoDB
-transaction is no action of its own, it needs the action of each of its items on that item's table; a
-query of an index names the index; HeadObject is `s3:GetObject`
+Nothing on one machine enforces IAM policies, so least privilege is proven the other way round: the
+end-to-end tests compare what each function did with what its policy in the template allows. For
+that a call is written down in the words of a policy: the actions that IAM checks, each with its
+resource. A DynamoDB transaction is no action of its own, it needs the action of each of its items
+on that item's table; a query of an index names the index; HeadObject is `s3:GetObject`
 (https://docs.aws.amazon.com/service-authorization/latest/reference/). ministack knows that much for
 its own IAM mode; we ask it.
 
 The same lines price a bill later, hence the size of the request and what DynamoDB says it consumed.
 
-Seam: `app._dispatch_service_request`, which every call of an AWS API passes. Calls of @connections come
-from `connections_api`. A line costs about 50 microseconds; lines are written twice a second.
+Seam: `app._dispatch_service_request`, which every call of an AWS API passes. Calls of @connections
+come from `connections_api`. A line costs about 50 microseconds; lines are written twice a second.
 """
 
 import asyncio
@@ -39,7 +39,9 @@ TRANSACTION = Seam(
     ACTIONS, "dynamodb_transaction_checks", ("iam_action", "body", "region", "account_id")
 )
 TABLES = Seam(ACTIONS, "dynamodb_resource_arns", ("body", "region", "account_id"))
-FURTHER = Seam(ACTIONS, "s3_additional_checks", ("method", "path", "headers", "body", "query_params"))
+FURTHER = Seam(
+    ACTIONS, "s3_additional_checks", ("method", "path", "headers", "body", "query_params")
+)
 ROUTER = "ministack.core.router"
 SERVICE = Seam(ROUTER, "detect_service", ("method", "path", "headers", "query_params"))
 ACCESS_KEY = Seam(ROUTER, "extract_access_key_id", ("headers", "query_params"))

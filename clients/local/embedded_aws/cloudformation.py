@@ -1,17 +1,18 @@
 """Correction 5: resources of a template that stock ministack rejects or drops.
 
 * `AWS::ApiGatewayV2::RouteResponse` and `::Deployment` are unknown, and an unknown type rejects the
-  whole stack. On AWS the first lets a WebSocket route answer on its socket, the second publishes the
-  routes to a stage without auto-deploy.
-* `CorsConfiguration` of an HTTP API is kept in the template's spelling (`AllowOrigins`), where everything
-  that reads it wants the API's (`allowOrigins`): GetApi shows none and no answer carries it.
+  whole stack. On AWS the first lets a WebSocket route answer on its socket, the second publishes
+  the routes to a stage without auto-deploy.
+* `CorsConfiguration` of an HTTP API is kept in the template's spelling (`AllowOrigins`), where
+  everything that reads it wants the API's (`allowOrigins`): GetApi shows none and no answer carries
+  it.
 * `TimeToLiveSpecification` of a table is ignored: nothing ever expires.
-* Table names of one or two letters are created and then fail in transactions. AWS refuses them: "between
-  3 and 255 characters"
+* Table names of one or two letters are created and then fail in transactions. AWS refuses them:
+  "between 3 and 255 characters"
   (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html).
 
-Seam: `cloudformation.provisioners._RESOURCE_HANDLERS`, the table of what each type's create, update and
-delete do. New types are entries of it; the others are wrapped.
+Seam: `cloudformation.provisioners._RESOURCE_HANDLERS`, the table of what each type's create, update
+and delete do. New types are entries of it; the others are wrapped.
 """
 
 import json

@@ -1,7 +1,7 @@
 """@connections: how a function sends to a socket, asks about it, closes it.
 
-https://docs.aws.amazon.com/apigatewaymanagementapi/latest/apireference/. Stock ministack answers GET
-with names that no SDK reads and takes messages of any size. A call needs
+https://docs.aws.amazon.com/apigatewaymanagementapi/latest/apireference/. Stock ministack answers
+GET with names that no SDK reads and takes messages of any size. A call needs
 `execute-api:ManageConnections` and is recorded like those of other services.
 """
 
@@ -53,9 +53,7 @@ class ConnectionsApi:
         self._callers = callers
         self._clock = clock
 
-    async def handle(
-        self, address: ApiAddress, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def handle(self, address: ApiAddress, scope: Scope, receive: Receive, send: Send) -> None:
         # A byte more than is allowed is enough to refuse it.
         body = await read_body(receive, limit=4 * MAX_MESSAGE)
         method = scope["method"]

@@ -1,8 +1,8 @@
 """CORS of an HTTP API, answered by the API itself, not by the function.
 
 "If you configure CORS for an API, API Gateway automatically sends a response to preflight OPTIONS
-requests, even if there isn't an OPTIONS route", and "API Gateway ignores CORS headers returned from your
-backend integration"
+requests, even if there isn't an OPTIONS route", and "API Gateway ignores CORS headers returned from
+your backend integration"
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html).
 """
 
@@ -37,9 +37,7 @@ def with_cors(
 ) -> HttpResponse:
     """The answer to a browser of another origin."""
     own = tuple(
-        (name, value)
-        for name, value in response.headers
-        if not name.startswith("access-control-")
+        (name, value) for name, value in response.headers if not name.startswith("access-control-")
     )
     allowed = _origin(configuration, headers) or ()
     exposed = _listed("access-control-expose-headers", configuration.get("exposeHeaders"))
@@ -49,7 +47,9 @@ def with_cors(
 
 
 def is_preflight(method: str, headers: Mapping[str, str]) -> bool:
-    return method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
+    return (
+        method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
+    )
 
 
 def _origin(

@@ -3,11 +3,11 @@
 Stock ministack writes functions, queues, APIs, parameters and stacks only in a clean shutdown; a
 SIGTERM with an open WebSocket takes 30 s to get there, and kill -9 never does.
 
-Seams. `app._dispatch_service_request` is passed by every call of an AWS API: after a call that changes
-a definition its service is saved, before the answer leaves. CloudFormation answers first and works
-afterwards, in the background and past all APIs, so while a stack is in progress everything is saved
-twice a second, and once more when it is done. `app.load_state` and `app.save_all` read and write
-through `state_files`. Shutdown then has nothing slow left to do.
+Seams. `app._dispatch_service_request` is passed by every call of an AWS API: after a call that
+changes a definition its service is saved, before the answer leaves. CloudFormation answers first
+and works afterwards, in the background and past all APIs, so while a stack is in progress
+everything is saved twice a second, and once more when it is done. `app.load_state` and
+`app.save_all` read and write through `state_files`. Shutdown then has nothing slow left to do.
 
 Items of tables (`durable_items`) and objects of buckets (ministack writes each to its file) are not
 definitions. Messages in queues are lost by kill -9, deliberately: rows are the truth, queues are
@@ -32,8 +32,8 @@ STATE_MAP = Seam(APP, "_state_map")
 FORMAT_VERSION = Seam("ministack.core.persistence", "_state_format_version", ("service",))
 ENCODE = Seam("ministack.core.persistence", "_json_default", ("obj",))
 DECODE = Seam("ministack.core.persistence", "_json_object_hook", ("obj",))
-# Removes code blobs that the state *about to be* saved does not need; a crash before that save would
-# leave the old state without its code.
+# Removes code blobs that the state *about to be* saved does not need; a crash before that save
+# would leave the old state without its code.
 PRUNE_CODE = Seam("ministack.services.lambda_svc", "_prune_orphan_code_blobs", ("referenced",))
 STACKS = Seam("ministack.services.cloudformation", "_stacks")
 SEAMS = (

@@ -5,14 +5,14 @@ Stock ministack keeps items in memory and writes them to disk only in a clean sh
 writes data … and receives an HTTP 200 response, the write has occurred and is durable",
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html).
 
-Seams. Every change of an item passes `_set_item`, `_remove_item` or `_items_replaced`, which note the
-*key*; `handle_request` has no await between a change and its answer, so at its end the values of the
-noted keys are what this request left, and they are committed before the answer leaves. Items that
-time to live removes are noted by its thread and committed with the next request or the next second.
-`get_state` then holds definitions only, `load_persisted_state` refills the items.
+Seams. Every change of an item passes `_set_item`, `_remove_item` or `_items_replaced`, which note
+the *key*; `handle_request` has no await between a change and its answer, so at its end the values
+of the noted keys are what this request left, and they are committed before the answer leaves. Items
+that time to live removes are noted by its thread and committed with the next request or the next
+second. `get_state` then holds definitions only, `load_persisted_state` refills the items.
 
-If a commit fails, the memory is ahead of the disk and every later answer would build on what is lost
-with the process: so it ends at once.
+If a commit fails, the memory is ahead of the disk and every later answer would build on what is
+lost with the process: so it ends at once.
 """
 
 import asyncio

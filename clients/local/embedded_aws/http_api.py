@@ -1,19 +1,17 @@
 """Correction 7, HTTP APIs: our own data plane, in front of ministack's definitions.
 
-Stock ministack's events lack `cookies`; a handler's exception reaches the client with its text (AWS:
-500 `{"message":"Internal Server Error"}`); bodies over 6 MB (Lambda) and 10 MB (API) pass; CORS and throttles
-of the stage do not exist; each request costs a thread. Sources stand where each is set right
-(`http_messages`, `authorizers`, `cors`, `routes`, `throttle`); the quotas are those of
+Stock ministack's events lack `cookies`; a handler's exception reaches the client with its text
+(AWS: 500 `{"message":"Internal Server Error"}`); bodies over 6 MB (Lambda) and 10 MB (API) pass;
+CORS and throttles of the stage do not exist; each request costs a thread. Sources stand where each
+is set right (`http_messages`, `authorizers`, `cors`, `routes`, `throttle`); the quotas are those of
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html.
 
-This is a front (see `server`), not a hook: it takes the requests of the HTTP APIs whose routes it knows, Lambda
-integrations with a Lambda authorizer or none, and leaves all others (JWT, IAM, HTTP proxies, REST
-APIs) to ministack.
+This is a front (see `server`), not a hook: it takes the requests of the HTTP APIs whose routes it
+knows, Lambda integrations with a Lambda authorizer or none, and leaves all others (JWT, IAM, HTTP
+proxies, REST APIs) to ministack.
 """
 
 import asyncio
-import base64
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -58,6 +56,7 @@ from clients.local.embedded_aws.http_messages import (
 )
 from clients.local.embedded_aws.lambda_functions import LambdaFunctions
 from clients.local.embedded_aws.lambda_process import Outcome
+from clients.local.embedded_aws.request_ids import gateway_request_id
 from clients.local.embedded_aws.routes import Match, match
 from clients.local.embedded_aws.seams import Seam
 from clients.local.embedded_aws.throttle import Throttles
@@ -90,7 +89,9 @@ class _Call:
 
 
 class HttpApis:
-    def __init__(self, functions: LambdaFunctions, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, functions: LambdaFunctions, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._functions = functions
         self._clock = clock
         self._cache = AnswerCache()
@@ -103,15 +104,15 @@ class HttpApis:
             return False
         return all(
             (route.get("authorizationType") or "NONE") in ("NONE", "CUSTOM")
-            and ((integration := api.integration(route)) is None
-                 or integration.get("integrationType") == "AWS_PROXY")
+            and (
+                (integration := api.integration(route)) is None
+                or integration.get("integrationType") == "AWS_PROXY"
+            )
             for route in api.routes().values()
         )
 
-    async def handle(
-        self, address: ApiAddress, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        request_id = base64.b64encode(os.urandom(11)).decode()
+    async def handle(self, address: ApiAddress, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = gateway_request_id()
         response = await self._response(address, scope, receive, request_id)
         headers = [
             (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
@@ -221,9 +222,7 @@ class HttpApis:
             return simple_decision(answer)
         return policy_decision(answer, _route_arn(call), evaluate=EVALUATE.get())
 
-    async def _asked(
-        self, call: _Call, authorizer: Definition, values: tuple[str, ...]
-    ) -> Outcome:
+    async def _asked(self, call: _Call, authorizer: Definition, values: tuple[str, ...]) -> Outcome:
         event = {
             **common_fields(
                 call.request,
@@ -239,9 +238,7 @@ class HttpApis:
         }
         return await self._invoked(function_of(authorizer), event, call.api, AUTHORIZER_SECONDS)
 
-    async def _integrated(
-        self, call: _Call, authorizer: Mapping[str, Any] | None
-    ) -> HttpResponse:
+    async def _integrated(self, call: _Call, authorizer: Mapping[str, Any] | None) -> HttpResponse:
         integration = call.api.integration(call.route)
         if integration is None:
             return SERVER_ERROR

@@ -3,8 +3,8 @@
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 
 Stock ministack's events lack `cookies` (and leave the header in), its answers carry the text of a
-handler's exception to the client, and bodies of any size pass. Which bodies are text it found out on
-AWS, and that is asked of it (`BODY_IS_TEXT`), as is the decoding of paths.
+handler's exception to the client, and bodies of any size pass. Which bodies are text it found out
+on AWS, and that is asked of it (`BODY_IS_TEXT`), as is the decoding of paths.
 """
 
 import base64
@@ -158,7 +158,7 @@ def common_fields(
 
 
 def query_parameters(query: str) -> dict[str, str]:
-    """"Query strings with duplicate values are combined with commas"."""
+    """ "Query strings with duplicate values are combined with commas"."""
     joined: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         joined[name] = f"{joined[name]},{value}" if name in joined else value
@@ -172,7 +172,8 @@ def response_of(payload: bytes) -> HttpResponse:
     except ValueError:
         return SERVER_ERROR
     if not isinstance(answer, dict) or "statusCode" not in answer:
-        # "API Gateway makes these assumptions if your function returns valid JSON without a statusCode".
+        # "API Gateway makes these assumptions if your function returns valid JSON without a
+        # statusCode".
         text = answer if isinstance(answer, str) else json.dumps(answer)
         return HttpResponse(200, (("content-type", JSON),), text.encode())
     try:

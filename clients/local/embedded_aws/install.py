@@ -2,15 +2,15 @@
 
 Two folders below `build/embedded-aws`, both from requirement files with hashes beside this module:
 
-* `venv`, a virtual environment for ministack alone. It pins botocore to one exact version, which the
-  functions and the tools of this repository must not inherit.
+* `venv`, a virtual environment for ministack alone. It pins botocore to one exact version, which
+  the functions and the tools of this repository must not inherit.
 * `runtime`, AWS's own `awslambdaric`, which every Lambda runs under. A plain folder, not an
   environment: a Lambda sees it, its code and its layers, and nothing of this repository
   (see `lambda_process`).
 
-A folder carries a stamp, the hash of its requirements, of the interpreter and of this file, so that a second run
-takes milliseconds. `uv` is used where it is found, pip otherwise. To move to other versions, change
-them and write the files anew:
+A folder carries a stamp, the hash of its requirements, of the interpreter and of this file, so that
+a second run takes milliseconds. `uv` is used where it is found, pip otherwise. To move to other
+versions, change them and write the files anew:
 
     echo ministack==… | uv pip compile --universal --python-version 3.11 --generate-hashes \\
         --no-header --no-annotate - -o server-requirements.txt

@@ -4,9 +4,9 @@
 
 It does what the execution environment does on AWS before awslambdaric starts: it puts together
 `sys.path`, function first, then layers, then the runtime, then the standard library
-(https://docs.aws.amazon.com/lambda/latest/dg/python-package.html), and nothing else. `-I -S` keep out
-the site-packages of the interpreter, PYTHONPATH and the folder of this file, so a dependency that is
-missing from the vendor layer is missing here, too.
+(https://docs.aws.amazon.com/lambda/latest/dg/python-package.html), and nothing else. `-I -S` keep
+out the site-packages of the interpreter, PYTHONPATH and the folder of this file, so a dependency
+that is missing from the vendor layer is missing here, too.
 
 And it ties its life to the server's: the kernel kills it when its parent dies, also by kill -9. A
 `preexec_fn` would do that, too, but makes each start fork the whole server.

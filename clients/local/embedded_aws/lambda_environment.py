@@ -1,7 +1,7 @@
 """The environment of a Lambda process: what AWS sets, what the function sets, and nothing of ours.
 
-Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html. Stock ministack lets
-its own environment through and gives all functions the same credentials.
+Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html. Stock ministack
+lets its own environment through and gives all functions the same credentials.
 
 Each function has an access key of its own, derived from its name. ministack does not check
 signatures, but every signed call says whose key it was signed with: that is how `calls` knows which
@@ -36,7 +36,7 @@ _RESERVED = frozenset(
 
 
 def access_key_of(function: str) -> str:
-    """The access key of a function: temporary credentials begin with ASIA and have 20 characters."""
+    """The access key of a function; temporary ones begin with ASIA and have 20 characters."""
     digest = hashlib.sha256(f"xylem:{function}".encode()).digest()
     return "ASIA" + base64.b32encode(digest).decode()[:16]
 
@@ -48,6 +48,9 @@ class FunctionIdentity:
     region: str
     memory_mb: int
     handler: str
+    log_format: str = "Text"
+    log_level: str | None = None
+    """Of the application; only JSON logs are filtered by it."""
 
 
 def lambda_environment(
@@ -66,6 +69,9 @@ def lambda_environment(
         for name, value in variables.items()
         if name not in _RESERVED and not name.startswith(_RESERVED_PREFIX)
     }
+    logging = {"AWS_LAMBDA_LOG_FORMAT": function.log_format}
+    if function.log_level is not None:
+        logging["AWS_LAMBDA_LOG_LEVEL"] = function.log_level
     return {
         "PATH": SYSTEM_PATH,
         "LANG": "en_US.UTF-8",
@@ -88,6 +94,7 @@ def lambda_environment(
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
+        **logging,
         "LAMBDA_RUNTIME_DIR": str(runtime),
         "LAMBDA_TASK_ROOT": str(code),
         "_HANDLER": function.handler,

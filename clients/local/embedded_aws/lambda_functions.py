@@ -1,22 +1,22 @@
 """Correction 2: functions run as on AWS, in pools of warm processes under AWS's own runtime client.
 
-Stock ministack keeps one kind of worker of its own making. A handler that prints nothing costs 50 ms
-(`lambda_runtime.Worker._drain_stderr_bounded` waits for output), an exception kills its worker, layers
-come before the function on `sys.path` (AWS: after), code and layers are unpacked for each process,
-`AWS_EXECUTION_ENV` is missing, nothing caps concurrency, and every invocation leaves a log stream in
-memory for ever. AWS: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
+Stock ministack keeps one kind of worker of its own making. A handler that prints nothing costs 50
+ms (`lambda_runtime.Worker._drain_stderr_bounded` waits for output), an exception kills its worker,
+layers come before the function on `sys.path` (AWS: after), code and layers are unpacked for each
+process, `AWS_EXECUTION_ENV` is missing, nothing caps concurrency, and every invocation leaves a log
+stream in memory for ever. AWS:
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
 
-Seams. `lambda_svc._execute_function_warm` is the one way by which queues, Scheduler and Invoke reach a
-Python function; it is called on threads, ours run on the event loop. HTTP and WebSocket APIs do not
-pass it: they use `LambdaFunctions` directly (`http_api`, `websocket_api`). `_emit_lambda_logs` becomes
-a no-op, `function_logs` has the lines. `_ESM_IDLE_WAKE_GAP_SECONDS`, the pause of the queue poller
-after it was woken for nothing, is 50 ms, half of what a message needs in all.
+Seams. `lambda_svc._execute_function_warm` is the one way by which queues, Scheduler and Invoke
+reach a Python function; it is called on threads, ours run on the event loop. HTTP and WebSocket
+APIs do not pass it: they use `LambdaFunctions` directly (`http_api`, `websocket_api`).
+`_emit_lambda_logs` becomes a no-op, `function_logs` has the lines. `_ESM_IDLE_WAKE_GAP_SECONDS`,
+the pause of the queue poller after it was woken for nothing, is 50 ms, half of what a message needs
+in all.
 """
 
 import asyncio
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from clients.local.embedded_aws.function_logs import FunctionLog
@@ -45,7 +45,9 @@ FIND = Seam(LAMBDA, "_get_func_record_for_ref_in_scope", ("function_ref", "accou
 FUNCTIONS = Seam(LAMBDA, "_functions")
 LAYERS = Seam(LAMBDA, "_layers")
 LAYER_ZIP = Seam(LAMBDA, "_resolve_layer_zip", ("attachment",))
-IN_SCOPE = Seam(LAMBDA, "_run_with_function_config_scope", ("func_or_config", "callback", "args", "kwargs"))
+IN_SCOPE = Seam(
+    LAMBDA, "_run_with_function_config_scope", ("func_or_config", "callback", "args", "kwargs")
+)
 RESERVED = Seam(LAMBDA, "_reserved_concurrency", ("func", "config"))
 SEAMS = (
     EXECUTE,
@@ -72,7 +74,9 @@ class LambdaFunctions:
         self._files = files
         self._host = host
 
-    async def invoke(self, reference: str, event: dict[str, Any], *, scope: tuple[str, str]) -> Outcome:
+    async def invoke(
+        self, reference: str, event: dict[str, Any], *, scope: tuple[str, str]
+    ) -> Outcome:
         """Run the function of an ARN, in an account and a region."""
         account, region = scope
         record, config, name = FIND.get()(reference, account_id=account, region=region)
@@ -98,12 +102,17 @@ class LambdaFunctions:
             for layer in config.get("Layers") or ()
         )
         arn = config["FunctionArn"]
+        logging = config.get("LoggingConfig") or {}
+        log_format = logging.get("LogFormat") or "Text"
+        log_level = logging.get("ApplicationLogLevel") or ("INFO" if log_format == "JSON" else None)
         identity = FunctionIdentity(
             name=config["FunctionName"],
             version=config.get("Version", "$LATEST"),
             region=arn.split(":")[3],
             memory_mb=int(config.get("MemorySize", 128)),
             handler=config.get("Handler", ""),
+            log_format=log_format,
+            log_level=log_level,
         )
         timeout = float(config.get("Timeout", 3))
         code: bytes = record["code_zip"]
@@ -158,19 +167,6 @@ class LambdaFunctions:
         self._files.keep_only([content for content in [*codes, *layers] if content])
 
 
-class FunctionLogs:
-    """The log file of each function, opened once."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._logs: dict[str, FunctionLog] = {}
-
-    def __call__(self, function: str) -> FunctionLog:
-        if function not in self._logs:
-            self._logs[function] = FunctionLog(self._folder / f"{function}.log")
-        return self._logs[function]
-
-
 def install(functions: LambdaFunctions, loop: asyncio.AbstractEventLoop) -> None:
     def execute(func: Record, event: Any, request_id: str) -> dict[str, Any]:
         record = func if "config" in func else {**func, "config": func}
@@ -197,5 +193,3 @@ def as_ministack(outcome: Outcome) -> dict[str, Any]:
     if outcome.failed:
         return {"error": True, "body": json.loads(text or "{}"), "log": ""}
     return {"body": text, "raw_payload": True, "log": ""}
-
-

@@ -1,19 +1,19 @@
 """Which process serves which invocation: a pool of processes for each function.
 
 As on AWS, a process serves one invocation at a time, is kept for the next one, and more are started
-when all are busy. Unlike AWS, this machine has an end: a pool has a cap, all pools together have one,
-and at most two processes start at the same time. (A burst of 200 disconnects that each start a Python
-stalls everything for seconds.) What finds no process waits for one instead of being throttled, and
-takes whichever comes first, a started or a finished one. Reserved concurrency throttles as on AWS.
+when all are busy. Unlike AWS, this machine has an end: a pool has a cap, all pools together have
+one, and at most two processes start at the same time. (A burst of 200 disconnects that each start a
+Python stalls everything for seconds.) What finds no process waits for one instead of being
+throttled, and takes whichever comes first, a started or a finished one. Reserved concurrency
+throttles as on AWS.
 
-A pool belongs to one edition of its function (code, layers, settings). Another edition makes another
-pool; what is idle of the old one is stopped at once, what is busy when it is done. So the next call
-after a deployment runs the new code.
+A pool belongs to one edition of its function (code, layers, settings). Another edition makes
+another pool; what is idle of the old one is stopped at once, what is busy when it is done. So the
+next call after a deployment runs the new code.
 """
 
 import asyncio
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from clients.local.embedded_aws.lambda_process import (
     Outcome,
     failure,
 )
+from clients.local.embedded_aws.request_ids import lambda_request_id
 
 PER_FUNCTION = 10
 IN_ALL = 48  # at 37 MB each
@@ -102,7 +103,7 @@ class LambdaPool:
 
     async def _invoke(self, function: Deployed, event: bytes) -> Outcome:
         log = self._log_of(function.name)
-        request_id = str(uuid.uuid4())
+        request_id = lambda_request_id()
         pool = self._pool(function, log)
         try:
             async with asyncio.timeout(WAIT_SECONDS):
@@ -114,9 +115,7 @@ class LambdaPool:
         log.line(f"START RequestId: {request_id} Version: {function.version}")
         started = time.monotonic()
         try:
-            outcome = await process.invoke(
-                event, request_id=request_id, function_arn=function.arn
-            )
+            outcome = await process.invoke(event, request_id=request_id, function_arn=function.arn)
         finally:
             self._give_back(pool, process)
         milliseconds = (time.monotonic() - started) * 1000

@@ -1,14 +1,14 @@
 """One execution environment: a process that runs AWS's own awslambdaric against our Runtime API.
 
-Real contexts, deadlines and error shapes come from awslambdaric itself; what the platform adds on AWS
-(time-outs, exits, failed initialisation) is added here. Each process has a Runtime API listener of its
-own, on a port of its own: the port tells who calls, as the address inside its micro-VM does on AWS.
-(A path prefix on one shared port would, too; awslambdaric's C++ half accepts one, its Python half
-does not.)
+Real contexts, deadlines and error shapes come from awslambdaric itself; what the platform adds on
+AWS (time-outs, exits, failed initialisation) is added here. Each process has a Runtime API listener
+of its own, on a port of its own: the port tells who calls, as the address inside its micro-VM does
+on AWS. (A path prefix on one shared port would, too; awslambdaric's C++ half accepts one, its
+Python half does not.)
 
-The process sees the function's code, its layers and the runtime (see `lambda_bootstrap`); it dies with
-the server, by the kernel's hand, and is the leader of a group of its own so that what it started can
-be killed with it.
+The process sees the function's code, its layers and the runtime (see `lambda_bootstrap`); it dies
+with the server, by the kernel's hand, and is the leader of a group of its own so that what it
+started can be killed with it.
 """
 
 import asyncio
@@ -26,12 +26,14 @@ from pathlib import Path
 from clients.local.embedded_aws import runtime_api
 from clients.local.embedded_aws.function_logs import FunctionLog, LineBuffer
 from clients.local.embedded_aws.lambda_environment import FunctionIdentity, lambda_environment
+from clients.local.embedded_aws.request_ids import trace_header
 from clients.local.embedded_aws.settings import LOOPBACK
 
 BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
 
-# "The Init phase is limited to 10 seconds"; what does not finish is started again within the time-out
-# of the invocation. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+# "The Init phase is limited to 10 seconds"; what does not finish is started again within the
+# time-out of the invocation.
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 INIT_SECONDS = 10.0
 
 # "6 MB each for request and response (synchronous)", the exact number is in Lambda's own error.
@@ -96,7 +98,8 @@ class LambdaProcess:
         self._server: asyncio.Server | None = None
         self._ready: asyncio.Future[None] | None = None
         self._life: asyncio.Task[None] | None = None
-        # At most one of them is there: a connection that asked for work, or work that is not asked for.
+        # At most one of them is there: a connection that asked for work, or work that is not asked
+        # for.
         self._asking: asyncio.Transport | None = None
         self._work: bytes | None = None
         self._request_id = ""
@@ -155,7 +158,7 @@ class LambdaProcess:
             request_id=request_id,
             deadline_ms=int((time.time() + timeout) * 1000),
             function_arn=function_arn,
-            trace=_trace_header(),
+            trace=trace_header(time.time()),
         )
         if self._asking is not None:
             self._asking.write(work)
@@ -281,9 +284,3 @@ def _exit_reason(status: int) -> str:
         return f"Runtime exited with error: exit status {status}"
     name = signal.strsignal(-status) or str(-status)
     return f"Runtime exited with error: signal: {name.lower()}"
-
-
-def _trace_header() -> str:
-    """https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-traceids"""
-    root = f"1-{int(time.time()):08x}-{os.urandom(12).hex()}"
-    return f"Root={root};Parent={os.urandom(8).hex()};Sampled=0"

@@ -1,9 +1,9 @@
 """The server side of the Lambda Runtime API as a sans-I/O object: bytes in, requests out.
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. One connection object for each socket
-of awslambdaric; libcurl keeps one open for `next` and `response`, Python's http.client opens another
-for an initialisation error. Bodies have a Content-Length (awslambdaric sets it and switches chunking
-off). A general HTTP server would do, too, at five times the time of this hot path.
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. One connection object for each
+socket of awslambdaric; libcurl keeps one open for `next` and `response`, Python's http.client opens
+another for an initialisation error. Bodies have a Content-Length (awslambdaric sets it and switches
+chunking off). A general HTTP server would do, too, at five times the time of this hot path.
 """
 
 import re

@@ -3,14 +3,14 @@
 Stock ministack looks every 10 s and first after 10 s, reads `at(...)` as UTC whatever
 `ScheduleExpressionTimezone` says, and remembers which one-time schedules have fired by name and in
 memory: one with `ActionAfterCompletion` NONE fires again after each restart, one that is made anew
-under an old name never. AWS: "at expressions … in the time zone
-that you specify", "a one-time schedule … invokes its target once", and a rate fires each minute at the
-second (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
+under an old name never. AWS: "at expressions … in the time zone that you specify", "a one-time
+schedule … invokes its target once", and a rate fires each minute at the second
+(https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
 
-Seams. `_SCHEDULE_TICK_INTERVAL` becomes a second, so `_ticker_loop` looks each second from the start.
-`_at_time_epoch` gets the expression alone, so around each `_tick_schedules` the time zones of all
-schedules are laid out by (the identity of) their expressions. What has fired is written down in the
-schedule itself, which is saved, and `_schedule_last_fired` follows from it before each tick.
+Seams. `_SCHEDULE_TICK_INTERVAL` becomes a second, so `_ticker_loop` looks each second from the
+start. `_at_time_epoch` gets the expression alone, so around each `_tick_schedules` the time zones
+of all schedules are laid out by (the identity of) their expressions. What has fired is written down
+in the schedule itself, which is saved, and `_schedule_last_fired` follows from it before each tick.
 """
 
 import threading

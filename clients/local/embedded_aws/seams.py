@@ -1,9 +1,9 @@
 """The places where we take hold of ministack, and the check that they are still what we think.
 
 A correction that hangs on a private function of a foreign package fails silently when that function
-is renamed or gets another argument: the stock behaviour is simply back. So each correction lists its
-seams, with the parameters it relies on, and the launcher refuses to start when one differs. A new
-version is taken by changing `VERSION`, reading what the check says, and running
+is renamed or gets another argument: the stock behaviour is simply back. So each correction lists
+its seams, with the parameters it relies on, and the launcher refuses to start when one differs. A
+new version is taken by changing `VERSION`, reading what the check says, and running
 `tests/contract/embedded_aws`.
 """
 

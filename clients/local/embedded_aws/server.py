@@ -9,8 +9,8 @@ The socket is bound and listening before anything is loaded: a taken port is ref
 Lambda that a queue starts right after the load finds the endpoint open.
 
 At SIGTERM: no more connections, sockets are closed with 1001, everything is saved (which is little,
-see `definitions`), processes end. hypercorn's own graceful shutdown waits for clients that may never
-leave, so the process ends by `os._exit` when what matters is done.
+see `definitions`), processes end. hypercorn's own graceful shutdown waits for clients that may
+never leave, so the process ends by `os._exit` when what matters is done.
 """
 
 import asyncio
@@ -36,15 +36,23 @@ from clients.local.embedded_aws import (
     sqs_delay,
     websocket_stream,
 )
-from clients.local.embedded_aws.asgi import Receive, Scope, Send, api_address, raw_path_of
+from clients.local.embedded_aws.asgi import (
+    ApiAddress,
+    Receive,
+    Scope,
+    Send,
+    api_address,
+    raw_path_of,
+)
 from clients.local.embedded_aws.calls import ApiRequest, Callers, CallJournal
 from clients.local.embedded_aws.connections_api import ConnectionsApi, is_connections
 from clients.local.embedded_aws.definitions import Definitions, changes_definitions
 from clients.local.embedded_aws.durable_items import DurableItems
+from clients.local.embedded_aws.function_logs import FunctionLogs
 from clients.local.embedded_aws.http_api import HttpApis
 from clients.local.embedded_aws.item_store import ItemStore
 from clients.local.embedded_aws.lambda_files import LambdaFiles
-from clients.local.embedded_aws.lambda_functions import FunctionLogs, LambdaFunctions
+from clients.local.embedded_aws.lambda_functions import LambdaFunctions
 from clients.local.embedded_aws.lambda_pool import LambdaPool
 from clients.local.embedded_aws.lambda_process import Host
 from clients.local.embedded_aws.seams import Seam
@@ -86,8 +94,8 @@ GRACE_SECONDS = 0.5
 
 def listen(port: int) -> socket.socket:
     """The socket of the server; OSError when the port is taken. 0 takes any."""
-    # With the protocol named, asyncio switches Nagle's algorithm off; without, an answer whose head and
-    # body are written one after the other takes 40 ms.
+    # With the protocol named, asyncio switches Nagle's algorithm off; without, an answer whose head
+    # and body are written one after the other takes 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -107,6 +115,8 @@ def all_seams() -> Iterable[Seam]:
 
 async def serve(settings: Settings, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT. Does not return: the process ends."""
+    # It warns at each start that asymmetric keys of KMS need another package; we use none.
+    logging.getLogger("kms").setLevel(logging.ERROR)
     importlib.import_module("ministack.app")
     seams.check(all_seams())
     server = _Server(settings)
@@ -134,7 +144,8 @@ class _Server:
             ItemStore(settings.items),
             save_tables=lambda: self._definitions.save_service("dynamodb"),
         )
-        self._pool = LambdaPool(FunctionLogs(settings.logs))
+        self._logs = FunctionLogs(settings.logs)
+        self._pool = LambdaPool(self._logs)
         self._functions = LambdaFunctions(self._pool, LambdaFiles(settings.functions), host)
         self._journal = CallJournal(settings.calls)
         self._callers = Callers(_function_names)
@@ -166,13 +177,14 @@ class _Server:
         config.keep_alive_timeout = KEEP_ALIVE_SECONDS
         config.graceful_timeout = GRACE_SECONDS
         config.websocket_max_message_size = websocket_stream.MAX_MESSAGE
-        config.accesslog = None
+        config.loglevel = "WARNING"
         listener.setblocking(False)
         sockets = SOCKETS.get()(secure_sockets=[], insecure_sockets=[listener], quic_sockets=[])
         app = WRAP_APP.get()(self.front, config.wsgi_max_body_size, "asgi")
         background = [
             asyncio.create_task(self._items.flush_in_background()),
             asyncio.create_task(self._journal.flush_in_background()),
+            asyncio.create_task(self._logs.flush_in_background()),
             asyncio.create_task(self._pool.reap()),
         ]
         stop = asyncio.Event()
@@ -195,17 +207,22 @@ class _Server:
 
     async def front(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
-        if scope["type"] in ("http", "websocket"):
-            address = api_address(raw_path_of(scope))
-            if address is not None:
-                if scope["type"] == "websocket":
-                    if self._websockets.serves(address):
-                        return await self._websockets.handle(address, scope, receive, send)
-                elif is_connections(address):
-                    return await self._connections.handle(address, scope, receive, send)
-                elif self._http.serves(address):
-                    return await self._http.handle(address, scope, receive, send)
-        await APP.get()(scope, receive, send)
+        is_request = scope["type"] in ("http", "websocket")
+        address = api_address(raw_path_of(scope)) if is_request else None
+        data_plane = self._data_plane(scope, address) if address else None
+        if address is not None and data_plane is not None:
+            await data_plane.handle(address, scope, receive, send)
+        else:
+            await APP.get()(scope, receive, send)
+
+    def _data_plane(
+        self, scope: Scope, address: ApiAddress
+    ) -> HttpApis | WebSocketApis | ConnectionsApi | None:
+        if scope["type"] == "websocket":
+            return self._websockets if self._websockets.serves(address) else None
+        if is_connections(address):
+            return self._connections
+        return self._http if self._http.serves(address) else None
 
     def _keep(self, request: ApiRequest, action: str) -> None:
         """After each call, before its answer leaves."""
@@ -232,6 +249,7 @@ class _Server:
                 await self._pool.close()
         self._items.commit()
         self._journal.flush()
+        self._logs.flush()
 
 
 def _modules_of(service: str) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
 """What the server is told on its command line, and the environment it makes of it for ministack.
 
-ministack is configured by environment variables that its modules read when they are imported, and it
-hands its own environment on to every Lambda. Two things follow. The environment is not added to but
-replaced: an `AWS_ENDPOINT_URL` or a profile of the person who started us must reach neither. And it
-is set before the first import of ministack (see `seams`).
+ministack is configured by environment variables that its modules read when they are imported, and
+it hands its own environment on to every Lambda. Two things follow. The environment is not added to
+but replaced: an `AWS_ENDPOINT_URL` or a profile of the person who started us must reach neither.
+And it is set before the first import of ministack (see `seams`).
 
 Correction 10: stock ministack leaves unpacked functions behind in the system's temporary directory
-when it is killed. It gets a `TMPDIR` of its own below the state folder, which the next start empties.
+when it is killed. It gets a `TMPDIR` of its own below the state folder, which the next start
+empties.
 """
 
 from dataclasses import dataclass
@@ -81,7 +82,8 @@ def ministack_environment(settings: Settings, *, log_level: str) -> dict[str, st
         "SFTP_ENABLED": "0",
         # Our own pool caps how many run at once and makes the others wait, see lambda_pool.
         "LAMBDA_ACCOUNT_CONCURRENCY": "0",
-        # A socket that is not there: without it ministack imports the Docker client to look for one.
+        # A socket that is not there: without it ministack imports the Docker client to look for
+        # one.
         "DOCKER_HOST": f"unix://{settings.temporary}/no-docker.sock",
         "LOG_LEVEL": log_level,
     }

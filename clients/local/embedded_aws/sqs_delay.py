@@ -1,8 +1,8 @@
 """Correction 7, queues: a message may be delayed by 15 minutes, not by 15 minutes and a second.
 
 Stock ministack accepts any `DelaySeconds`. AWS: "Valid values: 0 to 900. Maximum: 15 minutes"
-(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html); a longer
-timer that works here would fail only there. Seams: `sqs._act_send_message`, which batches
+(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html); a
+longer timer that works here would fail only there. Seams: `sqs._act_send_message`, which batches
 pass, too, and its entry in the table of actions.
 """
 

@@ -2,8 +2,8 @@
 
 The files are ministack's in shape (its own encoder and decoder write and read the parts), with one
 difference: bytes of a megabyte would be base64 in the JSON, and are written again with every change
-of anything in that service. A Lambda layer has 30 of them. So large bytes become files named by their
-hash and the JSON refers to them.
+of anything in that service. A Lambda layer has 30 of them. So large bytes become files named by
+their hash and the JSON refers to them.
 
 A file is replaced by rename, so a crash leaves the old one or the new one, never half.
 """
@@ -35,8 +35,8 @@ class StateFiles:
         self._encode = encode
         self._decode = decode
         self._saved: dict[str, str] = {}
-        # By identity, because hashing 30 MB at each save is what this is to avoid. The bytes are kept
-        # so that their identity is not given to others.
+        # By identity, because hashing 30 MB at each save is what this is to avoid. The bytes are
+        # kept so that their identity is not given to others.
         self._named: dict[int, tuple[bytes, str]] = {}
         self._blobs.mkdir(parents=True, exist_ok=True)
 

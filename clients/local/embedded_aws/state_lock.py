@@ -1,9 +1,9 @@
 """One server for each state folder.
 
-Two servers on one folder would overwrite each other's definitions and serve different items. The lock
-is the kernel's (`flock`), so it goes when its holder does, also by kill -9; a file that merely exists
-would have to be told apart from one that was left behind. The file says who holds it, for the message
-to whoever comes second, and for `xylem local status`.
+Two servers on one folder would overwrite each other's definitions and serve different items. The
+lock is the kernel's (`flock`), so it goes when its holder does, also by kill -9; a file that merely
+exists would have to be told apart from one that was left behind. The file says who holds it, for
+the message to whoever comes second, and for `xylem local status`.
 """
 
 import fcntl

@@ -1,27 +1,25 @@
 """Corrections 3 and 4: WebSocket APIs, with our own data plane in front of ministack's definitions.
 
-Stock ministack runs the events of a *function* one after the other, across all connections: one slow
-frame stalls every operator and every connect. On AWS each frame is an invocation of its own, frames of
-one connection run at the same time and finish in any order; here they do, too, as many as the
-function's pool serves. Both the speed and the disorder of AWS come with it.
+Stock ministack runs the events of a *function* one after the other, across all connections: one
+slow frame stalls every operator and every connect. On AWS each frame is an invocation of its own,
+frames of one connection run at the same time and finish in any order; here they do, too, as many as
+the function's pool serves. Both the speed and the disorder of AWS come with it.
 
-Also set right (correction 4): the text of an exception was sent to the client, a handler's answer was
-returned without a route response, an unknown route was ignored, idle sockets stayed for ever,
-an authorizer that raises Unauthorized gave 500, subprotocols were not negotiated. Limits of frames and
-close codes are in `websocket_stream`, @connections in `connections_api`. Sources:
-https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html and,
-for the limits, apigateway-execution-service-websocket-limits-table.html.
+Also set right (correction 4): the text of an exception was sent to the client, a handler's answer
+was returned without a route response, an unknown route was ignored, idle sockets stayed for ever,
+an authorizer that raises Unauthorized gave 500, subprotocols were not negotiated. Limits of frames
+and close codes are in `websocket_stream`, @connections in `connections_api`. Sources:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html
+and, for the limits, apigateway-execution-service-websocket-limits-table.html.
 
 Sockets end with the server; what was open before a restart is Gone.
 """
 
 import asyncio
-import base64
 import contextlib
 import json
-import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +37,7 @@ from clients.local.embedded_aws.authorizers import (
 from clients.local.embedded_aws.http_api import EVALUATE
 from clients.local.embedded_aws.http_messages import headers_and_cookies, query_parameters
 from clients.local.embedded_aws.lambda_functions import LambdaFunctions
+from clients.local.embedded_aws.request_ids import gateway_request_id
 from clients.local.embedded_aws.websocket_messages import Connection
 
 GOING_AWAY = 1001  # RFC 6455; what API Gateway closes idle and old sockets with
@@ -94,6 +93,7 @@ class WebSocketApis:
         self._life_seconds = life_seconds
         self._clock = clock
         self._sockets: dict[str, OpenSocket] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def find(self, api: str, connection: str) -> OpenSocket | None:
         """An open socket of an API; None when it is gone."""
@@ -133,6 +133,13 @@ class WebSocketApis:
 
     async def invoke(self, api: Api, definition: Definition, event: dict[str, Any]) -> Any:
         return await self._functions.invoke(function_of(definition), event, scope=api.scope)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Not in a group of its socket: what was received is handled when the socket is gone, too."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def now(self) -> float:
         return self._clock()
@@ -210,9 +217,8 @@ class _Session:
         ageing = asyncio.create_task(self._age(idle=idle, life=life))
         closing = self.socket.close_with
         try:
-            done, _ = await asyncio.wait(
-                [reading, writing, ageing, closing], return_when=asyncio.FIRST_COMPLETED
-            )
+            endings: list[asyncio.Future[Any]] = [reading, writing, ageing, closing]
+            done, _ = await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
             if reading not in done:
                 code = closing.result() if closing.done() else GOING_AWAY
                 await self._flush(writing)
@@ -272,7 +278,6 @@ class _Session:
             return 200, None
 
     async def _read(self) -> None:
-        handling: set[asyncio.Task[None]] = set()
         room = asyncio.Semaphore(MESSAGES_AT_ONCE)
         while True:
             message = await self._receive()
@@ -281,11 +286,8 @@ class _Session:
                 return
             self.socket.last_active = self._apis.now()
             await room.acquire()
-            # Not in a TaskGroup: what was received is handled also when the socket is gone.
-            task = asyncio.create_task(self._handle(message.get("text") or ""))
-            handling.add(task)
-            task.add_done_callback(handling.discard)
-            task.add_done_callback(lambda _: room.release())
+            handling = self._apis.spawn(self._handle(message.get("text") or ""))
+            handling.add_done_callback(lambda _: room.release())
 
     async def _handle(self, text: str) -> None:
         definition = self._api.definition
@@ -294,7 +296,9 @@ class _Session:
         route = routes.get(key) or routes.get(messages.DEFAULT)
         context = self._context(route["routeKey"] if route else key, "MESSAGE")
         if route is None:
-            self._say(messages.error_frame("Forbidden", self.socket.connection, context["requestId"]))
+            self._say(
+                messages.error_frame("Forbidden", self.socket.connection, context["requestId"])
+            )
             return
         status, answer = await self._integrate(route, messages.message_event(context, text))
         if status == 502 and answer is None:
@@ -336,7 +340,7 @@ class _Session:
             self.socket.connection,
             route_key=route_key,
             event_type=event_type,
-            request_id=base64.b64encode(os.urandom(11)).decode(),
+            request_id=gateway_request_id(),
             now=self._apis.now(),
             authorizer=self._authorizer,
         )

@@ -1,8 +1,8 @@
 """Events, routes and error frames of a WebSocket API, as values.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html
-and apigateway-websocket-api-route-keys-connect-disconnect.html. Stock ministack leaves out `messageDirection`
-and gives `connectedAt` the time of each event.
+and apigateway-websocket-api-route-keys-connect-disconnect.html. Stock ministack leaves out
+`messageDirection` and gives `connectedAt` the time of each event.
 """
 
 import base64
@@ -127,7 +127,7 @@ def authorizer_event(
 
 
 def as_strings(context: Mapping[str, Any]) -> dict[str, str]:
-    """An authorizer's context as integrations see it: "strings, numbers or Booleans", as strings."""
+    """An authorizer's context as integrations see it: strings, numbers and Booleans, as strings."""
     return {
         name: json.dumps(value) if isinstance(value, bool | int | float) else value
         for name, value in context.items()

@@ -1,14 +1,15 @@
 """Correction 4, on the wire: what a WebSocket API refuses frame by frame, and how a socket closes.
 
-API Gateway takes text frames of up to 32 KB and messages of up to 128 KB, closes with 1009 beyond and with
-1003 at the first binary frame, and negotiates no compression
+API Gateway takes text frames of up to 32 KB and messages of up to 128 KB, closes with 1009 beyond
+and with 1003 at the first binary frame, and negotiates no compression
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html).
 ASGI shows whole messages only, and the server below ministack (hypercorn 0.18) reports every closed
 socket as 1006, whatever its client said; its own size limit counts characters and can leave the
 closing handshake hanging.
 
-Seam: `hypercorn.protocol.h11.WSStream`, the class of a socket's stream, is replaced by a subclass that
-counts bytes as frames arrive and passes the close code on. It concerns the sockets of APIs only.
+Seam: `hypercorn.protocol.h11.WSStream`, the class of a socket's stream, is replaced by a subclass
+that counts bytes as frames arrive and passes the close code on. It concerns the sockets of APIs
+only.
 """
 
 from typing import Any
@@ -27,7 +28,16 @@ STREAM_METHODS = tuple(
     Seam("hypercorn.protocol.ws_stream", f"WSStream.{name}")
     for name in ("handle", "_handle_events", "_accept", "_send_wsproto_event")
 )
-SEAMS = (STREAM, STREAM_CLOSED, REMOTE_CLOSING, MESSAGE, BYTES_MESSAGE, PING, CLOSE, *STREAM_METHODS)
+SEAMS = (
+    STREAM,
+    STREAM_CLOSED,
+    REMOTE_CLOSING,
+    MESSAGE,
+    BYTES_MESSAGE,
+    PING,
+    CLOSE,
+    *STREAM_METHODS,
+)
 
 MAX_FRAME = 32 * 1024
 MAX_MESSAGE = 128 * 1024
@@ -45,7 +55,9 @@ class IncomingFrames:
         self._frame = 0
         self._message = 0
 
-    def refusal(self, size: int, *, binary: bool, frame_ends: bool, message_ends: bool) -> int | None:
+    def refusal(
+        self, size: int, *, binary: bool, frame_ends: bool, message_ends: bool
+    ) -> int | None:
         """The code to close with because of this piece; None when it is welcome."""
         if binary:
             return UNSUPPORTED

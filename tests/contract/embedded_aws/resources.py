@@ -1,10 +1,11 @@
-"""Builders of AWS resources on a running server: functions from source text, APIs, tables, queues."""
+"""Builders of AWS resources on a running server; functions are made from source text."""
 
 import io
 import json
 import textwrap
 import uuid
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ REGION = "us-east-1"
 
 # What a handler of a test calls AWS with. It has no SDK: what it sees is its code and nothing else.
 # Nothing checks signatures, but the credentials say who calls.
-AWS = '''
+AWS = """
 import json, os, urllib.request
 
 
@@ -47,14 +48,14 @@ def post(api, stage, connection, text):
         {"Authorization": signed("execute-api")},
     )
     urllib.request.urlopen(request).read()
-'''
+"""
 
 
 def a_name(kind: str) -> str:
     return f"{kind}-{uuid.uuid4().hex[:8]}"
 
 
-def a_zip(files: dict[str, str | bytes]) -> bytes:
+def a_zip(files: Mapping[str, str | bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
@@ -182,7 +183,10 @@ def a_route(
 
 
 def an_http_api(
-    server: EmbeddedAws, routes: dict[str, Function], *, stage: dict[str, Any] | None = None,
+    server: EmbeddedAws,
+    routes: dict[str, Function],
+    *,
+    stage: dict[str, Any] | None = None,
     **settings: Any,
 ) -> Api:
     gateway = server.client("apigatewayv2")

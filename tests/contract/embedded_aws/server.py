@@ -1,4 +1,4 @@
-"""Starts the embedded AWS for a test, as `xylem local` does: its own interpreter, a folder, a port."""
+"""Starts the embedded AWS for a test as `xylem local` does, with its own interpreter."""
 
 import os
 import signal

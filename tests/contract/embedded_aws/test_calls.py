@@ -144,7 +144,7 @@ def test_objects_are_named_and_presigned_calls_are_their_signers(aws: EmbeddedAw
         aws_secret_access_key="secret",
     )
 
-    parameters = {"Bucket": bucket, "Key": "logs/1"}
+    parameters: Any = {"Bucket": bucket, "Key": "logs/1"}
     httpx.put(signer.generate_presigned_url("put_object", parameters), content=b"x")
     httpx.get(signer.generate_presigned_url("get_object", parameters))
     signer.head_object(**parameters)

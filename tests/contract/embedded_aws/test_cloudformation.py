@@ -16,9 +16,7 @@ def deployed(aws: EmbeddedAws, resources: dict[str, Any]) -> dict[str, str]:
     """A stack of these resources; their physical ids by name."""
     cloudformation = aws.client("cloudformation")
     name = a_name("stack")
-    cloudformation.create_stack(
-        StackName=name, TemplateBody=json.dumps({"Resources": resources})
-    )
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
     deadline = time.monotonic() + 20
     while (stack := cloudformation.describe_stacks(StackName=name)["Stacks"][0])[
         "StackStatus"
@@ -166,7 +164,9 @@ def test_a_stack_that_was_deployed_is_there_after_kill_9(own_aws: EmbeddedAws) -
     own_aws.kill()
     own_aws.start()
 
-    statuses = [s["StackStatus"] for s in own_aws.client("cloudformation").describe_stacks()["Stacks"]]
+    statuses = [
+        s["StackStatus"] for s in own_aws.client("cloudformation").describe_stacks()["Stacks"]
+    ]
     assert statuses == ["CREATE_COMPLETE"]
     own_aws.client("dynamodb").put_item(TableName=stack["Table"], Item={"pk": {"S": "a"}})
 

@@ -86,7 +86,8 @@ def test_binary_bodies_travel_in_base64_both_ways(aws: EmbeddedAws) -> None:
         aws,
         """
         def handler(event, context):
-            return {"statusCode": 200, "body": event["body"], "isBase64Encoded": event["isBase64Encoded"],
+            return {"statusCode": 200, "body": event["body"], "isBase64Encoded":
+            event["isBase64Encoded"],
                     "headers": {"Content-Type": "application/octet-stream"}}
         """,
     )

@@ -9,18 +9,16 @@ import pytest
 
 from tests.contract.embedded_aws.resources import a_function, a_name, a_zip, code, invoked
 from tests.contract.embedded_aws.server import EmbeddedAws
+from tests.contract.embedded_aws.test_queues import until
 
 ENVIRONMENT = """
     import os, sys
     def handler(event, context):
         return {
-            "environment": dict(os.environ),
-            "path": sys.path,
-            "modules": [name for name in event or [] if __import__("importlib.util").util.find_spec(name)],
-            "function": context.function_name,
-            "arn": context.invoked_function_arn,
-            "remaining": context.get_remaining_time_in_millis(),
-            "file": __file__,
+            "environment": dict(os.environ), "path": sys.path, "modules": [name for name in event or
+            [] if __import__("importlib.util").util.find_spec(name)], "function":
+            context.function_name, "arn": context.invoked_function_arn, "remaining":
+            context.get_remaining_time_in_millis(), "file": __file__,
         }
 """
 
@@ -235,7 +233,8 @@ def test_what_a_handler_prints_is_in_the_log_of_its_function(aws: EmbeddedAws) -
     invoked(aws, function, 42)
     invoked(aws, function, 43)
 
-    log = (aws.state / "logs" / f"{function.name}.log").read_text()
+    path = aws.state / "logs" / f"{function.name}.log"
+    log = until(lambda: path.read_text() if path.exists() else "", lambda text: "43" in text)
 
     assert "printed 42" in log
     assert "[WARNING]" in log

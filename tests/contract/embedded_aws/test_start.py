@@ -1,4 +1,4 @@
-"""Starting: one server for each folder and port, none with a seam that moved; each refusal a sentence."""
+"""Starting: one server for each folder and each port; every refusal is one sentence."""
 
 import socket
 import subprocess
