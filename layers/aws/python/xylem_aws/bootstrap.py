@@ -1,0 +1,153 @@
+"""The composition root of every function: environment in, ports out.
+
+Each port is built when it is first asked for, once per process, so a function pays at its cold
+start for what it uses alone; the imports stand in the properties for the same reason (pynamodb
+takes 80 ms, `cryptography` 60).
+"""
+
+# ruff: noqa: PLC0415 - an import at the top would be every function's; see above.
+
+import os
+import random
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from xylem_aws import clients
+from xylem_aws.keys import read_keys
+from xylem_aws.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+    from xylem_aws.backends import DynamoBackends
+    from xylem_aws.blobs import S3Blobs
+    from xylem_aws.configs import DynamoPools
+    from xylem_aws.connections import DynamoConnections
+    from xylem_aws.identity import Verifier
+    from xylem_aws.jobs import DynamoJobs
+    from xylem_aws.links import ApiGatewayLinks
+    from xylem_aws.logs import DynamoLogs
+    from xylem_aws.queues import SqsDoorbell, SqsNewsQueue
+    from xylem_aws.task_tokens import HmacTaskTokens
+    from xylem_aws.workflows import DynamoWorkflows
+
+
+class Ports:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def clock(self) -> datetime:
+        return datetime.now(UTC)
+
+    def ids(self) -> str:
+        return uuid.uuid4().hex
+
+    @property
+    def wait(self) -> Callable[[float], None]:
+        return time.sleep
+
+    @property
+    def chance(self) -> Callable[[], float]:
+        return random.random
+
+    @cached_property
+    def workflows(self) -> "DynamoWorkflows":
+        from xylem_aws.workflows import DynamoWorkflows
+
+        table = self.settings.table
+        return DynamoWorkflows(
+            self.settings.region, workflows=table("workflows"), backends=table("backends")
+        )
+
+    @cached_property
+    def jobs(self) -> "DynamoJobs":
+        from xylem_aws.jobs import DynamoJobs
+
+        return DynamoJobs(self.settings.region, self.settings.table("workflows"))
+
+    @cached_property
+    def backends(self) -> "DynamoBackends":
+        from xylem_aws.backends import DynamoBackends
+
+        return DynamoBackends(self.settings.region, self.settings.table("backends"))
+
+    @cached_property
+    def connections(self) -> "DynamoConnections":
+        from xylem_aws.connections import DynamoConnections
+
+        return DynamoConnections(self.settings.region, self.settings.table("connections"))
+
+    @cached_property
+    def pools(self) -> "DynamoPools":
+        from xylem_aws.configs import DynamoPools
+
+        return DynamoPools(self.settings.region, self.settings.table("configs"))
+
+    @cached_property
+    def logs(self) -> "DynamoLogs":
+        from xylem_aws.logs import DynamoLogs
+
+        return DynamoLogs(self.settings.region, self.settings.table("logs"))
+
+    @cached_property
+    def doorbell(self) -> "SqsDoorbell":
+        from xylem_aws.queues import SqsDoorbell
+
+        return SqsDoorbell(self._sqs, self.settings.jobs_queue)
+
+    @cached_property
+    def news(self) -> "SqsNewsQueue":
+        from xylem_aws.queues import SqsNewsQueue
+
+        return SqsNewsQueue(self._sqs, self.settings.news_queue)
+
+    @cached_property
+    def links(self) -> "ApiGatewayLinks":
+        from xylem_aws.links import ApiGatewayLinks
+
+        endpoint = self.settings.connections_endpoint
+        return ApiGatewayLinks(clients.sockets(self.settings.region, endpoint))
+
+    @cached_property
+    def store(self) -> "S3Blobs":
+        from xylem_aws.blobs import S3Blobs
+
+        return S3Blobs(self._s3, self.settings.store_bucket)
+
+    @cached_property
+    def data(self) -> "S3Blobs":
+        from xylem_aws.blobs import S3Blobs
+
+        return S3Blobs(self._s3, self.settings.data_bucket)
+
+    @cached_property
+    def task_tokens(self) -> "HmacTaskTokens":
+        from xylem_aws.task_tokens import HmacTaskTokens
+
+        ssm = clients.ssm(self.settings.region)
+        return HmacTaskTokens(read_keys(ssm, self.settings.keys_path, "hmac"))
+
+    @cached_property
+    def verifier(self) -> "Verifier":
+        from xylem_aws.identity import Verifier
+
+        ssm = clients.ssm(self.settings.region)
+        return Verifier(read_keys(ssm, self.settings.keys_path, "signing"), self.settings.api_url)
+
+    @cached_property
+    def _sqs(self) -> "SQSClient":
+        return clients.sqs(self.settings.region)
+
+    @cached_property
+    def _s3(self) -> "S3Client":
+        return clients.s3(self.settings.region)
+
+
+@cache
+def ports() -> Ports:
+    return Ports(Settings(os.environ))

@@ -1,0 +1,96 @@
+"""Tokens of people and of operators: RS256, one key of ours, an audience of its own for each kind.
+
+    people     aud xylem            sub, roles, iat, exp
+    operators  aud xylem-operator   sub, backend, iat, exp
+
+`iss` is the HTTP API's address, so a token of another deployment is not one of this. The audience
+keeps the kinds apart: an operator's token opens no route of people, and the other way round.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from xylem.domain.access import Principal
+from xylem.domain.errors import Unauthenticated
+from xylem.domain.ids import BackendName, UserName
+from xylem_aws.keys import KeyRing
+
+ALGORITHM = "RS256"
+PEOPLE = "xylem"
+OPERATORS = "xylem-operator"
+
+
+class Signer:
+    def __init__(self, keys: KeyRing, issuer: str) -> None:
+        self._keys = keys
+        self._issuer = issuer
+
+    def user(
+        self, subject: UserName, roles: Iterable[str], *, life: timedelta, now: datetime
+    ) -> str:
+        return self._sign(PEOPLE, subject, {"roles": sorted(roles)}, life, now)
+
+    def operator(self, backend: BackendName, *, life: timedelta, now: datetime) -> str:
+        return self._sign(OPERATORS, f"operator-{backend}", {"backend": backend}, life, now)
+
+    def _sign(
+        self, audience: str, subject: str, claims: dict[str, Any], life: timedelta, now: datetime
+    ) -> str:
+        claims = {
+            "iss": self._issuer,
+            "aud": audience,
+            "sub": subject,
+            "iat": int(now.timestamp()),
+            "exp": int((now + life).timestamp()),
+            **claims,
+        }
+        key = self._keys.keys[self._keys.active]
+        return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": self._keys.active})
+
+
+class Verifier:
+    def __init__(self, keys: KeyRing, issuer: str) -> None:
+        self._issuer = issuer
+        self._keys = {
+            kid: load_pem_private_key(pem.encode(), password=None).public_key()
+            for kid, pem in keys.keys.items()
+        }
+
+    def verify(self, token: str, now: datetime) -> Principal:
+        """Raises `Unauthenticated`, which says what is wrong and nothing of the token."""
+        claims = self._claims(token)
+        if claims["exp"] <= now.timestamp():
+            raise Unauthenticated("The token has expired: log in again.")
+        match claims:
+            case {"aud": "xylem", "sub": str(subject), "roles": [*roles]}:
+                names = frozenset(str(role) for role in roles)
+                return Principal("user", UserName(subject), names)
+            case {"aud": "xylem-operator", "sub": str(subject), "backend": str(backend)}:
+                return Principal("operator", UserName(subject), backend=BackendName(backend))
+        raise Unauthenticated("The token is of another kind: it opens nothing here.")
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+            key = self._keys.get(str(kid))
+            if key is None:
+                raise Unauthenticated("The token was signed with a key that is not ours.")
+            # The time is an argument of ours, so that a test need not wait for it.
+            return jwt.decode(
+                token,
+                key,  # type: ignore[arg-type]  # RSA, as `ensure_keys` makes it
+                algorithms=[ALGORITHM],
+                issuer=self._issuer,
+                audience=[PEOPLE, OPERATORS],
+                options={
+                    "require": ["exp", "iss", "aud", "sub"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                },
+            )
+        except jwt.PyJWTError as error:
+            raise Unauthenticated(f"Not a token of this service: {error}.") from None

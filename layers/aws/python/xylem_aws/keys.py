@@ -1,0 +1,109 @@
+"""Our keys: SSM SecureStrings under the AWS-managed key, made on first use, each with an id.
+
+    <path>/signing   {"active": kid, "keys": {kid: PEM}}      RS256: people's and operators' tokens
+    <path>/hmac      {"active": kid, "keys": {kid: base64}}   HS256: tasks' tokens
+
+A parameter costs nothing while idle, which neither a KMS key of our own nor Secrets Manager does.
+Several keys may be valid at once, one signs: to rotate, add a key, make it active, and remove the
+old one when the last token that it signed has expired. Functions read the keys once per process;
+whoever holds the deployer's credentials makes them (`ensure_keys`), functions never do.
+"""
+
+import base64
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from xylem.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+RSA_BITS = 2048
+"""RFC 7518, section 3.3: a key of 2048 bits or larger must be used with RS256."""
+
+HMAC_BYTES = 32
+"""RFC 7518, section 3.2: at least as long as the hash."""
+
+Purpose = Literal["signing", "hmac"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """`keys` by id: PEM text, or base64 of bytes. `active` signs, all of them verify."""
+
+    active: str
+    keys: Mapping[str, str]
+
+    def dump(self) -> str:
+        return json.dumps({"active": self.active, "keys": dict(self.keys)})
+
+    @staticmethod
+    def load(text: str) -> "KeyRing":
+        """Raises `ValueError` for what we did not write."""
+        found = json.loads(text)
+        ring = KeyRing(str(found["active"]), {str(k): str(v) for k, v in found["keys"].items()})
+        if ring.active not in ring.keys:
+            raise ValueError(f"the active key {ring.active} is not among the keys")
+        return ring
+
+
+def read_keys(ssm: "SSMClient", path: str, purpose: Purpose) -> KeyRing:
+    """Raises `Unavailable` where they were never made."""
+    try:
+        found = ssm.get_parameter(Name=f"{path}/{purpose}", WithDecryption=True)
+    except ssm.exceptions.ParameterNotFound:
+        raise Unavailable(
+            f"There is no key at {path}/{purpose}: `xylem token mint` makes it, with the "
+            "credentials of whoever deployed the service."
+        ) from None
+    return KeyRing.load(found["Parameter"]["Value"])
+
+
+def ensure_keys(ssm: "SSMClient", path: str) -> None:
+    """Make the keys that are missing. Two who do so at once end with one and the same key."""
+    _ensure(ssm, path, "signing")
+    _ensure(ssm, path, "hmac")
+
+
+def _ensure(ssm: "SSMClient", path: str, purpose: Purpose) -> None:
+    try:
+        ssm.get_parameter(Name=f"{path}/{purpose}")
+        return
+    except ssm.exceptions.ParameterNotFound:
+        pass
+    kid = secrets.token_hex(8)
+    key = (
+        _rsa_key()
+        if purpose == "signing"
+        else base64.b64encode(secrets.token_bytes(HMAC_BYTES)).decode()
+    )
+    try:
+        ssm.put_parameter(
+            Name=f"{path}/{purpose}",
+            Description=f"Xylem: {purpose} keys. Made on first use; see docs/architecture.md.",
+            Value=KeyRing(kid, {kid: key}).dump(),
+            Type="SecureString",
+            Overwrite=False,
+        )
+    except ssm.exceptions.ParameterAlreadyExists:
+        return
+
+
+def _hmac_key() -> str:
+    return base64.b64encode(secrets.token_bytes(HMAC_BYTES)).decode()
+
+
+def _rsa_key() -> str:
+    # Functions that only read keys must not pay for importing `cryptography` (60 ms).
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()

@@ -1,0 +1,72 @@
+"""What a function is told by its environment: read once, at its cold start, by name.
+
+Each function gets only what it needs, so a setting is asked for when a port needs it; one that is
+missing is a mistake of the infrastructure and is named.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class MissingSetting(Exception):
+    """The function's environment lacks a variable that its code came to need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    variables: Mapping[str, str]
+
+    @property
+    def environment(self) -> str:
+        return self._get("XYLEM_ENVIRONMENT")
+
+    @property
+    def region(self) -> str:
+        return self._get("AWS_REGION")
+
+    @property
+    def api_url(self) -> str:
+        return self._get("API_URL")
+
+    @property
+    def keys_path(self) -> str:
+        return self._get("KEYS_PATH")
+
+    @property
+    def connections_endpoint(self) -> str:
+        return self._get("CONNECTIONS_ENDPOINT")
+
+    @property
+    def jobs_queue(self) -> str:
+        return self._get("JOBS_QUEUE_URL")
+
+    @property
+    def news_queue(self) -> str:
+        return self._get("NEWS_QUEUE_URL")
+
+    @property
+    def store_bucket(self) -> str:
+        return self._get("STORE_BUCKET")
+
+    @property
+    def data_bucket(self) -> str:
+        return self._get("DATA_BUCKET")
+
+    @property
+    def runtime_image(self) -> str:
+        """The image of the Task Runtime, as the clusters know it."""
+        return self._get("RUNTIME_IMAGE")
+
+    @property
+    def image_pull_policy(self) -> str:
+        return self.variables.get("IMAGE_PULL_POLICY", "IfNotPresent")
+
+    def table(self, name: str) -> str:
+        """`name` as in `rows.md`: workflows, backends, logs, configs, connections."""
+        return self._get(f"{name.upper()}_TABLE")
+
+    def _get(self, name: str) -> str:
+        value = self.variables.get(name)
+        if not value:
+            raise MissingSetting(f"{name} is not set for this function: see infra_cdk/components.")
+        return value
