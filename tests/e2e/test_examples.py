@@ -1,4 +1,5 @@
-"""The examples, as they stand, on the deployed stack: real functions, real sockets, real processes."""
+"""The examples, as they stand, on the deployed stack: real functions, real sockets, real processes.
+"""
 
 import pytest
 from tests.conftest import Stack
