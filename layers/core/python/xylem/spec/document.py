@@ -32,7 +32,7 @@ _VALUES = 1_000_000
 """With every alias written out. A workflow of 10,000 tasks has about 300,000."""
 
 _NUMBER_CHARS = 64
-_DIGITS = re.compile(r"[-+]?[0-9a-fxA-F_:.]+")
+_DIGITS = re.compile(r"[-+]?(0[xb][0-9a-fA-F_]+|[0-9_:.]+)")
 _KEY_LINE = re.compile(r"^([a-zA-Z][a-zA-Z0-9_-]*):", re.MULTILINE)
 
 _Loader = yaml.CSafeLoader
@@ -136,7 +136,10 @@ def _beyond(event: yaml.Event, why: str) -> InvalidSpec:
 def _explained(error: yaml.YAMLError) -> str:
     if not isinstance(error, yaml.MarkedYAMLError):
         return f"{error}."
-    why = ", ".join(part for part in (error.context, error.problem) if part)
+    context = error.context
+    if context and error.context_mark:
+        context += f" (from line {error.context_mark.line + 1})"
+    why = ", ".join(part for part in (context, error.problem) if part)
     if error.problem and "unhashable" in error.problem:
         why += " (a value that begins with {{ has to stand in quotes)"
     mark = error.problem_mark or error.context_mark

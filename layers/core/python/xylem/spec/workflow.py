@@ -280,11 +280,11 @@ class WorkflowSpec(SpecModel):
         )
 
     def names(self) -> Sequence[str]:
-        """Of all groups and tasks."""
+        """Of all tasks, then of all groups."""
+        groups = self.all_groups()
         return [
-            name
-            for group in self.all_groups()
-            for name in (group.name, *(task.name for task in group.tasks))
+            *(task.name for group in groups for task in group.tasks),
+            *(group.name for group in groups),
         ]
 
 
