@@ -392,6 +392,11 @@ class Link:
         if len(self._unsaid) >= NEWS_EVENTS or self._unsaid_bytes >= FRAME_BYTES:
             self._flush_by(now)
 
+    def is_said(self, uid: str) -> bool:
+        """Whether nothing is left that was seen of this pod and never said."""
+        news = self._pending.get(uid)
+        return news is None or news.ever_said
+
     def answer(self, result: JobResult) -> None:
         """The job is done with. The answer to `observe` is completed by what was seen to end and is
         not acknowledged, even if the pod has gone since."""

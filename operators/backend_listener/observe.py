@@ -1,0 +1,309 @@
+"""What a pod's object says about the attempt of a task: pure, pod and moment in, observation out.
+
+The status follows OSMO's table (phase first, then what containers, reasons and conditions know
+better), because the same cluster failures must mean the same to the same workflows. Ours differs
+where OSMO's is a slip, on purpose:
+
+* CreateContainerConfigError has its exit code, 303 (OSMO misspells the reason: 999).
+* InvalidImageName and ErrImageNeverPull are failures of an image, too: they never mend themselves.
+* A pod whose node is lost failed by its backend, and a pod that Failed stays failed although a
+  container still waits for its configuration: otherwise its task would never end.
+* DisruptionTarget does not overrule a pod that Succeeded: what is done is done.
+
+Exit codes are a container's own plus an offset that says whose it is; the highest wins.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from operators.shared.anchor import was_bound
+from operators.shared.resources import Json
+from xylem.domain.ids import GroupId, TaskName, WorkflowId
+from xylem.domain.status import ExitCode, TaskStatus
+from xylem.manifests.names import GROUP, INCARNATION, RETRY, TASK, WORKFLOW
+from xylem.protocol.agent import PodObservation
+from xylem.protocol.limits import MESSAGE_CHARS
+
+CTRL = "osmo-ctrl"
+PREFLIGHT = "preflight-test"
+OFFSET = {"osmo-init": 255, PREFLIGHT: 1000, CTRL: 2000}
+CALLED = {CTRL: "OSMO Control", PREFLIGHT: "OSMO Preflight Test"}
+
+WAITING_CODE = {
+    "ImagePullBackOff": 301,
+    "ErrImagePull": 302,
+    "CreateContainerConfigError": 303,
+    "CrashLoopBackOff": 304,
+    "ContainerStatusUnknown": 305,
+}
+OTHER_WAITING_CODE = 999
+TROUBLE = ("Failed", "BackOff", "Error", "ErrImagePull", "ContainerStatusUnknown")
+"""A container that waits for a reason with one of these in it waits in vain."""
+
+IMAGE_TROUBLE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+PATIENCE = {
+    "CreateContainerConfigError": timedelta(minutes=10),
+    "ContainerStatusUnknown": timedelta(minutes=30),
+}
+"""How long such a container may wait: somebody may still create the secret, a node may come
+back."""
+
+PHASE = {
+    "Pending": TaskStatus.SCHEDULING,
+    "Running": TaskStatus.RUNNING,
+    "Succeeded": TaskStatus.COMPLETED,
+    "Failed": TaskStatus.FAILED,
+    "Unknown": TaskStatus.FAILED_BACKEND_ERROR,
+}
+POD_REASON = {
+    "Evicted": (TaskStatus.FAILED_EVICTED, ExitCode.EVICTED),
+    "StartError": (TaskStatus.FAILED_START_ERROR, ExitCode.START_ERROR),
+    "UnexpectedAdmissionError": (TaskStatus.FAILED_BACKEND_ERROR, ExitCode.BACKEND_ERROR),
+}
+
+NAME_CHARS = 253
+"""Kubernetes' longest name. What calls itself longer was not made by us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`look_again_at`: when the same pod will mean something else, though nothing happens to it."""
+
+    status: TaskStatus
+    exit_code: int | None = None
+    message: str = ""
+    look_again_at: datetime | None = None
+
+
+def observe(pod: Json, now: datetime) -> PodObservation | None:
+    """None for a pod that does not say whose attempt it is: it is not one of ours."""
+    notes = pod["metadata"].get("annotations") or {}
+    names = [str(notes.get(key, "")) for key in (WORKFLOW, GROUP, TASK)]
+    numbers = [str(notes.get(key, "")) for key in (INCARNATION, RETRY)]
+    if not all(0 < len(name) <= NAME_CHARS for name in names):
+        return None
+    if not all(number.isdecimal() and len(number) < 10 for number in numbers):
+        return None
+    said = verdict(pod, now)
+    status = pod.get("status") or {}
+    return PodObservation(
+        workflow=WorkflowId(names[0]),
+        group=GroupId(names[1]),
+        incarnation=int(numbers[0]),
+        task=TaskName(names[2]),
+        retry=int(numbers[1]),
+        uid=pod["metadata"]["uid"],
+        status=said.status,
+        exit_code=said.exit_code,
+        message=_clean(said.message),
+        node=(pod.get("spec") or {}).get("nodeName"),
+        pod_ip=status.get("podIP"),
+        bound=was_bound(pod),
+        scheduled_at=_since(_condition(status, "PodScheduled", "True")),
+        initializing_at=_moment(status.get("startTime")),
+        started_at=_started_at(status),
+        ended_at=_ended_at(status) if said.status.final else None,
+    )
+
+
+def verdict(pod: Json, now: datetime) -> Verdict:
+    status = pod.get("status") or {}
+    phase = status.get("phase") or "Pending"
+    preempted = _preempted(status)
+    if preempted is not None:
+        at = preempted.get("lastTransitionTime")
+        message = f"Pod was preempted at {at}. "
+        return Verdict(TaskStatus.FAILED_PREEMPTED, ExitCode.PREEMPTED, message)
+    said = _by_phase(phase, pod, status)
+    said = _by_waiting(said, phase, status, now)
+    return _by_reason(said, phase, status)
+
+
+def _preempted(status: Json) -> Json | None:
+    done = status.get("phase") == "Succeeded"
+    for condition in status.get("conditions") or ():
+        if condition.get("status") == "True" and condition.get("reason") == "PreemptionByScheduler":
+            return None if done and condition.get("type") == "DisruptionTarget" else condition
+    return None
+
+
+def _by_phase(phase: str, pod: Json, status: Json) -> Verdict:
+    reached = PHASE.get(phase, TaskStatus.SCHEDULING)
+    failures = list(_failures(status))
+    highest = max((code for code, _ in failures), default=None)
+    message = _failure_message(pod, status, failures)
+    match reached:
+        case TaskStatus.SCHEDULING if _initializing(status):
+            return Verdict(TaskStatus.INITIALIZING)
+        case TaskStatus.RUNNING if highest is not None and _doomed(status):
+            return Verdict(TaskStatus.FAILED, highest, message)
+        case TaskStatus.FAILED if _out_of_memory(status):
+            return Verdict(TaskStatus.FAILED_EVICTED, ExitCode.EVICTED, message)
+        case TaskStatus.FAILED:
+            code = ExitCode.UNKNOWN if highest is None else highest
+            return Verdict(TaskStatus.FAILED, code, message)
+        case TaskStatus.FAILED_BACKEND_ERROR:
+            return Verdict(reached, ExitCode.BACKEND_ERROR, "The pod's node is lost. " + message)
+        case TaskStatus.COMPLETED:
+            return Verdict(TaskStatus.COMPLETED, 0)
+        case _:
+            return Verdict(reached)
+
+
+def _by_waiting(said: Verdict, phase: str, status: Json, now: datetime) -> Verdict:
+    for container, reason, detail in _waiting(status):
+        if reason not in IMAGE_TROUBLE and not any(part in reason for part in TROUBLE):
+            continue
+        code = OFFSET.get(container, 0) + WAITING_CODE.get(reason, OTHER_WAITING_CODE)
+        message = (
+            f"Failure reason: Exit code {code} due to {_called(container)} failed with "
+            f"{reason}: {detail}."
+        )
+        if reason in IMAGE_TROUBLE:
+            return Verdict(TaskStatus.FAILED_IMAGE_PULL, code, message)
+        if reason not in PATIENCE or phase == "Failed":
+            return Verdict(TaskStatus.FAILED, code, message)
+        since = _since(_condition(status, "Ready", "False"))
+        if since is None:
+            return Verdict(TaskStatus.SCHEDULING)
+        until = since + PATIENCE[reason]
+        if now <= until:
+            return Verdict(TaskStatus.SCHEDULING, look_again_at=until + timedelta(seconds=1))
+        return Verdict(TaskStatus.FAILED_BACKEND_ERROR, ExitCode.BACKEND_ERROR, message)
+    return said
+
+
+def _by_reason(said: Verdict, phase: str, status: Json) -> Verdict:
+    reason = status.get("reason")
+    if reason in POD_REASON:
+        reached, code = POD_REASON[reason]
+        return Verdict(reached, code, said.message)
+    disrupted = _condition(status, "DisruptionTarget", "True")
+    if (disrupted is not None or reason == "NodeLost") and phase != "Succeeded":
+        why = (disrupted or status).get("message") or reason or "its node was taken away"
+        message = said.message or f"The pod was disrupted: {why}"
+        return Verdict(TaskStatus.FAILED_BACKEND_ERROR, ExitCode.BACKEND_ERROR, message)
+    return said
+
+
+def _initializing(status: Json) -> bool:
+    return any(
+        _state(container, "waiting").get("reason") in {"ContainerCreating", "PodInitializing"}
+        for container in status.get("initContainerStatuses") or ()
+    )
+
+
+def _doomed(status: Json) -> bool:
+    """The pod still runs, but its control container ended or a container could not be started."""
+    return any(
+        "terminated" in (container.get("state") or {})
+        and (
+            container["name"] == CTRL
+            or _state(container, "terminated").get("reason") == "StartError"
+        )
+        for container in status.get("containerStatuses") or ()
+    )
+
+
+def _out_of_memory(status: Json) -> bool:
+    return any(
+        _state(container, "terminated").get("reason") == "OOMKilled"
+        for container in _containers(status)
+    )
+
+
+def _failures(status: Json) -> Iterator[tuple[int, str]]:
+    """Exit code and container of each that ended badly."""
+    for container in _containers(status):
+        ended = _state(container, "terminated")
+        if not ended or ended.get("reason") == "Completed":
+            continue
+        code = ended.get("exitCode") or 0
+        if container["name"] == CTRL:
+            code = _told_code(ended.get("message"), code)
+        yield OFFSET.get(container["name"], 0) + code, container["name"]
+
+
+def _told_code(message: str | None, code: int) -> int:
+    """The control container writes its own code into its termination message."""
+    try:
+        told = json.loads(message or "")
+    except ValueError:
+        return code
+    if isinstance(told, dict) and isinstance(told.get("code"), int):
+        return int(told["code"])
+    return code
+
+
+def _failure_message(pod: Json, status: Json, failures: Iterable[tuple[int, str]]) -> str:
+    lines = "".join(
+        f"\n- Exit code {code} due to {_called(container)} failure. "
+        for code, container in failures
+    )
+    reasons = f"Failure reason:{lines}" if lines else ""
+    if not status.get("message"):
+        return reasons
+    return f"Pod {pod['metadata'].get('name')} error message: {status['message']}\n{reasons}"
+
+
+def _called(container: str) -> str:
+    return CALLED.get(container, f"Task {container}")
+
+
+def _waiting(status: Json) -> Iterator[tuple[str, str, str]]:
+    for container in _containers(status):
+        waiting = _state(container, "waiting")
+        if waiting.get("reason"):
+            yield container["name"], waiting["reason"], waiting.get("message") or ""
+
+
+def _containers(status: Json) -> Iterator[Json]:
+    yield from status.get("containerStatuses") or ()
+    yield from status.get("initContainerStatuses") or ()
+
+
+def _state(container: Json, name: str) -> Json:
+    found: Json = (container.get("state") or {}).get(name) or {}
+    return found
+
+
+def _condition(status: Json, type_: str, value: str) -> Json | None:
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == type_ and condition.get("status") == value:
+            found: Json = condition
+            return found
+    return None
+
+
+def _since(condition: Json | None) -> datetime | None:
+    return None if condition is None else _moment(condition.get("lastTransitionTime"))
+
+
+def _started_at(status: Json) -> datetime | None:
+    """When the user's own container started; the control container's start means nothing."""
+    started = [
+        _moment(_state(container, state).get("startedAt"))
+        for container in status.get("containerStatuses") or ()
+        if container["name"] not in OFFSET
+        for state in ("running", "terminated")
+    ]
+    return min((moment for moment in started if moment is not None), default=None)
+
+
+def _ended_at(status: Json) -> datetime | None:
+    ended = [
+        _moment(_state(container, "terminated").get("finishedAt"))
+        for container in _containers(status)
+    ]
+    return max((moment for moment in ended if moment is not None), default=None)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _clean(message: str) -> str:
+    """Cut, and without halves of surrogate pairs, which no UTF-8 frame can carry."""
+    return message[:MESSAGE_CHARS].encode(errors="replace").decode()

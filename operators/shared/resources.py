@@ -1,0 +1,77 @@
+"""The nouns of the Kubernetes API that our operators know, and how it says no.
+
+Apart from `kube`, because most of the operator, and every test of it, talks about objects without
+the client that fetches them: importing that one takes a second.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Json = dict[str, Any]
+"""An object as the API writes it."""
+
+
+class KubeError(Exception):
+    """A request that was not done, or of which nobody knows whether it was done."""
+
+
+class Unreachable(KubeError):
+    """No answer, or one that says "later" (429, 5xx): worth another try."""
+
+
+class Refused(KubeError):
+    """A clear no. `status` is HTTP's."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotFound(Refused):
+    pass
+
+
+class Conflict(Refused):
+    """It exists already, or is no longer what the caller took it for."""
+
+
+class Expired(Refused):
+    """410: the resourceVersion, or the list to be continued, is too old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`path`: below the namespace."""
+
+    api_version: str
+    name: str
+    plural: str
+
+    @property
+    def root(self) -> str:
+        group = "api" if "/" not in self.api_version else "apis"
+        return f"/{group}/{self.api_version}"
+
+
+POD = Kind("v1", "Pod", "pods")
+CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
+SECRET = Kind("v1", "Secret", "secrets")
+SERVICE = Kind("v1", "Service", "services")
+LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+
+KINDS = {(kind.api_version, kind.name): kind for kind in (POD, CONFIG_MAP, SECRET, SERVICE)}
+"""What a group may consist of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    items: list[Json]
+    resource_version: str
+    next: str | None
+    """The token of the next page."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
+    object: Json
