@@ -1,8 +1,8 @@
 """The service's answers, as far as clients read them.
 
-Recorded bodies of OSMO are the reference, and fields that are not listed here are ignored: a newer
-service may say more. Times are naive UTC on the wire and aware here, so that nobody subtracts one
-kind from the other.
+Recorded bodies of OSMO are the reference. Fields that are not listed here are kept as they came: a
+newer service may say more, and `--format-type json` passes it on. Times are naive UTC on the wire
+and aware here, so that nobody subtracts one kind from the other.
 """
 
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ Moment = Annotated[datetime, AfterValidator(_utc)]
 
 
 class Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="allow")
 
 
 class Submission(Answer):

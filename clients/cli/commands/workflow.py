@@ -1,0 +1,123 @@
+"""`xylem workflow …`: what is asked about workflows; `clients.cli.submission` sends them."""
+
+from typing import Annotated
+
+import typer
+
+from clients.cli import render, submission
+from clients.cli.follow import all_records
+from clients.cli.options import FormatType, LongFormatType
+from clients.cli.session import session_of
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Workflows: submit them and see what became of them.",
+)
+
+Workflow = Annotated[str, typer.Argument(help="Id of the workflow, e.g. hello-1.")]
+Task = Annotated[str | None, typer.Option("--task", "-t", help="Of this task alone.")]
+Retry = Annotated[int | None, typer.Option("--retry-id", "-r", min=0, help="Of this attempt.")]
+
+app.command("submit")(submission.submit)
+app.command("validate")(submission.validate)
+
+
+@app.command("list")
+def list_workflows(
+    context: typer.Context,
+    count: Annotated[int, typer.Option("--count", "-c", min=1, max=1000)] = 20,
+    offset: Annotated[int, typer.Option("--offset", "-f", min=0)] = 0,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Part of the id.")] = None,
+    status: Annotated[list[str] | None, typer.Option("--status", "-s", help="Repeatable.")] = None,
+    user: Annotated[list[str] | None, typer.Option("--user", "-u", help="Repeatable.")] = None,
+    all_users: Annotated[bool, typer.Option("--all-users", "-a")] = False,
+    pool: Annotated[list[str] | None, typer.Option("--pool", "-p", help="Repeatable.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="KEY=VALUE; repeatable.")] = None,
+    format_type: FormatType = None,
+) -> None:
+    """List workflows, the newest last, so that it is what stands above the prompt."""
+    session = session_of(context)
+    with session.connect() as client:
+        page = client.list_workflows(
+            limit=count,
+            offset=offset,
+            name=name,
+            statuses=[each.upper() for each in status or ()],
+            users=user or (),
+            all_users=all_users,
+            pools=pool or (),
+            labels=label or (),
+        )
+    if session.json:
+        session.write_json(page.model_dump(mode="json"))
+        return
+    if not page.workflows:
+        session.say("No workflows. Submit one: xylem workflow submit FILE")
+        return
+    session.out.print(render.workflow_table(reversed(page.workflows), session.now()))
+    if page.more_entries:
+        session.say(f"There are more: --offset {offset + count}")
+
+
+@app.command()
+def query(
+    context: typer.Context,
+    workflow: Workflow,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Every attempt, not the last alone.")
+    ] = False,
+    format_type: FormatType = None,
+) -> None:
+    """Show one workflow with its groups and tasks."""
+    session = session_of(context)
+    with session.connect() as client:
+        found = client.query(workflow, verbose=verbose)
+    if session.json:
+        session.write_json(found.model_dump(mode="json"))
+        return
+    session.out.print(render.workflow_view(found, session.now(), verbose=verbose))
+
+
+@app.command()
+def logs(
+    context: typer.Context,
+    workflow: Workflow,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
+    task: Task = None,
+    retry_id: Retry = None,
+    lines: Annotated[int | None, typer.Option("-n", min=1, help="The last lines alone.")] = None,
+    format_type: LongFormatType = None,
+) -> None:
+    """Show what the tasks wrote."""
+    session = session_of(context)
+    with session.connect() as client:
+        if follow:
+            for page in client.follow_logs(workflow, task=task, retry=retry_id):
+                for record in page.records:
+                    line = record.model_dump_json() if session.json else render.log_line(record)
+                    session.say(line)
+        elif session.json:
+            records = all_records(client, workflow, task, retry_id).records
+            session.write_json([each.model_dump(mode="json") for each in records[-(lines or 0) :]])
+        else:
+            session.write(client.logs(workflow, task=task, retry=retry_id, lines=lines))
+
+
+@app.command()
+def spec(
+    context: typer.Context,
+    workflow: Workflow,
+    template: Annotated[
+        bool, typer.Option("--template", help="As it was written, not as it was rendered.")
+    ] = False,
+    format_type: LongFormatType = None,
+) -> None:
+    """Show what was submitted."""
+    session = session_of(context)
+    with session.connect() as client:
+        text = client.spec(workflow, template=template)
+    if session.json:
+        session.write_json({"spec": text})
+        return
+    session.write(text)

@@ -1,0 +1,92 @@
+"""`submit --follow`: ask again and again what became of a workflow, and show it.
+
+One loop, no threads: the Logger holds the question for new lines for up to a second, so lines come
+as they are written, and a status is never older than that.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from rich.live import Live
+
+from clients.cli import render
+from clients.cli.session import Session
+from clients.sdk.client import Client
+from clients.sdk.models import LogPage, LogRecord, Workflow
+
+_HOLD = 1
+"""Seconds that the Logger may hold a question for new lines."""
+
+_LAST_PAGES = 5
+"""Questions for the log of a workflow that is at its end, before its result is told without. A
+task's last lines may be on their way when its status has come."""
+
+
+class View(Protocol):
+    def show(self, workflow: Workflow, records: list[LogRecord]) -> None: ...
+
+
+def follow(client: Client, name: str, view: View) -> Workflow:
+    """Until the workflow is at its end and its log is told."""
+    cursor = ""
+    ended = 0
+    while True:
+        page = client.log_page(name, cursor=cursor, wait=_HOLD)
+        cursor = page.cursor
+        workflow = client.query(name)
+        view.show(workflow, page.records)
+        if workflow.status.final:
+            ended += 1
+            if page.closed or ended >= _LAST_PAGES:
+                return workflow
+
+
+@dataclass
+class Lines:
+    """For pipes and files: a line for each change of a status and each line of a log."""
+
+    say: Callable[[str], None]
+    _before: Workflow | None = None
+
+    def show(self, workflow: Workflow, records: list[LogRecord]) -> None:
+        for record in records:
+            self.say(render.log_line(record))
+        for line in render.changes(self._before, workflow):
+            self.say(line)
+        self._before = workflow
+
+
+@dataclass
+class Pictures:
+    """For terminals: a tree that is drawn in its place, the newest line of each task in it."""
+
+    live: Live
+    now: Callable[[], datetime]
+    _newest: dict[str, LogRecord] = field(default_factory=dict)
+
+    def show(self, workflow: Workflow, records: list[LogRecord]) -> None:
+        self._newest |= {record.task: record for record in records if record.text.strip()}
+        running = [] if workflow.status.final else list(self._newest.values())
+        self.live.update(render.workflow_tree(workflow, self.now(), newest=running), refresh=True)
+
+
+def follow_in(session: Session, client: Client, name: str) -> Workflow:
+    """Follow it in the way that fits whoever watches."""
+    if session.json or not session.out.is_terminal:
+        say = session.say if not session.json else lambda _: None
+        return follow(client, name, Lines(say))
+    with Live(console=session.out, auto_refresh=False) as live:
+        return follow(client, name, Pictures(live, session.now))
+
+
+def all_records(client: Client, name: str, task: str | None, retry: int | None) -> LogPage:
+    """Everything that is there now."""
+    cursor, records = "", []
+    while True:
+        page = client.log_page(name, cursor=cursor, wait=0, task=task, retry=retry)
+        records += page.records
+        if page.closed or not page.records or page.cursor == cursor:
+            return LogPage(records=records, cursor=page.cursor, closed=page.closed)
+        cursor = page.cursor

@@ -1,0 +1,31 @@
+"""Options that several commands have in common."""
+
+from typing import Annotated
+
+import typer
+
+from clients.cli.session import Format, choose_format
+
+FormatType = Annotated[
+    Format | None,
+    typer.Option(
+        "--format-type",
+        "-t",
+        help="For people (text) or for programs (json).",
+        callback=choose_format,
+        show_default="text",
+    ),
+]
+LongFormatType = Annotated[
+    Format | None,
+    typer.Option(
+        "--format-type",
+        help="For people (text) or for programs (json).",
+        callback=choose_format,
+        show_default="text",
+    ),
+]
+Pool = Annotated[
+    str | None,
+    typer.Option("--pool", "-p", help="Default: the one of your login, or the only one there is."),
+]

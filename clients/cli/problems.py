@@ -1,0 +1,90 @@
+"""How a failure ends: its words, its advice, its exit code. The table is the whole interface.
+
+| code | meaning |
+|---|---|
+| 0 | done |
+| 1 | the workflow failed, or the service refused the submission |
+| 2 | something the user can mend: options, files, login, rights |
+| 3 | interrupted (Ctrl-C) |
+| 10 | the service did not answer, or failed itself |
+
+They are OSMO's, but for 75 (it has one for 429, which we ask again and then call a failure of the
+service like any other).
+"""
+
+from datetime import datetime
+from enum import IntEnum
+
+from clients.sdk.errors import (
+    ClientError,
+    NotLoggedIn,
+    Refused,
+    ServiceError,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+)
+from clients.sdk.login import Login, is_loopback, token_expiry
+
+
+class Exit(IntEnum):
+    OK = 0
+    FAILED = 1
+    USER_ERROR = 2
+    INTERRUPTED = 3
+    SERVICE = 10
+
+
+class SubmissionRefused(Refused):
+    """The service said no to a workflow, in the words of its cause."""
+
+
+def exit_code(error: ClientError) -> Exit:
+    match error:
+        case SubmissionRefused():
+            return Exit.FAILED
+        case Unreachable() | Unavailable():
+            return Exit.SERVICE
+        case _:
+            return Exit.USER_ERROR
+
+
+def advice(error: ClientError, *, login: Login | None, now: datetime) -> str | None:
+    """What to do next; None where the message says it."""
+    local = login is not None and is_loopback(login.url)
+    match error:
+        case NotLoggedIn():
+            return (
+                "Log in with `xylem login URL --token-file FILE`, or try Xylem on this machine"
+                " with `xylem local up`."
+            )
+        case Unauthorized():
+            return _renew(login, now)
+        case Unreachable() if local:
+            return "Is the local stack up? See `xylem local status`, start it: `xylem local up`."
+        case Unreachable():
+            return "Check the address (`xylem login` shows it) and the network, then try again."
+        case Unavailable() if local:
+            return "Look for the reason with `xylem local logs`, or try again."
+        case Unavailable():
+            return "Try again in a moment; nothing is done twice."
+        case _:
+            return None
+
+
+def _renew(login: Login | None, now: datetime) -> str:
+    if login is not None and is_loopback(login.url):
+        return "`xylem local up` signs a new login for the local stack."
+    ends = token_expiry(login.token) if login and login.token else None
+    if ends is not None and ends <= now:
+        return (
+            f"Your token ended at {ends:%Y-%m-%d %H:%M} UTC. Ask an administrator for another"
+            " (`xylem token mint`), then `xylem login URL --token-file FILE`."
+        )
+    return "Ask an administrator for a token with the role that this needs (`xylem token mint`)."
+
+
+def as_json(error: ClientError) -> dict[str, object]:
+    status = error.status if isinstance(error, ServiceError) else int(exit_code(error))
+    code = error.code if isinstance(error, ServiceError) else None
+    return {"message": str(error), "code": status, "error_code": code}

@@ -1,0 +1,97 @@
+"""What a command may use of the world: made once in `__main__`, and from fakes in tests."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TextIO
+
+import httpx
+import typer
+from rich.console import Console
+
+from clients.sdk.client import Client
+from clients.sdk.errors import BadInput, NotLoggedIn
+from clients.sdk.login import Login, config_folder, current_login
+
+_WIDE = 200
+"""Columns where nobody watches: a name that is cut is no name for the next program."""
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass
+class Session:
+    out: Console
+    err: Console
+    stdin: TextIO
+    environ: Mapping[str, str]
+    transport: httpx.BaseTransport | None = None
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    format: Format = Format.TEXT
+
+    @property
+    def json(self) -> bool:
+        return self.format is Format.JSON
+
+    @property
+    def config_folder(self) -> Path:
+        return config_folder(self.environ)
+
+    def login(self) -> Login:
+        """Raises `NotLoggedIn`."""
+        login = current_login(self.environ)
+        if login is None:
+            raise NotLoggedIn("You are not logged in.")
+        return login
+
+    def connect(self) -> Client:
+        return Client(self.login(), transport=self.transport)
+
+    def read(self, file: Path) -> str:
+        """A file that the user named; `-` is standard input. Raises `BadInput`."""
+        try:
+            return self.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise BadInput(f"{file} is not a text in UTF-8") from None
+        except OSError as error:
+            raise BadInput(f"{file} cannot be read: {error.strerror}") from error
+
+    def say(self, text: str) -> None:
+        """A line for a person, as it is: no markup, no wrapping."""
+        self.out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def hint(self, text: str) -> None:
+        """A line beside the answer, which must not get into a pipe with it."""
+        self.err.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def write(self, text: str) -> None:
+        """Text of the service's, with its own line ends."""
+        self.out.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+
+    def write_json(self, value: object) -> None:
+        self.say(json.dumps(value, indent=2, default=str))
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Rich leaves colours out by itself where there is no terminal."""
+    made = Console(stderr=stderr)
+    return made if made.is_terminal else Console(stderr=stderr, width=_WIDE)
+
+
+def session_of(context: typer.Context) -> Session:
+    found = context.find_root().obj
+    assert isinstance(found, Session)
+    return found
+
+
+def choose_format(context: typer.Context, value: Format | None) -> Format | None:
+    """The option may stand before the command or after it."""
+    if value is not None:
+        session_of(context).format = value
+    return value

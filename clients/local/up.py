@@ -1,0 +1,256 @@
+"""`up`: the steps of the plan, done one after the other, each safe to do again.
+
+Nothing is undone when a step fails. What runs keeps running for whoever looks for the reason, the
+next `up` goes on from there, and `down` ends it.
+"""
+
+import fcntl
+import getpass
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+
+from clients.local import stack
+from clients.local.checks import check_machine, check_ports
+from clients.local.errors import LocalError
+from clients.local.facts import Look, look
+from clients.local.keys import Tokens, make_tokens
+from clients.local.parts import BACKEND, PartName, log_of
+from clients.local.plan import Step, plan_up
+from clients.local.processes import end, find_leftovers
+from clients.local.settings import Settings
+from clients.local.supervisor import Supervisor, start
+from clients.sdk.client import Client
+from clients.sdk.login import Login, config_folder, is_loopback, load, store, write_private
+
+POOL = "default"
+_POOL_CONFIGURATION = {
+    "backend": BACKEND,
+    "default_platform": "default",
+    "platforms": {"default": {"description": "This machine"}},
+}
+_POLL = 0.05
+_START_SECONDS = 60
+_ONLINE_SECONDS = 60
+
+
+class Progress(Protocol):
+    """Who watches."""
+
+    def step(self, title: str) -> AbstractContextManager[None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    api_url: str
+    login_folder: Path
+    """Where `XYLEM_CONFIG_DIR` may point to for this stack alone."""
+    other_login: str | None
+    """The address of a login of the user's that was left as it was."""
+    seconds: float
+
+
+def up(settings: Settings, environ: Mapping[str, str], progress: Progress) -> Ready:
+    """Bring everything up that is not. Raises `LocalError`, `ClientError`."""
+    began = time.monotonic()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with _alone(settings):
+        seen = look(settings, now=datetime.now(UTC))
+        steps = plan_up(seen.facts)
+        if steps:
+            check_machine(settings, steps)
+            write_private(settings.home / ".gitignore", "*\n")
+        work = _Up(settings, seen, progress)
+        for step in steps:
+            with progress.step(step.value):
+                work.do(step)
+        other = _write_login(settings, config_folder(environ))
+    return Ready(settings.api_url, settings.login_folder, other, time.monotonic() - began)
+
+
+class _Up:
+    def __init__(self, settings: Settings, seen: Look, progress: Progress) -> None:
+        self._settings = settings
+        self._seen = seen
+        self._progress = progress
+        self._supervisor = Supervisor(settings)
+
+    def do(self, step: Step) -> None:
+        actions: Mapping[Step, Callable[[], None]] = {
+            Step.CLEAR: self._clear,
+            Step.STOP: self._stop,
+            Step.START: self._start,
+            Step.SYNTHESISE: lambda: stack.synthesise(self._settings, self._seen.app),
+            Step.AWAIT_AWS: self._await_aws,
+            Step.BOOTSTRAP: lambda: stack.bootstrap(self._settings),
+            Step.DEPLOY: lambda: stack.deploy(self._settings, self._seen.app),
+            Step.KEYS: self._keys,
+            Step.AWAIT_CLUSTER: self._await_cluster,
+            Step.OPERATOR: self._operator,
+            Step.POOL: self._pool,
+        }
+        actions[step]()
+
+    def _clear(self) -> None:
+        supervised = self._supervisor.running() is not None
+        end(find_leftovers(self._settings.home, supervised=supervised))
+
+    def _stop(self) -> None:
+        self._supervisor.shut_down()
+        _wait(lambda: self._supervisor.running() is None, 30, _not("supervisord does not end."))
+        self._clear()
+
+    def _start(self) -> None:
+        running = self._supervisor.running()
+        check_ports(self._settings, [name for name, part in (running or {}).items() if part.up])
+        if running is None:
+            remembered = self._settings.remembered_ports
+            write_private(remembered, json.dumps(dict(self._settings.ports)))
+            write_private(self._settings.supervisor_configuration, self._seen.configuration)
+            process = start(self._settings)
+            _wait(
+                lambda: self._supervisor.running() is not None or process.poll() is not None,
+                _START_SECONDS,
+                _not("supervisord does not answer."),
+            )
+            if process.poll() is not None:
+                said = (self._settings.logs / "supervisord.out").read_text(errors="replace")
+                raise LocalError(
+                    f"supervisord does not start: {_last_line(said)}", "Run `xylem local down`."
+                )
+        for part in self._seen.parts:
+            if part.starts_alone:
+                self._supervisor.start_part(part.name)
+
+    def _await_aws(self) -> None:
+        url = f"{self._settings.endpoint}/_ministack/ready"
+        self._await_part(PartName.AWS, lambda: _answers(url))
+
+    def _keys(self) -> None:
+        tokens = make_tokens(self._settings, subject=_user(), now=datetime.now(UTC))
+        _store(self._settings, tokens)
+
+    def _await_cluster(self) -> None:
+        self._await_part(
+            PartName.CLUSTER,
+            lambda: (
+                self._settings.kubeconfig.is_file()
+                and _answers(f"{self._settings.cluster_url}/version")
+            ),
+        )
+
+    def _operator(self) -> None:
+        self._supervisor.start_part(PartName.OPERATOR)
+        self._await_part(PartName.OPERATOR, lambda: True)
+
+    def _pool(self) -> None:
+        login = load(self._settings.login_folder)
+        assert login is not None  # the keys' step wrote it
+        with Client(login) as client:
+            if POOL not in client.pools().pools:
+                client.put_pool(POOL, _POOL_CONFIGURATION, description="This machine")
+
+            def online() -> bool:
+                self._check_part(PartName.OPERATOR)
+                pool = client.pools().pools.get(POOL)
+                return pool is not None and pool.status == "ONLINE"
+
+            _wait(
+                online,
+                _ONLINE_SECONDS,
+                lambda: LocalError(
+                    f"The pool {POOL} did not come online: its operator did not get through.",
+                    "Look with `xylem local logs operator`.",
+                ),
+            )
+
+    def _await_part(self, name: PartName, ready: Callable[[], bool]) -> None:
+        def up_and_ready() -> bool:
+            return self._check_part(name) and ready()
+
+        _wait(up_and_ready, _START_SECONDS, lambda: self._failure(name))
+
+    def _check_part(self, name: PartName) -> bool:
+        """Whether it runs. Raises `LocalError` once supervisord has given it up."""
+        part = (self._supervisor.running() or {}).get(name)
+        if part is not None and part.given_up:
+            raise self._failure(name)
+        return part is not None and part.up
+
+    def _failure(self, name: PartName) -> LocalError:
+        try:
+            said = _last_line(log_of(self._settings, name).read_text(errors="replace"))
+        except FileNotFoundError:
+            said = "it said nothing."
+        return LocalError(
+            f"{name} does not come up: {said}", f"See more with `xylem local logs {name}`."
+        )
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Two at once would start everything twice. The kernel's lock goes with whoever holds it."""
+    with (settings.home / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LocalError(
+                f"Another `xylem local up` works on {settings.home}.", "Wait until it is done."
+            ) from None
+        yield
+
+
+def _store(settings: Settings, tokens: Tokens) -> None:
+    settings.operator_token.parent.mkdir(exist_ok=True, mode=0o700)
+    write_private(settings.operator_token, tokens.operator)
+    store(Login(url=settings.api_url, token=tokens.user, pool=POOL), settings.login_folder)
+
+
+def _write_login(settings: Settings, folder: Path) -> str | None:
+    """The user's own login becomes the local one, unless it leads to another service: where a
+    person's work goes is theirs to change. Returns the address of one that stays."""
+    login = load(settings.login_folder)
+    present = load(folder)
+    if present is not None and not is_loopback(present.url):
+        return present.url
+    if login is not None and present != login:
+        store(login, folder)
+    return None
+
+
+def _wait(ready: Callable[[], bool], seconds: float, failure: Callable[[], LocalError]) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise failure()
+        time.sleep(_POLL)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _not(problem: str) -> Callable[[], LocalError]:
+    return lambda: LocalError(problem, "Run `xylem local down`, then `xylem local up`.")
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "it said nothing."
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return "local"
