@@ -169,7 +169,7 @@ class Workflows(Protocol):
         ...
 
     def groups(self, workflow: WorkflowId) -> list[Stored[Group]]:
-        """All groups, in the order of the spec."""
+        """All groups, in the order of the spec; none for a workflow that there is not."""
         ...
 
     def commit(self, commit: Commit) -> None:
@@ -194,7 +194,8 @@ class Workflows(Protocol):
         after: datetime | None = None,
         before: datetime | None = None,
     ) -> Iterable[Entry]:
-        """A list by time of submission, lazily: whoever stops reading stops paying."""
+        """A list by time of submission, `after` included and `before` not, lazily: whoever stops
+        reading stops paying."""
         ...
 
 
@@ -289,6 +290,42 @@ class NewsQueue(Protocol):
 
     def send(self, bodies: Sequence[str], *, delay: timedelta = timedelta()) -> None:
         """Raises `Unavailable` unless all of them were accepted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """An open connection, and whose it is: the authorizer checked that at `$connect`."""
+
+    connection: ConnectionId
+    kind: Literal["user", "operator"]
+    subject: UserName
+    backend: BackendName | None
+    connected_at: datetime
+
+
+class Connections(Protocol):
+    """Who is connected to the WebSocket API. API Gateway may forget to say goodbye, so a row that
+    nobody took away expires after the longest life of a socket."""
+
+    def put(
+        self,
+        connection: ConnectionId,
+        *,
+        kind: Literal["user", "operator"],
+        subject: UserName,
+        backend: BackendName | None,
+        now: datetime,
+    ) -> None: ...
+
+    def get(self, connection: ConnectionId) -> Socket | None: ...
+
+    def of(self, kind: Literal["user", "operator"], subject: UserName) -> list[Socket]:
+        """Every socket of one principal, by connection."""
+        ...
+
+    def delete(self, connection: ConnectionId) -> None:
+        """Deleting what is not there is no error."""
         ...
 
 

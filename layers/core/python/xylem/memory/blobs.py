@@ -1,0 +1,35 @@
+"""A bucket in a dictionary. Its URLs open nothing; they say what they would be good for."""
+
+from datetime import timedelta
+from urllib.parse import quote
+
+from xylem.ports import Blob, BlobPage
+
+
+class MemoryBlobs:
+    def __init__(self) -> None:
+        self._bodies: dict[str, bytes] = {}
+
+    def keys(self) -> list[str]:
+        return sorted(self._bodies)
+
+    def put(self, key: str, body: bytes) -> None:
+        self._bodies[key] = body
+
+    def get(self, key: str) -> bytes | None:
+        return self._bodies.get(key)
+
+    def list(self, prefix: str, *, cursor: str | None = None, limit: int = 1000) -> BlobPage:
+        keys = [key for key in self.keys() if key.startswith(prefix) and key > (cursor or "")]
+        page = tuple(Blob(key, len(self._bodies[key])) for key in keys[:limit])
+        return BlobPage(page, page[-1].key if len(keys) > limit else None)
+
+    def get_url(self, key: str, *, expires: timedelta) -> str:
+        return _url("get", key, expires)
+
+    def put_url(self, key: str, *, expires: timedelta) -> str:
+        return _url("put", key, expires)
+
+
+def _url(verb: str, key: str, expires: timedelta) -> str:
+    return f"memory://{verb}/{quote(key)}?expires={int(expires.total_seconds())}"

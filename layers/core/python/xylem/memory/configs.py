@@ -1,0 +1,28 @@
+"""Pools in a dictionary."""
+
+from datetime import datetime
+
+from xylem.domain.errors import UnknownPool
+from xylem.domain.ids import PoolName, UserName
+from xylem.domain.pool import Pool
+
+
+class MemoryPools:
+    """`revisions`: who set the pools to what, oldest first."""
+
+    def __init__(self) -> None:
+        self.revisions: list[tuple[UserName, datetime, dict[PoolName, Pool]]] = []
+        self._pools: dict[PoolName, Pool] = {}
+
+    def pool(self, name: str) -> Pool:
+        found = self._pools.get(PoolName(name))
+        if found is None:
+            raise UnknownPool(f"Pool {name} not found.")
+        return found
+
+    def all(self) -> list[Pool]:
+        return sorted(self._pools.values(), key=lambda pool: pool.name)
+
+    def put(self, pool: Pool, *, author: UserName, now: datetime) -> None:
+        self._pools = {**self._pools, pool.name: pool}
+        self.revisions.append((author, now, self._pools))

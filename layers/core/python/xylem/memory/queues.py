@@ -1,0 +1,80 @@
+"""Sockets and queues in lists. `take` is how a test receives what was sent, once."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from xylem.domain.errors import Gone, TooLarge, Unavailable
+from xylem.domain.ids import ConnectionId, JobId
+from xylem.protocol.limits import FRAME_BYTES, QUEUE_BYTES
+
+
+class MemoryLinks:
+    """`hung_up`: connections that nobody listens on any more."""
+
+    def __init__(self) -> None:
+        self.hung_up: set[ConnectionId] = set()
+        self._pushed: list[tuple[ConnectionId, str]] = []
+
+    def push(self, connection: ConnectionId, text: str) -> None:
+        size = len(text.encode())
+        if size > FRAME_BYTES:
+            raise TooLarge(f"a frame of {size} bytes: at most {FRAME_BYTES} are sent")
+        if connection in self.hung_up:
+            raise Gone(f"connection {connection}")
+        self._pushed.append((connection, text))
+
+    def close(self, connection: ConnectionId) -> None:
+        self.hung_up.add(connection)
+
+    def hang_up(self, connection: ConnectionId) -> None:
+        """The other side went away."""
+        self.hung_up.add(connection)
+
+    def take(self) -> list[tuple[ConnectionId, str]]:
+        taken, self._pushed = self._pushed, []
+        return taken
+
+
+class MemoryNewsQueue:
+    """While `down`, it accepts nothing. `delays`: of everything that was ever sent."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.delays: list[timedelta] = []
+        self._bodies: list[str] = []
+
+    def send(self, bodies: Sequence[str], *, delay: timedelta = timedelta()) -> None:
+        for body in bodies:
+            size = len(body.encode())
+            if size > QUEUE_BYTES:
+                raise TooLarge(f"a message of {size} bytes: a queue takes at most {QUEUE_BYTES}")
+        if self.down:
+            raise Unavailable("the news queue does not answer")
+        self._bodies += bodies
+        self.delays += [delay] * len(bodies)
+
+    def take(self) -> list[str]:
+        taken, self._bodies = self._bodies, []
+        return taken
+
+
+class MemoryDoorbell:
+    """While `down`, rings are lost, as a doorbell's may be."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.delays: list[timedelta] = []
+        self._rung: list[JobId] = []
+
+    def ring(self, jobs: Sequence[JobId], *, delay: timedelta = timedelta()) -> None:
+        if self.down:
+            return
+        self._rung += jobs
+        self.delays += [delay] * len(jobs)
+
+    def depth(self) -> int:
+        return len(self._rung)
+
+    def take(self) -> list[JobId]:
+        taken, self._rung = self._rung, []
+        return taken

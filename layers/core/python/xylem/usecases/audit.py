@@ -1,0 +1,147 @@
+"""What a commit changed, in a form that can be kept: one row of differences per commit.
+
+Each difference names a row and holds the fields that changed, as they were and as they are; for a
+row that came or went, one side is None. Replaying the differences of a workflow in the order of
+their versions rebuilds its rows. Bodies of mail are left out: they hold the tokens of tasks.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from xylem.domain.group import Group
+from xylem.domain.ids import WorkflowId
+from xylem.domain.task import Task
+from xylem.ports import Commit, Creation, Mail
+from xylem.usecases.footprint import changed_tasks, mail_to_drop, mail_to_write
+
+Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
+"""What JSON can say, without fractions."""
+
+Fields = dict[str, Plain]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`row`: `workflow`, `group/<id>`, `task/<group>/<name>/<retry>`, `job/<id>`, `mail/<id>`."""
+
+    row: str
+    before: Fields | None
+    after: Fields | None
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """One commit. `entity` and the `version` that it reached name the commit: no other commit can
+    bring the same entity to the same version."""
+
+    workflow: WorkflowId
+    entity: str
+    version: int
+    cause: str
+    at: datetime
+    differences: tuple[Difference, ...]
+
+    def dump_differences(self) -> str:
+        return json.dumps(
+            [
+                {"row": one.row, "before": one.before, "after": one.after}
+                for one in self.differences
+            ],
+            separators=(",", ":"),
+        )
+
+
+def load_differences(text: str) -> tuple[Difference, ...]:
+    return tuple(Difference(**one) for one in json.loads(text))
+
+
+def of_commit(commit: Commit) -> Audit:
+    differences: list[Difference] = []
+    if moved := commit.workflow_change:
+        differences.append(_difference("workflow", moved.before, moved.after, moved.version))
+    for change in commit.groups:
+        row = f"group/{change.after.id}"
+        differences.append(_difference(row, change.before, change.after, change.version))
+        for _, before, after in changed_tasks(change):
+            differences.append(_difference(_task_row(change.after, after), before, after))
+    differences += [_difference(f"job/{job.id}", None, job) for job in commit.jobs]
+    differences += [Difference(f"job/{id}", {}, None) for id in commit.jobs_done]
+    differences += [_difference(f"mail/{mail.id}", None, mail) for mail in mail_to_write(commit)]
+    gone = (*commit.mail_done, *mail_to_drop(commit))
+    differences += [Difference(f"mail/{id}", {}, None) for _, id in gone]
+    entity, version = _name(commit)
+    return Audit(commit.workflow, entity, version, commit.cause, commit.at, tuple(differences))
+
+
+def of_creation(creation: Creation) -> Audit:
+    workflow = creation.workflow
+    differences = [_difference("workflow", None, workflow)]
+    for group in creation.groups:
+        differences.append(_difference(f"group/{group.id}", None, group))
+        differences += [_difference(_task_row(group, task), None, task) for task in group.tasks]
+    differences += [_difference(f"job/{job.id}", None, job) for job in creation.jobs]
+    cause = f"submitted by {workflow.user}"
+    return Audit(workflow.id, "workflow", 1, cause, workflow.submitted_at, tuple(differences))
+
+
+def _name(commit: Commit) -> tuple[str, int]:
+    """A commit without an entity ends a job or an order, which happens once, too."""
+    if commit.workflow_change:
+        return "workflow", commit.workflow_change.version + 1
+    if commit.groups:
+        return f"group/{commit.groups[0].after.id}", commit.groups[0].version + 1
+    if commit.jobs_done:
+        return f"job/{commit.jobs_done[0]}", 0
+    if commit.mail_done:
+        return f"mail/{commit.mail_done[0][1]}", 0
+    if commit.jobs:
+        return f"job/{commit.jobs[0].id}", 0
+    return f"mail/{commit.mail[0].id}", 0
+
+
+def _task_row(group: Group, task: Task) -> str:
+    return f"task/{group.id}/{task.name}/{task.retry}"
+
+
+def _difference(row: str, before: object, after: object, version: int | None = None) -> Difference:
+    then, now = _fields(before), _fields(after)
+    assert now is not None
+    if then is None:
+        return Difference(row, None, {name: value for name, value in now.items() if value})
+    changed = [name for name in now if then[name] != now[name]]
+    was = {name: then[name] for name in changed}
+    is_ = {name: now[name] for name in changed}
+    if version is not None:
+        was["version"], is_["version"] = version, version + 1
+    return Difference(row, was, is_)
+
+
+def _fields(value: object) -> Fields | None:
+    """A group's tasks are rows of their own; what a mail carries stays out of the audit."""
+    if value is None:
+        return None
+    left_out = {Group: "tasks", Mail: "payload"}.get(type(value))
+    plain = _plain(value)
+    assert isinstance(plain, dict)
+    return {name: part for name, part in plain.items() if name != left_out}
+
+
+def _plain(value: Any) -> Plain:
+    match value:
+        case None | bool() | int():
+            return value
+        case str():
+            return str(value)
+        case bytes():
+            return f"{len(value)} bytes"
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case Mapping():
+            return {str(name): _plain(part) for name, part in value.items()}
+        case Iterable():
+            return [_plain(part) for part in value]
+        case _:
+            return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}

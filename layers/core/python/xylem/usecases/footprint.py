@@ -1,0 +1,100 @@
+"""What a commit amounts to in rows. Memory and DynamoDB ask here, so they write and count alike.
+
+A transaction holds 100 actions, *all counted*: entities, list entries, jobs, mail, audit.
+"""
+
+from xylem.domain.errors import TooLarge
+from xylem.domain.group import Group
+from xylem.domain.ids import BackendName, MailId
+from xylem.domain.task import Task
+from xylem.domain.workflow import Workflow
+from xylem.ports import Change, Commit, Creation, Entry, Mail
+from xylem.protocol.limits import TRANSACTION_ACTIONS
+
+LISTS = 3
+"""A workflow stands in the list of all, in its user's and in its pool's."""
+
+AUDIT = 1
+
+
+def entry(workflow: Workflow) -> Entry:
+    """What the lists show of it."""
+    return Entry(
+        id=workflow.id,
+        uuid=workflow.uuid,
+        user=workflow.user,
+        pool=workflow.pool,
+        status=workflow.status,
+        priority=workflow.priority,
+        submitted_at=workflow.submitted_at,
+        started_at=workflow.started_at,
+        ended_at=workflow.ended_at,
+        labels=workflow.labels,
+    )
+
+
+def changed_entry(change: Change[Workflow]) -> Entry | None:
+    """None: the lists show what they showed."""
+    after = entry(change.after)
+    return after if after != entry(change.before) else None
+
+
+def changed_tasks(change: Change[Group]) -> list[tuple[int, Task | None, Task]]:
+    """The attempts that moved or are new: position in the group, as it was (None: new), as it is.
+
+    An attempt that a newer one replaced keeps its row."""
+    known = {(task.name, task.retry): task for task in change.before.tasks}
+    moved = []
+    for position, task in enumerate(change.after.tasks):
+        before = known.get((task.name, task.retry))
+        if before != task:
+            moved.append((position, before, task))
+    return moved
+
+
+def mail_to_write(commit: Commit) -> list[Mail]:
+    """Without what the same commit takes back: a transaction has one action for each row."""
+    dropped = {id for _, id in commit.mail_dropped}
+    return [mail for mail in commit.mail if mail.id not in dropped]
+
+
+def mail_to_drop(commit: Commit) -> list[tuple[BackendName, MailId]]:
+    """Without what the same commit would have written, and what it deletes on condition."""
+    settled = {mail.id for mail in commit.mail} | {id for _, id in commit.mail_done}
+    return [(backend, id) for backend, id in commit.mail_dropped if id not in settled]
+
+
+def actions(commit: Commit) -> int:
+    moved = commit.workflow_change
+    return (
+        (1 if moved else 0)
+        + (LISTS if moved and changed_entry(moved) else 0)
+        + sum(1 + len(changed_tasks(change)) for change in commit.groups)
+        + len(commit.jobs)
+        + len(commit.jobs_done)
+        + len(mail_to_write(commit))
+        + len(commit.mail_done)
+        + len(mail_to_drop(commit))
+        + AUDIT
+    )
+
+
+def creation_actions(creation: Creation) -> int:
+    """Counter, uuid and workflow are a row each, and so is a caller's key."""
+    return (
+        3
+        + LISTS
+        + sum(1 + len(group.tasks) for group in creation.groups)
+        + len(creation.jobs)
+        + (1 if creation.idempotency else 0)
+        + AUDIT
+    )
+
+
+def require_room(needed: int, *, of: str) -> None:
+    """Raises `TooLarge`."""
+    if needed > TRANSACTION_ACTIONS:
+        raise TooLarge(
+            f"{of}: {needed} rows change at once; one transaction holds {TRANSACTION_ACTIONS}",
+            workflow=of,
+        )
