@@ -8,6 +8,7 @@ from aws_cdk.aws_lambda import Code, ILayerVersion, LayerVersion
 from constructs import Construct
 
 from infra_cdk.constructs.service_function import architecture, runtime
+from layers.vendor.build import is_built
 from layers.vendor.platforms import ROOT, Platform
 
 
@@ -42,7 +43,7 @@ def _own(name: str) -> Code:
 
 
 def _vendor(platform: Platform) -> Code:
-    if not platform.stamp.is_file():
+    if not is_built(platform):
         raise VendorLayerMissing(
             f"the vendor layer {platform.name!r} is not built:"
             f" run `python -m layers.vendor.build {platform.name}`, or `make install`"

@@ -31,7 +31,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from layers.vendor.platforms import LAYERS, LOCAL, PLATFORMS, ROOT, Platform
+from layers.vendor.platforms import LOCAL, PLATFORMS, ROOT, Platform
 
 # Unpacked size of a function with all its layers:
 # docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -46,6 +46,7 @@ NEVER_OPENED = (
     "bin",
     "**/tests",
     "**/*.pyi",
+    "*-stubs",
     "**/*.pyx",
     "**/*.dist-info/RECORD",
     "**/*.dist-info/INSTALLER",
@@ -84,10 +85,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def find_uv() -> str:
+def find_uv(interpreter: Path = Path(sys.executable), path: str | None = None) -> str:
     """uv beside this interpreter, where `make install` puts it; else the one on the path."""
-    beside = shutil.which("uv", path=str(Path(sys.executable).parent))
-    if found := beside or shutil.which("uv"):
+    beside = shutil.which("uv", path=str(interpreter.parent))
+    if found := beside or shutil.which("uv", path=path):
         return found
     raise BuildError("uv is missing: run `make install`, or put uv on the PATH")
 
@@ -101,12 +102,11 @@ def locked_requirements(uv: str) -> str:
 def build(platform: Platform, uv: str, requirements: str) -> str:
     """Build the layer of one platform, unless it is there already; say what was done."""
     stamp = stamp_of(platform, requirements)
-    if platform.folder.is_dir() and platform.stamp.is_file():
-        if platform.stamp.read_text() == stamp:
-            return f"vendor layer {platform.name}: nothing changed"
-        platform.stamp.unlink()
+    if is_built(platform) and platform.stamp.read_text() == stamp:
+        return f"vendor layer {platform.name}: nothing changed"
+    platform.stamp.unlink(missing_ok=True)
 
-    unfinished = LAYERS / f"{platform.name}.unfinished"
+    unfinished = platform.layers / f"{platform.name}.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     packages = unfinished / "python"
     packages.mkdir(parents=True)
@@ -126,10 +126,16 @@ def build(platform: Platform, uv: str, requirements: str) -> str:
     return f"vendor layer {platform.name}: {size / 2**20:.1f} MB for Python {platform.python}"
 
 
+def is_built(platform: Platform) -> bool:
+    """Whether a layer is there whole, from whatever lock."""
+    return platform.folder.is_dir() and platform.stamp.is_file()
+
+
 def stamp_of(platform: Platform, requirements: str) -> str:
     """A hash of all that decides what is in the layer, this file included."""
     compiled_by = sys.implementation.cache_tag if platform.python == LOCAL.python else ""
-    made_from = [repr(platform), compiled_by, requirements, Path(__file__).read_text()]
+    where = [platform.machine, platform.python, platform.wheels or ""]
+    made_from = [*where, compiled_by, requirements, Path(__file__).read_text()]
     return hashlib.sha256("\0".join(made_from).encode()).hexdigest()
 
 

@@ -29,16 +29,17 @@ class Platform:
     """Major and minor version: Lambda chooses the patch release."""
     wheels: str | None = None
     """uv's word for the platform whose wheels fit; None: those of this interpreter."""
+    layers: Path = LAYERS
 
     @property
     def folder(self) -> Path:
         """The layer: Lambda unpacks it to /opt and has /opt/python on its path."""
-        return LAYERS / self.name
+        return self.layers / self.name
 
     @property
     def stamp(self) -> Path:
         """What the layer was built from, as a hash; it lies beside the layer, not in it."""
-        return LAYERS / f"{self.name}.stamp"
+        return self.layers / f"{self.name}.stamp"
 
 
 LOCAL = Platform(

@@ -1,0 +1,149 @@
+"""Each function may do what its component does, to what that was told of: no more, no less.
+
+Whether a function does use each of its rights only a run can tell: see `infra_cdk/policies.py`.
+"""
+
+import re
+
+import pytest
+
+from infra_cdk.policies import UNSEEN, Permission, Unseen
+from tests.infra.synthesized import Synthesized
+
+# A setting, and the part of an ARN that a function which has it may touch.
+TOLD_OF = {
+    "WORKFLOWS_TABLE": "table/xylem-{0}-workflows",
+    "BACKENDS_TABLE": "table/xylem-{0}-backends",
+    "LOGS_TABLE": "table/xylem-{0}-logs",
+    "CONFIGS_TABLE": "table/xylem-{0}-configs",
+    "CONNECTIONS_TABLE": "table/xylem-{0}-connections",
+    "JOBS_QUEUE_URL": ":xylem-{0}-jobs",
+    "NEWS_QUEUE_URL": ":xylem-{0}-news",
+    "STORE_BUCKET": ":::xylem-{0}-store-",
+    "DATA_BUCKET": ":::xylem-{0}-data-",
+    "CONNECTIONS_ENDPOINT": "/@connections/",
+    "KEYS_PATH": "parameter/xylem/{0}/keys/",
+}
+
+
+def test_no_function_may_do_everything(stacks: Synthesized) -> None:
+    actions = {each.action for each in _all(stacks)}
+
+    assert [action for action in actions if "*" in action] == []
+
+
+def test_only_traces_have_no_resource(stacks: Synthesized) -> None:
+    unbounded = {each.action for each in _all(stacks) if each.resource == "*"}
+
+    assert unbounded <= {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+
+
+def test_a_pattern_ends_a_resource_and_never_begins_it(stacks: Synthesized) -> None:
+    patterns = {each.resource for each in _all(stacks) if "*" in each.resource}
+    allowed = re.compile(
+        r"\*|arn:aws:s3:::[a-z0-9-]+/([a-z]+/)?\*"
+        r"|.*:log-group:[^*]+:\*|.*/live/POST/@connections/\*"
+    )
+
+    assert [pattern for pattern in patterns if not allowed.fullmatch(pattern)] == []
+
+
+def test_every_function_has_a_role_of_its_own(stacks: Synthesized) -> None:
+    roles = [str(each["Role"]) for each in stacks.functions.values()]
+
+    assert len(set(roles)) == len(roles)
+
+
+def test_a_function_is_told_of_exactly_what_it_may_touch(stacks: Synthesized) -> None:
+    environment = stacks.environment.name
+    for name, function in stacks.functions.items():
+        told = {key for key in function["Environment"]["Variables"] if key in TOLD_OF}
+        touched = {
+            key
+            for key, part in TOLD_OF.items()
+            if any(part.format(environment) in each.resource for each in stacks.permissions[name])
+        }
+        assert (name, told) == (name, touched)
+
+
+def test_no_function_may_scan_a_table_or_change_its_settings(stacks: Synthesized) -> None:
+    on_tables = {each.action for each in _all(stacks) if each.action.startswith("dynamodb:")}
+
+    assert on_tables <= {
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+    }
+
+
+def test_only_the_authorizers_read_the_key_that_tokens_are_signed_with(
+    stacks: Synthesized,
+) -> None:
+    assert _who_may(stacks, "ssm:GetParameter", "/keys/signing") == {
+        "authorizer-http",
+        "authorizer-websocket",
+    }
+
+
+def test_only_who_signs_or_checks_tasks_tokens_reads_their_key(stacks: Synthesized) -> None:
+    assert _who_may(stacks, "ssm:GetParameter", "/keys/hmac") == {"worker", "logger"}
+
+
+def test_the_authorizers_touch_nothing_but_their_key(stacks: Synthesized) -> None:
+    for name in ("authorizer-http", "authorizer-websocket"):
+        services = {each.action.split(":")[0] for each in stacks.permissions[name]}
+        assert services - {"logs", "xray"} == {"ssm"}
+
+
+def test_what_tasks_wrote_is_read_by_the_logger_alone(stacks: Synthesized) -> None:
+    data = f":::xylem-{stacks.environment.name}-data-"
+
+    assert {
+        name
+        for name, permissions in stacks.permissions.items()
+        if any(data in each.resource for each in permissions)
+    } == {"logger"}
+
+
+def test_nobody_deletes_objects(stacks: Synthesized) -> None:
+    assert [each for each in _all(stacks) if each.action.startswith("s3:Delete")] == []
+
+
+def test_the_schedule_may_start_one_function(stacks: Synthesized) -> None:
+    (role,) = (
+        each
+        for name, each in stacks.all("AWS::IAM::Role").items()
+        if "scheduler.amazonaws.com" in str(each["Properties"]["AssumeRolePolicyDocument"])
+    )
+    (policy,) = role["Properties"]["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+
+    assert statement["Action"] == "lambda:InvokeFunction"
+    assert "Arn" in statement["Resource"]["Fn::GetAtt"]
+
+
+@pytest.mark.parametrize("unseen", UNSEEN, ids=lambda each: f"{each.who}-{each.action}")
+def test_every_stated_reason_is_still_needed(unseen: Unseen, prod: Synthesized) -> None:
+    explained = [
+        permission
+        for name, permissions in prod.permissions.items()
+        for permission in permissions
+        if unseen.explains(f"xylem-prod-{name}", permission)
+    ]
+
+    assert explained
+
+
+def _all(stacks: Synthesized) -> set[Permission]:
+    return set().union(*stacks.permissions.values())
+
+
+def _who_may(stacks: Synthesized, action: str, part: str) -> set[str]:
+    return {
+        name
+        for name, permissions in stacks.permissions.items()
+        if any(each.action == action and part in each.resource for each in permissions)
+    }

@@ -1,0 +1,122 @@
+"""The build of the vendor layer, as far as it goes without a package registry."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from layers.vendor.build import BuildError, build, find_uv, folder_size, main, prune, stamp_of
+from layers.vendor.platforms import AWS_ARM64, LOCAL
+
+LOCKED = "boto3==1.44.5 --hash=sha256:0\n"
+
+
+def test_the_stamp_stays_while_nothing_changes() -> None:
+    assert stamp_of(LOCAL, LOCKED) == stamp_of(LOCAL, LOCKED)
+
+
+def test_the_stamp_changes_with_the_lock_and_with_the_platform() -> None:
+    stamps = {
+        stamp_of(LOCAL, LOCKED),
+        stamp_of(LOCAL, LOCKED + "pynamodb==6.1.0\n"),
+        stamp_of(AWS_ARM64, LOCKED),
+        stamp_of(replace(LOCAL, python="3.12"), LOCKED),
+    }
+
+    assert len(stamps) == 4
+
+
+def test_an_unknown_platform_is_refused_with_the_known_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["aws-riscv"])
+
+    assert "unknown platform aws-riscv: choose from local, aws-arm64" in capsys.readouterr().err
+
+
+def test_uv_beside_the_interpreter_comes_first(tmp_path: Path) -> None:
+    beside, elsewhere = tmp_path / "venv" / "bin", tmp_path / "bin"
+    for folder in (beside, elsewhere):
+        _program(folder / "uv")
+
+    assert find_uv(beside / "python", str(elsewhere)) == str(beside / "uv")
+
+
+def test_uv_is_looked_for_on_the_path(tmp_path: Path) -> None:
+    _program(tmp_path / "bin" / "uv")
+
+    assert find_uv(tmp_path / "python", str(tmp_path / "bin")) == str(tmp_path / "bin" / "uv")
+
+
+def test_without_uv_the_error_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="run `make install`"):
+        find_uv(tmp_path / "python", str(tmp_path))
+
+
+def test_a_layer_that_is_there_is_not_built_again(tmp_path: Path) -> None:
+    there = replace(LOCAL, layers=tmp_path)
+    there.folder.mkdir()
+    there.stamp.write_text(stamp_of(there, LOCKED))
+
+    said = build(there, uv="/nowhere/uv", requirements=LOCKED)
+
+    assert said == "vendor layer local: nothing changed"
+
+
+def test_a_layer_whose_build_failed_is_not_taken_for_a_finished_one(tmp_path: Path) -> None:
+    there = replace(LOCAL, layers=tmp_path)
+    there.folder.mkdir()
+    there.stamp.write_text(stamp_of(there, "an older lock"))
+
+    with pytest.raises(BuildError, match="needs the package registry"):
+        build(there, uv=_failing_uv(tmp_path), requirements=LOCKED)
+
+    assert not there.stamp.exists()
+
+
+def test_what_a_function_never_opens_is_left_out(tmp_path: Path) -> None:
+    kept = [
+        "botocore/data/dynamodb/service-2.json.gz",
+        "botocore/data/endpoints.json",
+        "pydantic/main.py",
+        "pydantic-2.14.3.dist-info/METADATA",
+        "pydantic-2.14.3.dist-info/WHEEL",
+    ]
+    left_out = [
+        "bin/jp.py",
+        "boto3/examples/s3.rst",
+        "botocore/data/ec2/service-2.json.gz",
+        "pkg/tests/test_it.py",
+        "pkg/stubs.pyi",
+        "pydantic-2.14.3.dist-info/RECORD",
+    ]
+    for name in kept + left_out:
+        _file(tmp_path / name)
+
+    prune(tmp_path)
+
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == set(kept)
+
+
+def test_the_size_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:
+    _file(tmp_path / "a" / "b", "12345")
+    _file(tmp_path / "c", "678")
+
+    assert folder_size(tmp_path) == 8
+
+
+def _file(path: Path, text: str = "") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def _program(path: Path, text: str = "#!/bin/sh\n") -> str:
+    _file(path, text)
+    path.chmod(0o755)
+    return str(path)
+
+
+def _failing_uv(folder: Path) -> str:
+    return _program(folder / "failing" / "uv", "#!/bin/sh\necho no network >&2\nexit 2\n")
