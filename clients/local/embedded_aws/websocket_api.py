@@ -135,7 +135,7 @@ class WebSocketApis:
         return await self._functions.invoke(function_of(definition), event, scope=api.scope)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Not in a group of its socket: what was received is handled when the socket is gone, too."""
+        """Not in a group of its socket: what was received is handled also when that is gone."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -86,9 +86,9 @@ def test_binary_bodies_travel_in_base64_both_ways(aws: EmbeddedAws) -> None:
         aws,
         """
         def handler(event, context):
-            return {"statusCode": 200, "body": event["body"], "isBase64Encoded":
-            event["isBase64Encoded"],
-                    "headers": {"Content-Type": "application/octet-stream"}}
+            same = {"body": event["body"], "isBase64Encoded": event["isBase64Encoded"]}
+            headers = {"Content-Type": "application/octet-stream"}
+            return {"statusCode": 200, "headers": headers, **same}
         """,
     )
     api = an_http_api(aws, {"PUT /": function})

@@ -12,13 +12,14 @@ from tests.contract.embedded_aws.server import EmbeddedAws
 from tests.contract.embedded_aws.test_queues import until
 
 ENVIRONMENT = """
-    import os, sys
+    import importlib.util, os
     def handler(event, context):
         return {
-            "environment": dict(os.environ), "path": sys.path, "modules": [name for name in event or
-            [] if __import__("importlib.util").util.find_spec(name)], "function":
-            context.function_name, "arn": context.invoked_function_arn, "remaining":
-            context.get_remaining_time_in_millis(), "file": __file__,
+            "environment": dict(os.environ),
+            "modules": [name for name in event or [] if importlib.util.find_spec(name)],
+            "function": context.function_name,
+            "arn": context.invoked_function_arn,
+            "remaining": context.get_remaining_time_in_millis(),
         }
 """
 

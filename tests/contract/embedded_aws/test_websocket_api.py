@@ -168,8 +168,12 @@ def guarded(aws: EmbeddedAws) -> Api:
                 raise Exception("Unauthorized")
             if who == "confused":
                 raise RuntimeError("with a secret in it")
-            effect = "Allow" if who != "mallory" else "Deny" statement = {"Action":
-            "execute-api:Invoke", "Effect": effect, "Resource": event["methodArn"]} return {
+            statement = {
+                "Action": "execute-api:Invoke",
+                "Effect": "Deny" if who == "mallory" else "Allow",
+                "Resource": event["methodArn"],
+            }
+            return {
                 "principalId": who,
                 "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
                 "context": {"kind": "operator", "admin": True, "number": 3},
