@@ -1,0 +1,105 @@
+# `make` says what there is. Each step of `install` leaves a stamp and is done again when what it
+# was made from is newer; steps that do not need each other run side by side.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+ENV ?= dev
+JOBS ?= 4
+
+BIN := .venv/bin
+STAMPS := build/stamps
+SOURCES := clients functions infra_cdk layers operators tests
+ENVIRONMENTS := local dev prod
+BUILT := $(addprefix $(STAMPS)/,node vendor task-runtime embedded-aws)
+
+# The login of the stack on this machine, wherever the user's own leads to.
+LOCAL_LOGIN := XYLEM_CONFIG_DIR=$${XYLEM_HOME:-.xylem}/login
+
+.PHONY: help install demo up down test check bench simulate synth deploy
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: ## everything that the others need, from package registries alone
+	@$(MAKE) -j$(JOBS) --output-sync=target $(BUILT)
+
+demo: install ## bring everything up, run a workflow, show its logs
+	@$(BIN)/xylem local up
+	@$(LOCAL_LOGIN) .ci/demo $(BIN)/xylem
+
+up: install ## bring Xylem up on this machine
+	@$(BIN)/xylem local up
+
+down: ## end every process of it
+	@if [ -x $(BIN)/xylem ]; then $(BIN)/xylem local down; fi
+
+test: install ## every test, on a stack of its own
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+check: install ## ruff, mypy, import contracts; cdk-nag and cfn-lint on every environment
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check --quiet $(SOURCES)
+	@$(BIN)/mypy --no-error-summary $(SOURCES)
+	@$(BIN)/lint-imports --no-timing >build/lint-imports.txt || { cat build/lint-imports.txt; exit 1; }
+	@$(MAKE) synth
+	@$(BIN)/cfn-lint $(foreach name,$(ENVIRONMENTS),'build/cdk.out/$(name)/*.template.json')
+	@echo "check: clean"
+
+bench: install ## how long a user waits, measured on the local stack
+	@$(BIN)/xylem local up
+	@$(LOCAL_LOGIN) $(BIN)/python -m tests.benchmarks.latency
+
+simulate: # listed when there is something to run
+	@echo "The simulation of faults comes with the next release; there is nothing to run yet." >&2
+	@exit 2
+
+synth: install ## the CloudFormation templates of every environment, below build/cdk.out
+	@for name in $(ENVIRONMENTS); do \
+		PATH="$(CURDIR)/$(BIN):$$PATH" npx --no-install cdk synth --quiet \
+			--context environment=$$name --output build/cdk.out/$$name; \
+	done
+
+deploy: install ## deploy to the AWS account of your credentials: make deploy ENV=dev
+	@case "$(ENV)" in dev|prod) ;; *) echo "ENV is dev or prod, not $(ENV)." >&2; exit 2;; esac
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npx --no-install cdk deploy --all --context environment=$(ENV)
+
+# What `install` makes ------------------------------------------------------------------------------
+
+python_in = $(shell find $(1) -name '*.py' -not -path '*/__pycache__/*')
+
+$(STAMPS)/venv: pyproject.toml uv.lock layers/core/pyproject.toml layers/aws/pyproject.toml
+	@mkdir -p $(@D)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+		echo "Xylem needs Python 3.11, 3.12 or 3.13: say make PYTHON=python3.11" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv sync --frozen --inexact --quiet
+	@touch $@ && echo "installed the Python environment"
+
+$(STAMPS)/node: package.json package-lock.json
+	@mkdir -p $(@D)
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer." >&2; exit 2; }
+	@npm ci --silent --no-audit --no-fund
+	@touch $@ && echo "installed the CDK's command line"
+
+$(STAMPS)/vendor: $(STAMPS)/venv $(call python_in,layers/vendor)
+	@$(BIN)/python -m layers.vendor.build
+	@touch $@
+
+$(STAMPS)/native: $(STAMPS)/venv $(wildcard operators/native/*)
+	@$(BIN)/python -m operators.native.build
+	@touch $@
+
+$(STAMPS)/task-runtime: $(STAMPS)/native $(call python_in,operators/task_runtime layers/core/python)
+	@$(BIN)/python -m operators.task_runtime.build
+	@touch $@ && echo "built the Task Runtime"
+
+$(STAMPS)/embedded-aws: $(STAMPS)/venv $(wildcard clients/local/embedded_aws/*-requirements.txt)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m clients.local.embedded_aws.install
+	@touch $@ && echo "installed the embedded AWS"
