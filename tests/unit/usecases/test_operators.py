@@ -1,0 +1,148 @@
+"""What ingest takes in, and what it refuses in words."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.stories.world import BACKEND, BOOT, CONNECTION, World
+from xylem.domain.errors import Unavailable
+from xylem.domain.ids import BackendName, ConnectionId
+from xylem.protocol import agent
+from xylem.protocol.limits import FRAME_BYTES
+from xylem.protocol.queues import EventsOf, Retired, news_message
+from xylem.usecases import operators
+
+OTHER = ConnectionId("connection-2")
+
+
+def take(world: World, text: str, *, connection: ConnectionId = CONNECTION) -> None:
+    operators.take(
+        text,
+        backend=BACKEND,
+        connection=connection,
+        backends=world.backends,
+        links=world.links,
+        news=world.news,
+        clock=world.clock,
+    )
+
+
+def refusal(world: World) -> agent.Refusal:
+    texts = [text for _, text in world.links.take()]
+    found = agent.agent_message.validate_json(texts[-1])
+    assert isinstance(found, agent.Refusal)
+    return found
+
+
+def hello(boot: str = BOOT, backend: str = str(BACKEND), cluster: str = "uid") -> agent.Hello:
+    return agent.Hello(backend=BackendName(backend), cluster_uid=cluster, boot_id=boot, version="1")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "invalid_frame"),
+        ("{", "invalid_frame"),
+        ("[]", "invalid_frame"),
+        ('{"type": "dance"}', "invalid_frame"),
+        ('{"type": "news", "boot_id": "b", "events": []}', "invalid_frame"),
+        ('{"type": "heartbeat", "x": "' + "y" * FRAME_BYTES + '"}', "too_large"),
+    ],
+)
+def test_a_frame_that_is_not_understood_is_refused_and_queues_nothing(text: str, code: str) -> None:
+    world = World()
+
+    take(world, text)
+
+    assert refusal(world).code == code
+    assert world.news.take() == []
+
+
+def test_a_credential_of_one_backend_says_hello_for_no_other() -> None:
+    world = World()
+
+    take(world, hello(backend="cluster-9").model_dump_json())
+
+    assert refusal(world).code == "not_yours"
+    assert world.backends.backend(BackendName("cluster-9")) is None
+
+
+def test_a_name_belongs_to_the_cluster_that_took_it_first() -> None:
+    world = World()
+
+    take(world, hello(cluster="another").model_dump_json(), connection=OTHER)
+
+    assert "another cluster" in refusal(world).message
+    known = world.backends.backend(BACKEND)
+    assert known is not None
+    assert known.connection == CONNECTION
+
+
+def test_a_hello_is_welcomed_with_a_new_epoch_and_the_mailbox_follows() -> None:
+    world = World()
+
+    take(world, hello().model_dump_json(), connection=OTHER)
+
+    [(to, text)] = world.links.take()
+    assert (to, agent.agent_message.validate_json(text)) == (OTHER, agent.Welcome(epoch=2))
+    assert [news_message.validate_json(body).type for body in world.news.take()][0] == "greeted"
+
+
+def test_another_boot_ends_the_old_connection_at_once() -> None:
+    world = World()
+
+    take(world, hello(boot="boot-2").model_dump_json(), connection=OTHER)
+
+    assert CONNECTION in world.links.hung_up
+
+
+def test_the_successor_of_the_same_boot_leaves_the_old_connection_a_minute() -> None:
+    world = World()
+    take(world, hello().model_dump_json(), connection=OTHER)
+    retired = [body for body in world.news.take() if '"retired"' in body]
+
+    assert len(retired) == 1
+    assert world.news.delays[-1] == timedelta(seconds=60)
+    assert CONNECTION not in world.links.hung_up
+    world.apply(retired)
+    assert CONNECTION in world.links.hung_up
+
+
+def test_a_connection_that_became_the_current_one_again_is_not_retired() -> None:
+    world = World()
+    retired = Retired(backend=BACKEND, connection=CONNECTION)
+
+    operators.retire(retired, links=world.links, backends=world.backends)
+
+    assert CONNECTION not in world.links.hung_up
+
+
+def test_news_is_split_by_workflow_and_keeps_its_numbers() -> None:
+    def event(seq: int, workflow: str) -> dict[str, object]:
+        pod = {"workflow": workflow, "group": "0a", "incarnation": 0, "task": "t", "retry": 0}
+        return {"seq": seq, "pod": {**pod, "uid": "u", "status": "RUNNING"}}
+
+    world = World()
+    events = [event(1, "a-1"), event(2, "b-1"), event(3, "a-1")]
+    news = agent.News.model_validate({"boot_id": BOOT, "events": events})
+
+    take(world, news.model_dump_json())
+
+    found = [news_message.validate_json(body) for body in world.news.take()]
+    assert all(isinstance(message, EventsOf) for message in found)
+    assert {
+        message.workflow: [each.seq for each in message.events]
+        for message in found
+        if isinstance(message, EventsOf)
+    } == {"a-1": [1, 3], "b-1": [2]}
+
+
+def test_news_that_the_queue_did_not_take_is_not_lost_silently() -> None:
+    world = World()
+    world.news.down = True
+    result = agent.JobResult.model_validate(
+        {"workflow": "a-1", "job_id": "0a#000000#000001", "status": "done"}
+    )
+
+    with pytest.raises(Unavailable):
+        take(world, result.model_dump_json())
