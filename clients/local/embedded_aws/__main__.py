@@ -11,6 +11,7 @@ import errno
 import importlib
 import logging
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -79,9 +80,9 @@ def _serve(options: argparse.Namespace) -> None:
     _check_tools(settings)
     settings.state.mkdir(parents=True, exist_ok=True)
     lock = lock_state(settings.state)
-    server: Any = None
     _scrub(settings, options.log_level)
-    server = importlib.import_module("clients.local.embedded_aws.server")
+    _raise_file_limit()
+    server: Any = importlib.import_module("clients.local.embedded_aws.server")
     try:
         listener = server.listen(options.port)
     except OSError as error:
@@ -109,6 +110,13 @@ def _check_tools(settings: Settings) -> None:
             f"{settings.lambda_python} does not exist: name the interpreter of the functions with "
             "--lambda-python"
         )
+
+
+def _raise_file_limit() -> None:
+    """A burst of sockets must not meet the soft limit, which is often 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _scrub(settings: Settings, log_level: str) -> None:

@@ -22,14 +22,15 @@ from typing import Protocol
 from clients.local.embedded_aws.function_logs import FunctionLog
 from clients.local.embedded_aws.lambda_process import (
     InitialisationFailed,
-    LambdaProcess,
     Outcome,
     failure,
 )
 from clients.local.embedded_aws.request_ids import lambda_request_id
 
-PER_FUNCTION = 10
-IN_ALL = 48  # at 37 MB each
+# Long polls hold a process for as long as they wait: a gang at its barrier holds one for each task,
+# and needs more for its logs meanwhile.
+PER_FUNCTION = 24
+IN_ALL = 60  # at 37 MB each, when all are busy
 STARTING = 2  # one for each core of the smallest machine that we care for
 
 IDLE_SECONDS = 300.0
@@ -61,18 +62,31 @@ class Deployed:
     """Prepares a process (unpacks code and layers), not yet started."""
 
 
+class Process(Protocol):
+    """What a pool needs of a `LambdaProcess`."""
+
+    idle_since: float
+
+    @property
+    def alive(self) -> bool: ...
+    async def start(self) -> None: ...
+    async def invoke(self, event: bytes, *, request_id: str, function_arn: str) -> Outcome: ...
+    def kill(self) -> None: ...
+    async def stopped(self) -> None: ...
+
+
 class Makes(Protocol):
-    async def __call__(self) -> LambdaProcess: ...
+    async def __call__(self) -> Process: ...
 
 
 class _Pool:
     def __init__(self, edition: Hashable, make: "Makes") -> None:
         self.edition = edition
         self.make = make
-        self.idle: list[LambdaProcess] = []
+        self.idle: list[Process] = []
         self.busy = 0
         self.starting = 0
-        self.waiting: deque[asyncio.Future[LambdaProcess]] = deque()
+        self.waiting: deque[asyncio.Future[Process]] = deque()
         self.retired = False
 
     @property
@@ -86,7 +100,7 @@ class LambdaPool:
         self._log_of = log_of
         self._pools: dict[str, _Pool] = {}
         self._running: dict[str, int] = {}
-        self._processes: set[LambdaProcess] = set()
+        self._processes: set[Process] = set()
         self._may_start = asyncio.Semaphore(STARTING)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -134,13 +148,13 @@ class LambdaPool:
             pool = self._pools[function.arn] = _Pool(function.edition, function.make(log))
         return pool
 
-    async def _take(self, pool: _Pool) -> LambdaProcess:
+    async def _take(self, pool: _Pool) -> Process:
         while pool.idle:
             process = pool.idle.pop()  # the one used last: the others may go idle
             if process.alive:
                 pool.busy += 1
                 return process
-        waiter: asyncio.Future[LambdaProcess] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
         pool.waiting.append(waiter)
         self._start_if_useful(pool)
         try:
@@ -166,11 +180,11 @@ class LambdaPool:
             # Every function may have one, or two that wait for each other would wait for ever.
             return wanting.size == 0
         _, pool = min(others, key=lambda entry: entry[0])
-        pool.idle.pop(0).kill()
+        self._stop(pool, pool.idle[0])
         return True
 
     async def _start(self, pool: _Pool) -> None:
-        process: LambdaProcess | None = None
+        process: Process | None = None
         error: BaseException | None = None
         async with self._may_start:
             # Meanwhile those who waited may have been served by others.
@@ -199,7 +213,7 @@ class LambdaPool:
         if pool.waiting:
             self._start_if_useful(pool)
 
-    def _give_back(self, pool: _Pool, process: LambdaProcess) -> None:
+    def _give_back(self, pool: _Pool, process: Process) -> None:
         """A busy process is free: it goes to who waits longest, or becomes idle."""
         pool.busy -= 1
         if not process.alive:
@@ -221,10 +235,13 @@ class LambdaPool:
 
     def _retire(self, pool: _Pool) -> None:
         pool.retired = True
-        for process in pool.idle:
-            process.kill()
-            self._processes.discard(process)
-        pool.idle.clear()
+        for process in list(pool.idle):
+            self._stop(pool, process)
+
+    def _stop(self, pool: _Pool, idle: Process) -> None:
+        pool.idle.remove(idle)
+        idle.kill()
+        self._processes.discard(idle)
 
     async def reap(self) -> None:
         """Stop what was idle for long, for as long as this runs."""
@@ -233,9 +250,7 @@ class LambdaPool:
             oldest = time.monotonic() - IDLE_SECONDS
             for pool in self._pools.values():
                 for process in [p for p in pool.idle if p.idle_since < oldest or not p.alive]:
-                    pool.idle.remove(process)
-                    process.kill()
-                    self._processes.discard(process)
+                    self._stop(pool, process)
 
     async def close(self) -> None:
         """End every process."""
