@@ -27,7 +27,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: ## everything that the others need, from package registries alone
-	@$(MAKE) -j$(JOBS) --output-sync=target $(BUILT)
+	@$(MAKE) -s -j$(JOBS) --output-sync=target $(BUILT)
 
 demo: install ## bring everything up, run a workflow, show its logs
 	@$(BIN)/xylem local up
@@ -78,7 +78,9 @@ $(STAMPS)/venv: pyproject.toml uv.lock layers/core/pyproject.toml layers/aws/pyp
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
 		echo "Xylem needs Python 3.11, 3.12 or 3.13: say make PYTHON=python3.11" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		uv==$(UV_VERSION)
 	@$(BIN)/uv sync --frozen --inexact --quiet
 	@touch $@ && echo "installed the Python environment"
 
