@@ -1,4 +1,4 @@
-"""Options that several commands have in common."""
+"""What several commands have in common."""
 
 from typing import Annotated
 
@@ -29,3 +29,8 @@ Pool = Annotated[
     str | None,
     typer.Option("--pool", "-p", help="Default: the one of your login, or the only one there is."),
 ]
+
+
+def command_group(help: str) -> typer.Typer:
+    """A word with words below it. Completion is installed for the whole program, by its root."""
+    return typer.Typer(add_completion=False, no_args_is_help=True, help=help)

@@ -5,14 +5,12 @@ from typing import Annotated
 
 import typer
 
-from clients.cli.options import LongFormatType
+from clients.cli.options import LongFormatType, command_group
 from clients.cli.session import session_of
 from clients.cli.signing import Days, Environment, Region, Url, deployment, signer
 from xylem.domain.ids import BackendName
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Backends: clusters that dial in."
-)
+app = command_group("Backends: clusters that dial in.")
 
 
 @app.callback()

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clients.cli import render
-from clients.cli.options import LongFormatType
+from clients.cli.options import LongFormatType, command_group
 from clients.cli.session import Session, session_of
 from clients.local.down import down as end_stack
 from clients.local.down import reset as forget_stack
@@ -23,11 +23,7 @@ from clients.local.status import status as ask_status
 from clients.local.up import up as bring_up
 from clients.sdk.errors import BadInput
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    help="Xylem on this machine: embedded AWS, cluster, all.",
-)
+app = command_group("Xylem on this machine: embedded AWS, cluster, all.")
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

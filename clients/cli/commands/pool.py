@@ -3,12 +3,10 @@
 import typer
 
 from clients.cli import render
-from clients.cli.options import FormatType
+from clients.cli.options import FormatType, command_group
 from clients.cli.session import session_of
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Pools: where workflows can run."
-)
+app = command_group("Pools: where workflows can run.")
 
 
 @app.callback()

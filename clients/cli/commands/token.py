@@ -5,17 +5,13 @@ from typing import Annotated
 
 import typer
 
-from clients.cli.options import LongFormatType
+from clients.cli.options import LongFormatType, command_group
 from clients.cli.session import session_of
 from clients.cli.signing import Days, Environment, Region, Url, deployment, signer
 from xylem.domain.access import USER
 from xylem.domain.ids import UserName
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    help="Tokens of people (with the deployer's credentials).",
-)
+app = command_group("Tokens of people (with the deployer's credentials).")
 
 
 @app.callback()

@@ -6,14 +6,10 @@ import typer
 
 from clients.cli import render, submission
 from clients.cli.follow import all_records
-from clients.cli.options import FormatType, LongFormatType
+from clients.cli.options import FormatType, LongFormatType, command_group
 from clients.cli.session import session_of
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    help="Workflows: submit them and see what became of them.",
-)
+app = command_group("Workflows: submit them and see what became of them.")
 
 Workflow = Annotated[str, typer.Argument(help="Id of the workflow, e.g. hello-1.")]
 Task = Annotated[str | None, typer.Option("--task", "-t", help="Of this task alone.")]

@@ -1,5 +1,4 @@
-"""Who asks, and what they may do. Tokens and headers are the edges' business; here are the rules.
-"""
+"""Who asks, and what they may do. Tokens and headers are the edges' business; here are the rules."""
 
 from dataclasses import dataclass
 from typing import Literal

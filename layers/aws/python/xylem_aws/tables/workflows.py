@@ -1,0 +1,254 @@
+"""The table `workflows`: workflows with their groups and attempts, jobs, audit, lists, numbers."""
+
+import hashlib
+from datetime import datetime
+
+from pynamodb.attributes import (
+    BooleanAttribute,
+    DiscriminatorAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+)
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
+from pynamodb.models import Model
+
+from xylem.domain.group import Pending
+from xylem.domain.ids import BackendName, GroupId, JobId, TaskName, UserName, WorkflowId, shard_of
+from xylem.domain.status import TaskStatus
+from xylem.ports import Scope, Work
+from xylem_aws.tables.attributes import Json
+from xylem_aws.tables.keys import SHARDS, moment, shard
+
+
+class DueIndex(GlobalSecondaryIndex["JobRow"]):
+    """Which jobs are due, over 16 shards. It lags, so what it gives is read again."""
+
+    class Meta:
+        index_name = "due"
+        projection = KeysOnlyProjection()
+
+    due_pk = UnicodeAttribute(hash_key=True)
+    due_sk = UnicodeAttribute(range_key=True)
+
+
+class LiveIndex(GlobalSecondaryIndex["TaskRow"]):
+    """Attempts between hand-over and end, by backend."""
+
+    class Meta:
+        index_name = "live"
+        projection = IncludeProjection(
+            ["workflow", "user", "pool", "node", "status", "start", "priority", "resources"]
+        )
+
+    live_pk = UnicodeAttribute(hash_key=True)
+    live_sk = UnicodeAttribute(range_key=True)
+
+
+class WorkflowsTable(Model):
+    class Meta:
+        table_name = "unbound"
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    due = DueIndex()
+    live = LiveIndex()
+
+
+class WorkflowRow(WorkflowsTable):
+    version = NumberAttribute()
+    uuid = UnicodeAttribute()
+    name = UnicodeAttribute()
+    user = UnicodeAttribute()
+    pool = UnicodeAttribute()
+    backend = UnicodeAttribute()
+    status = UnicodeAttribute()
+    priority = UnicodeAttribute()
+    labels = Json(dict[str, str])
+    live_groups = NumberAttribute()
+    ended = Json(dict[TaskStatus, int])
+    submitted_at = UTCDateTimeAttribute()
+    started_at = UTCDateTimeAttribute(null=True)
+    ended_at = UTCDateTimeAttribute(null=True)
+    templated = BooleanAttribute()
+
+
+class UuidRow(WorkflowsTable):
+    workflow = UnicodeAttribute()
+
+
+class ShardRow(WorkflowsTable):
+    """A group or one of its attempts: they share a partition, and `row` says which it is."""
+
+    row = DiscriminatorAttribute()
+
+
+class GroupRow(ShardRow, discriminator="group"):
+    """`position`: in the spec."""
+
+    version = NumberAttribute()
+    position = NumberAttribute()
+    id = UnicodeAttribute()
+    workflow = UnicodeAttribute()
+    name = UnicodeAttribute()
+    backend = UnicodeAttribute()
+    status = UnicodeAttribute()
+    waits_for = NumberAttribute()
+    downstream = Json(tuple[GroupId, ...])
+    ignore_nonlead_status = BooleanAttribute()
+    message = UnicodeAttribute()
+    incarnation = NumberAttribute()
+    ordinal = NumberAttribute()
+    created = NumberAttribute()
+    pending = Json(tuple[Pending, ...])
+    cleanup = UnicodeAttribute()
+    processing_at = UTCDateTimeAttribute(null=True)
+    scheduling_at = UTCDateTimeAttribute(null=True)
+    initializing_at = UTCDateTimeAttribute(null=True)
+    started_at = UTCDateTimeAttribute(null=True)
+    ended_at = UTCDateTimeAttribute(null=True)
+
+
+class TaskRow(ShardRow, discriminator="task"):
+    """One attempt. `position`: in its group. `live_*` stand on it between hand-over and end.
+
+    `user`, `pool` and `priority` are for the index alone, written when the workflow is created."""
+
+    position = NumberAttribute()
+    workflow = UnicodeAttribute()
+    name = UnicodeAttribute()
+    lead = BooleanAttribute()
+    retry = NumberAttribute()
+    status = UnicodeAttribute()
+    ordinal = NumberAttribute()
+    exit_code = NumberAttribute(null=True)
+    message = UnicodeAttribute()
+    uid = UnicodeAttribute(null=True)
+    node = UnicodeAttribute(null=True)
+    pod_ip = UnicodeAttribute(null=True)
+    processing_at = UTCDateTimeAttribute(null=True)
+    scheduling_at = UTCDateTimeAttribute(null=True)
+    initializing_at = UTCDateTimeAttribute(null=True)
+    start = UTCDateTimeAttribute(null=True)
+    ended_at = UTCDateTimeAttribute(null=True)
+    received_at = UTCDateTimeAttribute(null=True)
+    user = UnicodeAttribute(null=True)
+    pool = UnicodeAttribute(null=True)
+    priority = UnicodeAttribute(null=True)
+    live_pk = UnicodeAttribute(null=True)
+    live_sk = UnicodeAttribute(null=True)
+
+
+class JobRow(WorkflowsTable):
+    id = UnicodeAttribute()
+    work = Json(Work)
+    next_ring_at = UTCDateTimeAttribute()
+    not_before = UTCDateTimeAttribute()
+    attempts = NumberAttribute()
+    rings = NumberAttribute()
+    last_error = UnicodeAttribute()
+    due_pk = UnicodeAttribute()
+    due_sk = UnicodeAttribute()
+
+
+class AuditRow(WorkflowsTable):
+    """One commit. `differences`: JSON, as `xylem.usecases.audit` dumps them."""
+
+    cause = UnicodeAttribute()
+    at = UTCDateTimeAttribute()
+    differences = UnicodeAttribute()
+
+
+class EntryRow(WorkflowsTable):
+    id = UnicodeAttribute()
+    uuid = UnicodeAttribute()
+    user = UnicodeAttribute()
+    pool = UnicodeAttribute()
+    status = UnicodeAttribute()
+    priority = UnicodeAttribute()
+    submitted_at = UTCDateTimeAttribute()
+    started_at = UTCDateTimeAttribute(null=True)
+    ended_at = UTCDateTimeAttribute(null=True)
+    labels = Json(dict[str, str])
+
+
+class CounterRow(WorkflowsTable):
+    number = NumberAttribute()
+
+
+class IdempotencyRow(WorkflowsTable):
+    """`expires_at`: seconds since 1970; DynamoDB removes it some time later (TTL)."""
+
+    workflow = UnicodeAttribute()
+    expires_at = NumberAttribute()
+
+
+Key = tuple[str, str]
+"""`pk` and `sk`."""
+
+
+def workflow_key(id: WorkflowId) -> Key:
+    return f"W#{id}", "WORKFLOW"
+
+
+def uuid_key(uuid: str) -> Key:
+    return f"X#{uuid}", "WORKFLOW"
+
+
+def shard_key(workflow: WorkflowId, shard: int) -> str:
+    return f"G#{workflow}#{shard}"
+
+
+def group_key(workflow: WorkflowId, group: GroupId) -> Key:
+    """Every row of the group has an `sk` that begins with this one; this one sorts first."""
+    return shard_key(workflow, shard_of(group)), f"{group}#"
+
+
+def task_key(workflow: WorkflowId, group: GroupId, task: TaskName, retry: int) -> Key:
+    return shard_key(workflow, shard_of(group)), f"{group}#T#{task}#{retry:06d}"
+
+
+def live_key(backend: BackendName, group: GroupId, task: TaskName, retry: int) -> Key:
+    return f"{backend}#{shard(group)}", f"{group}#T#{task}#{retry:06d}"
+
+
+def job_key(id: JobId) -> Key:
+    return f"J#{id}", "JOB"
+
+
+def due_partition(shard: int) -> str:
+    return f"job#{shard}"
+
+
+def due_key(id: JobId, at: datetime) -> Key:
+    return due_partition(shard(id)), f"{moment(at)}#{id}"
+
+
+def audit_key(workflow: WorkflowId, version: int, entity: str) -> Key:
+    return f"A#{workflow}", f"{version:010d}#{entity}"
+
+
+def list_partitions(scope: Scope) -> list[str]:
+    """Where the entries of this list lie."""
+    if scope.kind == "all":
+        return [f"L#all#{number}" for number in range(SHARDS)]
+    return [f"L#{scope.kind}:{scope.name}#0"]
+
+
+def entry_keys(
+    workflow: WorkflowId, user: str, pool: str, submitted_at: datetime
+) -> tuple[Key, Key, Key]:
+    """The workflow's places in the lists of all, of its user and of its pool."""
+    place = f"{moment(submitted_at)}#{workflow}"
+    [mine] = list_partitions(Scope("user", user))
+    [its] = list_partitions(Scope("pool", pool))
+    return (list_partitions(Scope("all"))[shard(workflow)], place), (mine, place), (its, place)
+
+
+def counter_key(name: str) -> Key:
+    return f"N#{name}", "COUNTER"
+
+
+def idempotency_key(user: UserName, key: str) -> Key:
+    """Hashed: a caller's key may be longer than DynamoDB's, and may hold what separates ours."""
+    return f"I#{user}#{hashlib.sha256(key.encode()).hexdigest()}", "KEY"

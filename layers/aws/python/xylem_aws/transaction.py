@@ -1,0 +1,123 @@
+"""One TransactWriteItems, and what DynamoDB's errors are in the words of the domain.
+
+What is larger than DynamoDB takes is refused before it is sent. An error after sending leaves the
+outcome unknown (`Unavailable`): whoever cares reads again; whoever sends again meets its own
+conditions. A token would not do instead: DynamoDB remembers it for ten minutes only.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import ClientError
+from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+from xylem.domain.errors import Conflict, TooLarge, Unavailable
+from xylem.usecases.footprint import require_room
+
+ITEM_BYTES = 400 * 1024
+TRANSACTION_BYTES = 4 * 1024 * 1024
+"""docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html; counted here on JSON,
+which is longer than what DynamoDB counts."""
+
+LOST = {"ConditionalCheckFailed", "TransactionConflict"}
+
+
+class Transaction:
+    """`of`: whose rows change, for the words of errors."""
+
+    def __init__(self, connection: Connection, *, of: str) -> None:
+        self._write = TransactWrite(connection=connection)
+        self._of = of
+        self._actions = 0
+        self._bytes = 0
+
+    def put(self, row: Model, condition: Condition | None = None) -> None:
+        self._count(row)
+        self._write.save(row, condition=condition)
+
+    def change(self, before: Model, after: Model, condition: Condition | None = None) -> None:
+        """Write the attributes that differ, and leave alone those that neither row sets."""
+        self._count(after)
+        self._write.update(after, actions=differences(before, after), condition=condition)
+
+    def delete(self, row: Model, condition: Condition | None = None) -> None:
+        self._actions += 1
+        self._write.delete(row, condition=condition)
+
+    def commit(self) -> None:
+        """Raises `Conflict`, `TooLarge` or `Unavailable`."""
+        require_room(self._actions, of=self._of)
+        if self._bytes > TRANSACTION_BYTES:
+            raise TooLarge(
+                f"{self._of}: a change of {self._bytes} bytes; one transaction holds "
+                f"{TRANSACTION_BYTES}"
+            )
+        with in_our_words(self._of), self._write:
+            pass
+
+    def _count(self, row: Model) -> None:
+        size = len(row.to_json())
+        if size > ITEM_BYTES:
+            raise TooLarge(f"{self._of}: a row of {size} bytes; a row holds {ITEM_BYTES}")
+        self._actions += 1
+        self._bytes += size
+
+
+def differences(before: Model, after: Model) -> list[Action]:
+    was, is_ = before.serialize(), after.serialize()
+    actions: list[Action] = []
+    for name, attribute in type(after).get_attributes().items():
+        if was.get(name) == is_.get(name):
+            continue
+        value = getattr(after, name)
+        actions.append(attribute.remove() if value is None else attribute.set(value))
+    return actions
+
+
+@contextmanager
+def in_our_words(of: str) -> Iterator[None]:
+    """What is our own mistake (a wrong request, a missing right) passes unchanged."""
+    try:
+        yield
+    except TransactWriteError as error:
+        codes = {reason.code for reason in error.cancellation_reasons if reason}
+        if codes & LOST:
+            raise Conflict(f"{of}: somebody else was faster", workflow=of) from error
+        _raise_unavailable(error, of)
+        raise
+    except PynamoDBException as error:
+        _raise_unavailable(error, of)
+        raise
+
+
+def refused(error: PynamoDBException) -> bool:
+    """A condition of a single write did not hold."""
+    return error.cause_response_code == "ConditionalCheckFailedException"
+
+
+def _raise_unavailable(error: PynamoDBException, of: str) -> None:
+    """Throttled, out of order or out of reach: the same request may work later."""
+    cause = error.cause
+    if cause is None:
+        return
+    status = (
+        cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+        if isinstance(cause, ClientError)
+        else 500
+    )
+    throttled = error.cause_response_code in THROTTLED
+    if throttled or status >= 500:
+        raise Unavailable(f"{of}: DynamoDB does not answer ({error.cause_response_code})") from error
+
+
+THROTTLED = {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "TransactionInProgressException",
+}

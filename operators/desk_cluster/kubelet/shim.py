@@ -1,0 +1,189 @@
+"""The protocol with the shim (`operators/native/shim.c`): what it is told, and the facts it leaves.
+
+A folder is one attempt to run one container. What is written into it is told once; what the shim
+writes is there for whoever looks, whenever: so an API process that was killed and started again
+knows what one that was never away knows.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from operators.desk_cluster.kubelet.lifecycle import Ended, Running, Starting, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+# What a shell, and with it Kubernetes, answers for a command that could not be executed.
+START_ERROR = 128
+KILLED = 128 + signal.SIGKILL
+
+LOST = "the container's keeper is gone; how the container ended is not known"
+
+Operation = tuple[str, ...]
+
+
+def render(operations: Iterable[Operation]) -> bytes:
+    """The specification's file. Raises ValueError for a NUL inside a word."""
+    words = [word for operation in operations for word in operation]
+    if any("\0" in word for word in words):
+        raise ValueError("a command, an environment variable and a path hold no NUL")
+    return b"".join(os.fsencode(word) + b"\0" for word in words)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process by pid and start time, which together name it as long as the machine is up."""
+
+    pid: int
+    started: str
+
+    @staticmethod
+    def parse(text: str) -> Process:
+        pid, started = text.split()
+        return Process(int(pid), started)
+
+    def open(self) -> int | None:
+        """A pidfd, for the caller to close; None if the process is gone."""
+        try:
+            handle = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return None
+        if start_time(self.pid) == self.started:
+            return handle
+        os.close(handle)
+        return None
+
+    def send(self, number: signal.Signals) -> bool:
+        handle = self.open()
+        if handle is None:
+            return False
+        try:
+            signal.pidfd_send_signal(handle, number)
+        except ProcessLookupError:
+            return False
+        finally:
+            os.close(handle)
+        return True
+
+
+def start_time(pid: int) -> str:
+    """Field 22 of /proc/<pid>/stat; empty for a process that is gone, or dead and not yet reaped."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+class Folder:
+    """The facts of one attempt."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log"
+
+    @property
+    def termination_message(self) -> Path:
+        return self.path / "termination-message"
+
+    def prepare(self, operations: Iterable[Operation]) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.termination_message.touch()
+        (self.path / "tmp").mkdir(exist_ok=True)
+        (self.path / "tmp").chmod(0o1777)
+        (self.path / "home").mkdir(mode=0o700, exist_ok=True)
+        (self.path / "spec").write_bytes(render(operations))
+
+    def start(self, program: Path, errors: int) -> int:
+        """Starts a shim and gives back its pid. It leaves by itself if the attempt has another one."""
+        return os.posix_spawn(
+            program,
+            [program.name, str(self.path)],
+            {},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, errors, 1),
+                (os.POSIX_SPAWN_DUP2, errors, 2),
+            ],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=[signal.SIGCHLD, signal.SIGPIPE],
+        )
+
+    @property
+    def claimed(self) -> bool:
+        return self._read("claim") is not None
+
+    def keeper(self) -> int | None:
+        """The pid of the shim that lives; None if there is none."""
+        claim = self._read("claim")
+        return int(claim) if claim and self._is_locked() else None
+
+    def process(self) -> Process | None:
+        text = self._read("process")
+        return Process.parse(text) if text else None
+
+    def state(self) -> State:
+        """Ask `keeper` first if it may be gone; this only reads what was left."""
+        started = self._read("started")
+        since = _moment(started) if started else None
+        ended = self._read("ended")
+        if ended is not None:
+            return self._ended(ended, since)
+        return Running(since) if since else Starting()
+
+    def declare_lost(self) -> None:
+        """For an attempt whose shim is gone without a word."""
+        process = self.process()
+        if process is not None:
+            process.send(signal.SIGKILL)
+        seconds = datetime.now(UTC).timestamp()
+        temporary = self.path / ".lost"
+        temporary.write_text(f"{seconds:.9f} lost {KILLED} {LOST}")
+        temporary.rename(self.path / "ended")
+
+    def _ended(self, record: str, since: datetime | None) -> Ended:
+        when, how, number, message = record.split(" ", 3)
+        at, value = _moment(when), int(number)
+        match how:
+            case "exit":
+                return Ended(at, value, "Error" if value else "Completed", since)
+            case "signal":
+                return Ended(at, 128 + value, "Error", since, signal=value)
+            case "lost":
+                return Ended(at, value, "ContainerStatusUnknown", since, message=message)
+        return Ended(at, value, "StartError", since, message=message)
+
+    def _read(self, name: str) -> str | None:
+        try:
+            return (self.path / name).read_text()
+        except FileNotFoundError:
+            return None
+
+    def _is_locked(self) -> bool:
+        try:
+            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
+
+def _moment(seconds: str) -> datetime:
+    return datetime.fromtimestamp(float(seconds), UTC)

@@ -1,0 +1,297 @@
+"""The sidecar's threads: what happens comes into one queue, `runtime.decide` says what to do.
+
+    main      takes events from the queue, carries orders out
+    watcher   sleeps in the lock that the wrapper holds: awake the moment it is gone
+    shipper   sends the log; the only one that does, so one batch is in flight
+    step      what takes long: downloads, the barrier, uploads; one at a time
+
+Nothing is polled while nothing happens but the size of the spool, once a second.
+"""
+
+# pathlib takes 8 ms to import.
+# ruff: noqa: PTH103, PTH104, PTH106, PTH108, PTH116, PTH120, PTH123
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Event, Thread, Timer
+from typing import Any, NamedTuple
+
+from operators.task_runtime import data, runtime
+from operators.task_runtime.api import (
+    HELD_TIMEOUT_SECONDS,
+    JSON,
+    Api,
+    Over,
+    Refusal,
+    Stopped,
+    Token,
+    Unreachable,
+)
+from operators.task_runtime.logs import Done, SayEnd, Send, Shipper, Wait
+from operators.task_runtime.runtime import Code
+from operators.task_runtime.spool import Spool
+
+GRACE_SECONDS = 25.0
+"""Of a pod's 30 (`manifests/pod.py`), so that we leave before we are killed."""
+
+FIRST_LOOK_SECONDS = 0.01
+LONGEST_LOOK_SECONDS = 1.0
+"""For the wrapper to come up: its image may take minutes to pull."""
+
+GZIP = 31
+"""zlib's `wbits` for a gzip header and trailer."""
+
+BATCH = {"Content-Type": "application/octet-stream", "Content-Encoding": "gzip"}
+
+
+class Places(NamedTuple):
+    """Where things are in a pod; tests have them elsewhere."""
+
+    run: str = "/osmo/run/task"
+    token: str = "/osmo/token/token"
+    config: str = "/osmo/config/task.json"
+    termination: str = "/dev/termination-log"
+
+
+class Sidecar:
+    def __init__(self, places: Places, config: dict[str, Any], token: str) -> None:
+        self._places = places
+        self._config = config
+        self._stop = Event()
+        self._wake = Event()
+        self._token = Token(token)
+        os.makedirs(places.run, exist_ok=True)
+        self._spool = Spool(places.run)
+        self._shipper = Shipper()
+        self._happened: SimpleQueue[runtime.Event] = SimpleQueue()
+
+    def live(self) -> int:
+        """What to exit with."""
+        signal.signal(signal.SIGTERM, self._terminated)
+        signal.signal(signal.SIGINT, self._terminated)
+        self._in_thread(self._watch)
+        self._in_thread(self._ship)
+        life, orders = runtime.begin(
+            inputs=bool(self._config["inputs"]),
+            barrier=self._config["barrier"],
+            waits=self._config["wait"],
+        )
+        while True:
+            for order in orders:
+                if isinstance(order, runtime.Leave):
+                    return order.code
+                self._carry_out(order)
+            event = self._happened.get()
+            if event == runtime.CommandEnded(None):
+                self._spool.mend(self._shipper.offset)
+            life, orders = runtime.decide(life, event)
+
+    def _carry_out(self, order: runtime.Order) -> None:
+        match order:
+            case runtime.Download():
+                self._in_thread(self._download)
+            case runtime.Meet():
+                self._in_thread(self._meet)
+            case runtime.Upload():
+                self._in_thread(self._upload)
+            case runtime.Go():
+                self._put("go", b"")
+            case runtime.Stop(code):
+                self._put("stop", str(code).encode())
+            case runtime.Abandon():
+                self._stop.set()
+            case runtime.Hurry():
+                self._shipper.hurry()
+                self._wake.set()
+                timer = Timer(GRACE_SECONDS, self._happened.put, [runtime.GraceOver()])
+                timer.daemon = True
+                timer.start()
+            case runtime.CloseLog():
+                self._shipper.ended(self._spool.size())
+                self._wake.set()
+            case runtime.Say(text):
+                self._spool.say(text)
+            case runtime.Leave():
+                pass
+
+    def _terminated(self, *_: object) -> None:
+        self._happened.put(runtime.Terminated())
+
+    def _in_thread(self, work: Callable[[], None]) -> None:
+        Thread(target=work, daemon=True).start()
+
+    def _api(self) -> Api:
+        return Api(self._config["api_url"], self._token, self._stop)
+
+    def _watch(self) -> None:
+        """`alive` appears locked, so once it is there its lock is all there is to know."""
+        look = FIRST_LOOK_SECONDS
+        while True:
+            try:
+                file = os.open(f"{self._places.run}/alive", os.O_RDONLY | os.O_CLOEXEC)
+                break
+            except FileNotFoundError:
+                time.sleep(look)
+                look = min(LONGEST_LOOK_SECONDS, look * 1.5)
+        fcntl.flock(file, fcntl.LOCK_SH)
+        self._happened.put(runtime.CommandEnded(_exit_code(f"{self._places.run}/exit")))
+
+    # Steps: each ends in one event.
+
+    def _download(self) -> None:
+        def work(api: Api) -> None:
+            data.download(
+                self._config["inputs"],
+                self._config["input"],
+                api=api,
+                say=self._spool.say,
+                stop=self._stop,
+            )
+
+        self._step(work, runtime.Downloaded(), Code.DOWNLOAD, "Downloading inputs failed")
+
+    def _meet(self) -> None:
+        def work(api: Api) -> None:
+            while not api.insist("/runtime/barrier", {}, HELD_TIMEOUT_SECONDS)["open"]:
+                pass
+
+        self._step(work, runtime.Met(), Code.BARRIER, "Meeting the group at its barrier failed")
+
+    def _upload(self) -> None:
+        def work(api: Api) -> None:
+            data.upload(self._config["output"], api=api, say=self._spool.say, stop=self._stop)
+
+        self._step(work, runtime.Uploaded(), Code.UPLOAD, "Uploading outputs failed")
+
+    def _step(
+        self, work: Callable[[Api], None], done: runtime.Event, code: int, failed: str
+    ) -> None:
+        event: runtime.Event
+        try:
+            work(self._api())
+            event = done
+        except Stopped:
+            return
+        except Over as error:
+            event = runtime.Failed(Code.TOKEN, f"{failed}: {error}")
+        except (Refusal, data.TransferFailed, OSError) as error:
+            event = runtime.Failed(code, f"{failed}: {error}")
+        except Exception as error:  # a thread that dies silently would leave the pod waiting
+            event = runtime.Failed(Code.OTHER, f"{failed}: {type(error).__name__}: {error}")
+        self._happened.put(event)
+
+    # The log.
+
+    def _ship(self) -> None:
+        try:
+            self._ship_all()
+            self._happened.put(runtime.LogClosed())
+        except Over as error:
+            self._log_failed(Code.TOKEN, error)
+        except Exception as error:  # as in a step
+            self._log_failed(Code.OTHER, error)
+
+    def _log_failed(self, code: int, error: Exception) -> None:
+        print(f"The log cannot be sent: {error}", file=sys.stderr, flush=True)
+        self._happened.put(runtime.LogFailed(code))
+
+    def _ship_all(self) -> None:
+        api = self._api()
+        while True:
+            match self._shipper.next(self._spool.size(), time.monotonic()):
+                case Done():
+                    return
+                case Wait(seconds):
+                    self._wake.wait(seconds)
+                    self._wake.clear()
+                case Send(offset, limit):
+                    raw = self._spool.read(offset, limit)
+                    if raw:
+                        self._say(api, f"/runtime/logs?offset={offset}", _gzip(raw), BATCH)
+                    else:
+                        self._shipper.nothing_whole(time.monotonic())
+                case SayEnd(length):
+                    end = json.dumps({"length": length}).encode()
+                    self._say(api, "/runtime/logs/end", end, JSON)
+
+    def _say(self, api: Api, path: str, body: bytes, headers: dict[str, str]) -> None:
+        try:
+            reply = api.send(path, body, headers)
+        except Unreachable:
+            self._shipper.failed(time.monotonic())
+            return
+        if reply.status == 410:
+            reply = reply._replace(status=200, body={"next": self._shipper.offset, "closed": True})
+        if reply.status == 409:
+            self._shipper.failed(time.monotonic())
+            return
+        if reply.status != 200:
+            raise Refusal(reply.status, str(reply.body.get("message", reply.status)))
+        self._shipper.stored(
+            reply.body["next"],
+            closed=reply.body.get("closed", False),
+            size=self._spool.size(),
+            now=time.monotonic(),
+        )
+
+    def _put(self, name: str, content: bytes) -> None:
+        """In one step: the wrapper looks at it the moment it appears."""
+        target = f"{self._places.run}/{name}"
+        with open(f"{target}.new", "wb") as file:
+            file.write(content)
+        os.rename(f"{target}.new", target)
+
+
+def _exit_code(path: str) -> int | None:
+    try:
+        with open(path, "rb") as file:
+            return int(json.loads(file.read())["code"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _gzip(raw: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=GZIP)
+    return packer.compress(raw) + packer.flush()
+
+
+def run(places: Places) -> int:
+    try:
+        with open(places.config, "rb") as file:
+            config = json.loads(file.read())
+        with open(places.token) as file:
+            token = file.read().strip()
+        code = Sidecar(places, config, token).live()
+    except (OSError, ValueError, KeyError) as error:
+        print(f"osmo-ctrl: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        code = Code.OTHER
+    if code:
+        _leave_word(places.termination, code)
+    return code
+
+
+def _leave_word(path: str, code: int) -> None:
+    """Where the kubelet looks for a container's last words."""
+    try:
+        with open(path, "w") as file:
+            file.write(json.dumps({"code": code}))
+    except OSError:
+        return
+
+
+def main() -> None:
+    os.umask(0)  # the task may be another user, and shall use what we download
+    code = run(Places())
+    sys.stderr.flush()
+    os._exit(code)  # without the farewell of an interpreter whose threads still sleep in locks
+
+
+if __name__ == "__main__":
+    main()

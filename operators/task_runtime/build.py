@@ -1,0 +1,109 @@
+"""Puts the Task Runtime's image together as a folder: `python -m operators.task_runtime.build`.
+
+    build/task-runtime/opt/xylem/bin/xylem-exec   the wrapper, static (`operators/native`)
+    build/task-runtime/opt/xylem/bin/xylem-ctrl   starts the sidecar
+    build/task-runtime/opt/xylem/lib/...          what the sidecar imports, compiled
+
+The desk cluster lays this folder over a container's root, the Dockerfile copies the same into an
+image. The interpreter is written into the launcher: `env python3` may find a shell script that
+looks for one (pyenv's), which costs more than the sidecar.
+"""
+
+import argparse
+import os
+import py_compile
+import shutil
+import sys
+from pathlib import Path
+
+from operators.native.build import host_architecture, program
+
+ROOT = Path(__file__).parents[2]
+OUTPUT = ROOT / "build" / "task-runtime"
+CORE = ROOT / "layers" / "core" / "python"
+
+MODULES = (
+    (ROOT, "operators/__init__.py"),
+    *(
+        (ROOT, f"operators/task_runtime/{name}.py")
+        for name in (
+            "__init__",
+            "__main__",
+            "api",
+            "data",
+            "http1",
+            "logs",
+            "runtime",
+            "spool",
+        )
+    ),
+    (CORE, "xylem/__init__.py"),
+    (CORE, "xylem/protocol/__init__.py"),
+    (CORE, "xylem/protocol/spool.py"),
+)
+
+LAUNCHER = """\
+#!{interpreter} -IS
+import sys
+
+sys.path.insert(0, sys.argv[0].rpartition("/bin/")[0] + "/lib")
+from operators.task_runtime.__main__ import main
+
+main()
+"""
+"""Isolated (-I) and without site packages (-S): nothing of the host or the image is imported, and
+nothing that would take its time."""
+
+
+def build(output: Path = OUTPUT, *, interpreter: str, wrapper: Path) -> Path:
+    """Replaces the folder in one step: pods that start meanwhile find the old or the new."""
+    fresh = output.with_name(f".{output.name}.{os.getpid()}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    programs, library = fresh / "opt/xylem/bin", fresh / "opt/xylem/lib"
+    programs.mkdir(parents=True)
+    for root, name in MODULES:
+        target = library / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(root / name, target)
+        py_compile.compile(
+            str(target),
+            dfile=f"/opt/xylem/lib/{name}",
+            doraise=True,
+            # Never compared with the source's time, which a copy may change.
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
+    shutil.copy(wrapper, programs / "xylem-exec")
+    launcher = programs / "xylem-ctrl"
+    launcher.write_text(LAUNCHER.format(interpreter=interpreter))
+    for file in programs.iterdir():
+        file.chmod(0o755)
+    old = output.with_name(f".{output.name}.old.{os.getpid()}")
+    if output.exists():
+        output.rename(old)
+    fresh.rename(output)
+    shutil.rmtree(old, ignore_errors=True)
+    return output
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m operators.task_runtime.build", description=__doc__
+    )
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--arch", default=host_architecture(), help="of the wrapper")
+    parser.add_argument(
+        "--python",
+        default=os.path.realpath(sys.executable),
+        help="the interpreter as it is called where the sidecar runs",
+    )
+    chosen = parser.parse_args()
+    wrapper = program("xylem-exec", chosen.arch)
+    if not wrapper.exists():
+        print(f"{wrapper} is missing: run `python -m operators.native.build`", file=sys.stderr)
+        return 1
+    print(build(chosen.output, interpreter=chosen.python, wrapper=wrapper))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

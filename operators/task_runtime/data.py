@@ -1,0 +1,326 @@
+"""A task's inputs and outputs: files over presigned URLs, eight at a time.
+
+The Logger names the files and signs the URLs, a page at a time; the bytes go straight to and from
+the store. What failed is tried again in rounds, each with fresh URLs (one may have expired in
+between) and without what is already there: a download that is started again fetches only what is
+missing. A file is complete when its size is what was announced; it appears under its name when it
+is.
+"""
+
+# pathlib takes 8 ms to import.
+# ruff: noqa: PTH103, PTH104, PTH106, PTH108, PTH116, PTH120, PTH123
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator, Sequence
+from threading import Event, Lock, Thread
+from typing import Any, NamedTuple, TypeVar
+
+from operators.task_runtime.api import Api, Stopped, backoff
+from operators.task_runtime.http1 import (
+    Address,
+    Connection,
+    ExchangeFailed,
+    LocalFailed,
+    split,
+)
+
+T = TypeVar("T")
+Say = Callable[[str], None]
+
+THREADS = 8
+ROUNDS = 8
+FIRST_PAUSE = 3
+"""With the back-off of the third try and seven pauses: some two minutes until a task fails."""
+
+TIMEOUT_SECONDS = 60.0
+PROGRESS_SECONDS = 10.0
+PAGE_FILES = 200
+"""`protocol/runtime.py` says the same; `tests/wire` compares them."""
+
+LARGEST_UPLOAD = 5 * 1024**3
+"""Of one PUT to S3 (docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html)."""
+
+LONGEST_PATH = 1024
+PARTS = ".xylem-parts"
+"""Files on their way, in a folder beside the inputs so that they are renamed, not copied."""
+
+
+class TransferFailed(Exception):
+    """What could not be downloaded or uploaded, and why."""
+
+
+class File(NamedTuple):
+    path: str
+    size: int
+
+
+class Transfer(NamedTuple):
+    path: str
+    size: int
+    url: str
+
+
+class Progress:
+    """What was moved, said every ten seconds. Threads count in it."""
+
+    def __init__(self, doing: str, say: Say) -> None:
+        self.files = 0
+        self.bytes = 0
+        self._doing = doing
+        self._say = say
+        self._lock = Lock()
+        self._began = self._said = time.monotonic()
+
+    def moved(self, size: int) -> None:
+        with self._lock:
+            self.files += 1
+            self.bytes += size
+            now = time.monotonic()
+            if now - self._said >= PROGRESS_SECONDS:
+                self._said = now
+                self._say(f"{self._doing}: {self} so far")
+
+    def finished(self) -> None:
+        self._say(f"{self._doing}: {self} in {time.monotonic() - self._began:.1f} s")
+
+    def __str__(self) -> str:
+        return f"{self.files} file{'' if self.files == 1 else 's'}, {_human(self.bytes)}"
+
+
+def download(
+    inputs: Sequence[dict[str, Any]], root: str, *, api: Api, say: Say, stop: Event
+) -> None:
+    """Each input into a folder of its number. Raises `TransferFailed`, `Stopped`."""
+    for wanted in inputs:
+        index = int(wanted["index"])
+        folder = f"{root}/{index}"
+        _make_folder(folder)
+        _make_folder(f"{root}/{PARTS}")
+        progress = Progress(f"Downloading input {index} from {wanted['task']}", say)
+        cursor: str | None = None
+        while True:
+            cursor = _download_page(index, cursor, folder, f"{root}/{PARTS}", api, progress, stop)
+            if cursor is None:
+                break
+        progress.finished()
+        os.rmdir(f"{root}/{PARTS}")
+
+
+def upload(root: str, *, api: Api, say: Say, stop: Event) -> None:
+    """All files below the folder. Raises `TransferFailed`, `Stopped`."""
+    files = list(_files(root, say))
+    if not files:
+        return
+    progress = Progress("Uploading outputs", say)
+    for start in range(0, len(files), PAGE_FILES):
+        left = files[start : start + PAGE_FILES]
+
+        def query(left: Sequence[File] = left) -> list[Transfer]:
+            payload = {"files": [{"path": file.path, "size": file.size} for file in left]}
+            page = api.insist("/runtime/outputs", payload)
+            sizes = {file.path: file.size for file in left}
+            return [
+                Transfer(file["path"], sizes[file["path"]], file["url"]) for file in page["files"]
+            ]
+
+        def put(transfer: Transfer, connections: "Connections") -> None:
+            _put(transfer, root, connections)
+            progress.moved(transfer.size)
+
+        _in_rounds(query, put, stop)
+    progress.finished()
+
+
+class Connections:
+    """Of one thread: to each server one, kept."""
+
+    def __init__(self) -> None:
+        self._open: dict[Address, Connection] = {}
+
+    def to(self, address: Address) -> Connection:
+        return self._open.setdefault(address, Connection(address))
+
+    def close(self) -> None:
+        for connection in self._open.values():
+            connection.close()
+
+
+def _download_page(
+    index: int,
+    cursor: str | None,
+    folder: str,
+    parts: str,
+    api: Api,
+    progress: Progress,
+    stop: Event,
+) -> str | None:
+    """The cursor of the next page."""
+    following: list[str | None] = []
+
+    def query() -> list[Transfer]:
+        page = api.insist("/runtime/inputs", {"index": index, "cursor": cursor})
+        following[:] = [page.get("cursor")]
+        return [Transfer(file["path"], file["size"], file["url"]) for file in page["files"]]
+
+    def get(transfer: Transfer, connections: Connections) -> None:
+        _get(transfer, folder, parts, connections)
+        progress.moved(transfer.size)
+
+    _in_rounds(query, get, stop)
+    return following[0]
+
+
+def _in_rounds(
+    query: Callable[[], list[Transfer]],
+    work: Callable[[Transfer, Connections], None],
+    stop: Event,
+) -> None:
+    done: set[str] = set()
+    for number in range(ROUNDS):
+        left = [transfer for transfer in query() if transfer.path not in done]
+        failures = _in_parallel(left, work, done, stop)
+        if not failures:
+            return
+        if stop.wait(backoff(number + FIRST_PAUSE)):
+            raise Stopped
+    raise TransferFailed(f"{failures[0]} ({ROUNDS} attempts)")
+
+
+def _in_parallel(
+    transfers: Sequence[Transfer],
+    work: Callable[[Transfer, Connections], None],
+    done: set[str],
+    stop: Event,
+) -> list[str]:
+    """What failed but may succeed later. Raises `TransferFailed` for what never will."""
+    waiting = list(reversed(transfers))
+    failures: list[str] = []
+    hopeless: list[str] = []
+
+    def run() -> None:
+        connections = Connections()
+        while waiting and not hopeless and not stop.is_set():
+            try:
+                transfer = waiting.pop()
+            except IndexError:
+                break
+            try:
+                work(transfer, connections)
+                done.add(transfer.path)
+            except ExchangeFailed as error:
+                failures.append(f"{transfer.path}: {error}")
+            except (OSError, LocalFailed, TransferFailed) as error:
+                hopeless.append(f"{transfer.path}: {error}")
+        connections.close()
+
+    threads = [Thread(target=run) for _ in range(min(THREADS, len(transfers)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if stop.is_set():
+        raise Stopped
+    if hopeless:
+        raise TransferFailed(hopeless[0])
+    return failures
+
+
+def _get(transfer: Transfer, folder: str, parts: str, connections: Connections) -> None:
+    target = f"{folder}/{_safe(transfer.path)}"
+    if _is_there(target, transfer.size):
+        return
+    address, path = split(transfer.url)
+    part = f"{parts}/{id(connections)}"
+    with open(part, "wb") as file:
+        answer = connections.to(address).exchange(
+            "GET", path, headers={}, into=file, timeout=TIMEOUT_SECONDS
+        )
+    if answer.status != 200:
+        os.unlink(part)
+        raise ExchangeFailed(f"the store answered {answer.status}")
+    if answer.size != transfer.size:
+        os.unlink(part)
+        raise ExchangeFailed(f"{answer.size} bytes came instead of {transfer.size}")
+    _make_folder(os.path.dirname(target))
+    os.rename(part, target)
+
+
+def _put(transfer: Transfer, root: str, connections: Connections) -> None:
+    address, path = split(transfer.url)
+    with open(f"{root}/{transfer.path}", "rb") as file:
+        answer = connections.to(address).exchange(
+            "PUT", path, headers={}, body=file, length=transfer.size, timeout=TIMEOUT_SECONDS
+        )
+    if answer.status not in (200, 201, 204):
+        raise ExchangeFailed(f"the store answered {answer.status}")
+
+
+def _files(root: str, say: Say) -> Iterator[File]:
+    """Regular files, also through links, as long as these stay below the folder: a link that leaves
+    it would hand out what the sidecar sees and the task does not. Raises `TransferFailed`."""
+    inside = os.path.realpath(root) + "/"
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = sorted(os.scandir(f"{root}/{folder}"), key=lambda entry: entry.name)
+        except FileNotFoundError:
+            return
+        for entry in entries:
+            path = folder + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(f"{path}/")
+                continue
+            if entry.is_symlink() and not os.path.realpath(entry.path).startswith(inside):
+                raise TransferFailed(
+                    f"{path} is a link that leaves the output folder: copy the file instead."
+                )
+            if entry.is_dir():
+                say(f"{path} is a link to a folder of the output: only the folder is uploaded.")
+                continue
+            yield from _regular(path, entry.path)
+
+
+def _regular(path: str, full: str) -> Iterator[File]:
+    try:
+        found = os.stat(full)
+        name = path.encode("utf-8")
+    except OSError as error:
+        raise TransferFailed(f"{path}: {error.strerror}.") from error
+    except UnicodeEncodeError:
+        raise TransferFailed(f"{path!r}: names of output files must be UTF-8.") from None
+    if len(name) > LONGEST_PATH:
+        raise TransferFailed(f"{path[:60]}...: the path is longer than {LONGEST_PATH} bytes.")
+    if found.st_size > LARGEST_UPLOAD:
+        raise TransferFailed(f"{path} is larger than 5 GiB: split it into smaller files.")
+    if stat.S_ISREG(found.st_mode):
+        yield File(path, found.st_size)
+
+
+def _safe(path: str) -> str:
+    """The Logger checks names when files are uploaded; we are who writes them."""
+    parts = path.split("/")
+    if path.startswith("/") or any(part in ("", ".", "..") for part in parts) or "\0" in path:
+        raise TransferFailed("it would be written outside of the input's folder.")
+    return path
+
+
+def _is_there(path: str, size: int) -> bool:
+    try:
+        return os.stat(path, follow_symlinks=False).st_size == size
+    except OSError:
+        return False
+
+
+def _make_folder(path: str) -> None:
+    os.makedirs(path, exist_ok=True)
+
+
+def _human(size: float) -> str:
+    for unit in ("bytes", "KB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
