@@ -5,6 +5,7 @@ outcome unknown (`Unavailable`): whoever cares reads again; whoever sends again 
 conditions. A token would not do instead: DynamoDB remembers it for ten minutes only.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -61,7 +62,7 @@ class Transaction:
             pass
 
     def _count(self, row: Model) -> None:
-        size = len(row.to_json())
+        size = len(json.dumps(row.serialize(), default=repr))
         if size > ITEM_BYTES:
             raise TooLarge(f"{self._of}: a row of {size} bytes; a row holds {ITEM_BYTES}")
         self._actions += 1
@@ -112,7 +113,9 @@ def _raise_unavailable(error: PynamoDBException, of: str) -> None:
     )
     throttled = error.cause_response_code in THROTTLED
     if throttled or status >= 500:
-        raise Unavailable(f"{of}: DynamoDB does not answer ({error.cause_response_code})") from error
+        raise Unavailable(
+            f"{of}: DynamoDB does not answer ({error.cause_response_code})"
+        ) from error
 
 
 THROTTLED = {

@@ -15,7 +15,7 @@ from xylem_aws import clients
 def bind(rows: type[Model], *, table: str, region: str) -> Connection:
     """Let `rows` and its subclasses lie in this table. The connection is for transactions."""
     shared = _connection(region)
-    rows.Meta.table_name = table  # type: ignore[attr-defined]  # each base class has one
+    rows.Meta.table_name = table
     rows._connection = None
     own = rows._get_connection()
     if table not in shared._tables:

@@ -84,10 +84,10 @@ class ShardRow(WorkflowsTable):
 
 
 class GroupRow(ShardRow, discriminator="group"):
-    """`position`: in the spec."""
+    """`position`: in the spec; written once, so a row that is made for a change has none."""
 
     version = NumberAttribute()
-    position = NumberAttribute()
+    position = NumberAttribute(null=True)
     id = UnicodeAttribute()
     workflow = UnicodeAttribute()
     name = UnicodeAttribute()

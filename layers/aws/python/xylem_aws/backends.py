@@ -1,0 +1,144 @@
+"""`Backends` on DynamoDB: clusters, when they were last heard, and their mailboxes."""
+
+from datetime import datetime
+
+from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
+
+from xylem.domain.errors import Conflict
+from xylem.domain.ids import BackendName, ConnectionId, MailId, WorkflowId
+from xylem.ports import Backend, Mail
+from xylem.usecases.greeting import SEEN_EVERY, Greeting, greeted
+from xylem_aws.tables.backends import (
+    LIST,
+    BackendRow,
+    BackendsTable,
+    MailRow,
+    SeenRow,
+    backend_key,
+    mailbox,
+    seen_key,
+)
+from xylem_aws.tables.binding import bind
+from xylem_aws.transaction import in_our_words, refused
+
+GREETING_ATTEMPTS = 5
+
+
+class DynamoBackends:
+    def __init__(self, region: str, table: str) -> None:
+        bind(BackendsTable, table=table, region=region)
+        self._noted: dict[BackendName, datetime] = {}
+
+    def backend(self, name: BackendName) -> Backend | None:
+        with in_our_words(name):
+            try:
+                row = BackendRow.get(*backend_key(name), consistent_read=True)
+            except DoesNotExist:
+                return None
+        return self._backend(row)
+
+    def all(self) -> list[Backend]:
+        with in_our_words("backends"):
+            return [self._backend(row) for row in BackendRow.query(LIST, consistent_read=True)]
+
+    def hello(
+        self,
+        name: BackendName,
+        *,
+        cluster_uid: str,
+        boot_id: str,
+        version: str,
+        connection: ConnectionId,
+        now: datetime,
+    ) -> Backend:
+        said = Greeting(name, cluster_uid, boot_id, version, connection, now)
+        for _ in range(GREETING_ATTEMPTS):
+            known = self.backend(name)
+            backend = greeted(known, said)
+            unchanged = BackendRow.epoch == known.epoch if known else BackendRow.pk.does_not_exist()
+            with in_our_words(name):
+                try:
+                    _row(backend).save(condition=unchanged)
+                except PutError as error:
+                    if refused(error):
+                        continue
+                    raise
+            self.seen(name, now)
+            return backend
+        raise Conflict(f"backend {name} said hello {GREETING_ATTEMPTS} times at once")
+
+    def seen(self, name: BackendName, now: datetime) -> None:
+        """This process remembers what it noted; another's newer note is left alone."""
+        noted = self._noted.get(name)
+        if noted and now - noted < SEEN_EVERY:
+            return
+        with in_our_words(name):
+            try:
+                SeenRow(*seen_key(name), at=now).save(
+                    condition=SeenRow.pk.does_not_exist() | (SeenRow.at <= now - SEEN_EVERY)
+                )
+            except PutError as error:
+                if not refused(error):
+                    raise
+        self._noted[name] = now
+
+    def disconnected(self, name: BackendName, connection: ConnectionId) -> None:
+        with in_our_words(name):
+            try:
+                BackendRow(*backend_key(name)).update(
+                    actions=[BackendRow.connection.remove()],
+                    condition=BackendRow.connection == connection,
+                )
+            except UpdateError as error:
+                if not refused(error):
+                    raise
+
+    def mailbox(self, name: BackendName) -> list[Mail]:
+        with in_our_words(name):
+            found = MailRow.query(mailbox(name), consistent_read=True)
+            return [_mail(name, row) for row in found]
+
+    def _backend(self, row: BackendRow) -> Backend:
+        name = BackendName(row.sk)
+        try:
+            seen = SeenRow.get(*seen_key(name)).at
+        except DoesNotExist:
+            seen = row.connected_at
+        return Backend(
+            name=name,
+            cluster_uid=row.cluster_uid,
+            boot_id=row.boot_id,
+            version=row.version,
+            epoch=int(row.epoch),
+            connection=ConnectionId(row.connection) if row.connection else None,
+            previous=ConnectionId(row.previous) if row.previous else None,
+            connected_at=row.connected_at,
+            last_seen=max(seen, row.connected_at),
+        )
+
+
+def _row(backend: Backend) -> BackendRow:
+    return BackendRow(
+        *backend_key(backend.name),
+        cluster_uid=backend.cluster_uid,
+        boot_id=backend.boot_id,
+        version=backend.version,
+        epoch=backend.epoch,
+        connection=backend.connection,
+        previous=backend.previous,
+        connected_at=backend.connected_at,
+    )
+
+
+def _mail(backend: BackendName, row: MailRow) -> Mail:
+    return Mail(
+        id=MailId(row.sk),
+        backend=backend,
+        workflow=WorkflowId(row.workflow),
+        kind=row.kind,  # type: ignore[arg-type]  # one of the three, as we wrote it
+        ordinal=int(row.ordinal),
+        after=int(row.after),
+        written_at=row.written_at,
+        payload=row.payload,
+        payload_key=row.payload_key,
+    )

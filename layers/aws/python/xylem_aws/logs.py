@@ -1,0 +1,87 @@
+"""`Logs` on DynamoDB: the chunk's row, put on condition, is the only arbiter."""
+
+import time
+from itertools import islice
+
+from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.models import Model
+
+from xylem.domain.ids import GroupId, TaskName
+from xylem.ports import Attempt, Chunk, LogTail
+from xylem_aws.tables.binding import bind
+from xylem_aws.tables.logs import (
+    END,
+    ArrivalRow,
+    ChunkRow,
+    EndRow,
+    LogsTable,
+    barrier_key,
+    chunk_key,
+    log_key,
+)
+from xylem_aws.transaction import in_our_words, refused
+
+BARRIER_SECONDS = 8 * 24 * 3600
+
+
+class DynamoLogs:
+    def __init__(self, region: str, table: str) -> None:
+        bind(LogsTable, table=table, region=region)
+
+    def put_chunk(self, attempt: Attempt, chunk: Chunk) -> Chunk:
+        key = log_key(attempt), chunk_key(chunk.offset)
+        row = ChunkRow(*key, length=chunk.length, body=chunk.body, key=chunk.key)
+        if _put(row, attempt):
+            return chunk
+        with in_our_words(attempt.workflow):
+            return _chunk(ChunkRow.get(*key, consistent_read=True))
+
+    def chunks(self, attempt: Attempt, *, start: int = 0, limit: int = 100) -> list[Chunk]:
+        # Offsets are digits, which sort before the letters of other rows.
+        condition = ChunkRow.sk.between(chunk_key(start), chunk_key(10**20 - 1))
+        with in_our_words(attempt.workflow):
+            found = ChunkRow.query(log_key(attempt), condition, consistent_read=True, limit=limit)
+            return [_chunk(row) for row in islice(found, limit)]
+
+    def end(self, attempt: Attempt) -> LogTail | None:
+        with in_our_words(attempt.workflow):
+            try:
+                row = EndRow.get(log_key(attempt), END, consistent_read=True)
+            except DoesNotExist:
+                return None
+        return LogTail(int(row.length), bool(row.complete))
+
+    def put_end(self, attempt: Attempt, tail: LogTail) -> LogTail:
+        row = EndRow(log_key(attempt), END, length=tail.length, complete=tail.complete)
+        if _put(row, attempt):
+            return tail
+        stored = self.end(attempt)
+        assert stored is not None  # the condition says so, and nobody takes it away
+        return stored
+
+    def arrive(self, attempt: Attempt) -> None:
+        key = barrier_key(attempt.group, attempt.incarnation), f"{attempt.task}#{attempt.retry}"
+        with in_our_words(attempt.workflow):
+            ArrivalRow(*key, expires_at=int(time.time()) + BARRIER_SECONDS).save()
+
+    def arrived(self, group: GroupId, incarnation: int) -> set[tuple[TaskName, int]]:
+        with in_our_words(group):
+            found = ArrivalRow.query(barrier_key(group, incarnation), consistent_read=True)
+            parts = [str(row.sk).rpartition("#") for row in found]
+        return {(TaskName(task), int(retry)) for task, _, retry in parts}
+
+
+def _put(row: Model, attempt: Attempt) -> bool:
+    """False: another was there first."""
+    with in_our_words(attempt.workflow):
+        try:
+            row.save(condition=LogsTable.pk.does_not_exist())
+        except PutError as error:
+            if refused(error):
+                return False
+            raise
+    return True
+
+
+def _chunk(row: ChunkRow) -> Chunk:
+    return Chunk(int(row.sk), int(row.length), row.body, row.key)

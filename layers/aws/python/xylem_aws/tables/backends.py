@@ -1,0 +1,64 @@
+"""The table `backends`: clusters, when they were last heard, and their mailboxes."""
+
+from pynamodb.attributes import (
+    BinaryAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+)
+from pynamodb.models import Model
+
+from xylem.domain.ids import BackendName, MailId
+
+Key = tuple[str, str]
+LIST = "BACKENDS"
+
+
+class BackendsTable(Model):
+    class Meta:
+        table_name = "unbound"
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+
+
+class BackendRow(BackendsTable):
+    """Of the list: there are few, and every list of pools and every sweep reads all of them."""
+
+    cluster_uid = UnicodeAttribute()
+    boot_id = UnicodeAttribute()
+    version = UnicodeAttribute()
+    epoch = NumberAttribute()
+    connection = UnicodeAttribute(null=True)
+    previous = UnicodeAttribute(null=True)
+    connected_at = UTCDateTimeAttribute()
+
+
+class SeenRow(BackendsTable):
+    at = UTCDateTimeAttribute()
+
+
+class MailRow(BackendsTable):
+    workflow = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    ordinal = NumberAttribute()
+    after = NumberAttribute()
+    written_at = UTCDateTimeAttribute()
+    payload = BinaryAttribute(null=True, legacy_encoding=False)
+    payload_key = UnicodeAttribute(null=True)
+
+
+def backend_key(name: BackendName) -> Key:
+    return LIST, name
+
+
+def seen_key(name: BackendName) -> Key:
+    return f"B#{name}", "SEEN"
+
+
+def mail_key(backend: BackendName, mail: MailId) -> Key:
+    return mailbox(backend), mail
+
+
+def mailbox(backend: BackendName) -> str:
+    return f"M#{backend}"

@@ -1,0 +1,30 @@
+"""The table `connections`: open sockets, by themselves and by whose they are."""
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.models import Model
+
+SOCKET = "SOCKET"
+
+
+class SocketRow(Model):
+    """`expires_at`: seconds since 1970, the longest life of a socket and a bit."""
+
+    class Meta:
+        table_name = "unbound"
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    connection = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    subject = UnicodeAttribute()
+    backend = UnicodeAttribute(null=True)
+    connected_at = UTCDateTimeAttribute()
+    expires_at = NumberAttribute()
+
+
+def socket_key(connection: str) -> str:
+    return f"C#{connection}"
+
+
+def principal_key(kind: str, subject: str) -> str:
+    return f"P#{kind}:{subject}"

@@ -1,0 +1,239 @@
+"""`Workflows` on DynamoDB: a commit is one TransactWriteItems, all of it or nothing."""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from pynamodb.exceptions import DoesNotExist
+
+from xylem.domain.errors import Conflict, UnknownWorkflow
+from xylem.domain.group import Group
+from xylem.domain.ids import GroupId, WorkflowId
+from xylem.domain.workflow import Workflow
+from xylem.ports import Commit, Creation, Entry, Mail, Scope, Stored
+from xylem.usecases import audit, footprint
+from xylem_aws import rows
+from xylem_aws.tables.backends import BackendsTable, MailRow, mail_key
+from xylem_aws.tables.binding import bind
+from xylem_aws.tables.keys import moment
+from xylem_aws.tables.workflows import (
+    AuditRow,
+    CounterRow,
+    EntryRow,
+    GroupRow,
+    IdempotencyRow,
+    JobRow,
+    ShardRow,
+    TaskRow,
+    UuidRow,
+    WorkflowRow,
+    WorkflowsTable,
+    audit_key,
+    counter_key,
+    entry_keys,
+    group_key,
+    idempotency_key,
+    job_key,
+    list_partitions,
+    shard_key,
+    uuid_key,
+    workflow_key,
+)
+from xylem_aws.transaction import Transaction, in_our_words
+
+IDEMPOTENCY = timedelta(hours=24)
+SHARD = 0
+"""A workflow of this release has one shard (`usecases.submit.MOST_ROWS`)."""
+
+
+class DynamoWorkflows:
+    def __init__(self, region: str, *, workflows: str, backends: str) -> None:
+        self._connection = bind(WorkflowsTable, table=workflows, region=region)
+        bind(BackendsTable, table=backends, region=region)
+
+    def workflow(self, id: WorkflowId) -> Stored[Workflow]:
+        with in_our_words(id):
+            try:
+                row = WorkflowRow.get(*workflow_key(id), consistent_read=True)
+            except DoesNotExist:
+                raise UnknownWorkflow(f"Workflow {id} was not found.", workflow=id) from None
+        return rows.workflow_of(id, row)
+
+    def resolve(self, id_or_uuid: str) -> WorkflowId:
+        with in_our_words(id_or_uuid):
+            try:
+                row = UuidRow.get(*uuid_key(id_or_uuid), consistent_read=True)
+                return WorkflowId(row.workflow)
+            except DoesNotExist:
+                return self.workflow(WorkflowId(id_or_uuid)).value.id
+
+    def group(self, workflow: WorkflowId, group: GroupId) -> Stored[Group] | None:
+        pk, prefix = group_key(workflow, group)
+        found = self._read(pk, prefix)
+        return found[0] if found else None
+
+    def groups(self, workflow: WorkflowId) -> list[Stored[Group]]:
+        return self._read(shard_key(workflow, SHARD), None)
+
+    def commit(self, commit: Commit) -> None:
+        transaction = Transaction(self._connection, of=commit.workflow)
+        if moved := commit.workflow_change:
+            transaction.put(
+                rows.workflow_row(moved.after, moved.version + 1),
+                WorkflowRow.version == moved.version,
+            )
+            if entry := footprint.changed_entry(moved):
+                _put_entries(transaction, entry)
+        for change in commit.groups:
+            transaction.change(
+                rows.group_row(change.before, change.version),
+                rows.group_row(change.after, change.version + 1),
+                GroupRow.version == change.version,
+            )
+            for position, before, after in footprint.changed_tasks(change):
+                row = rows.task_row(change.after, after, position)
+                if before is None:
+                    transaction.put(row)
+                else:
+                    transaction.change(rows.task_row(change.before, before, position), row)
+        for job in commit.jobs:
+            transaction.put(rows.job_row(job), JobRow.pk.does_not_exist())
+        for done in commit.jobs_done:
+            transaction.delete(JobRow(*job_key(done)), JobRow.pk.exists())
+        for mail in footprint.mail_to_write(commit):
+            transaction.put(_mail_row(mail), MailRow.pk.does_not_exist())
+        for backend, id in commit.mail_done:
+            transaction.delete(MailRow(*mail_key(backend, id)), MailRow.pk.exists())
+        for backend, id in footprint.mail_to_drop(commit):
+            transaction.delete(MailRow(*mail_key(backend, id)))
+        _put_audit(transaction, audit.of_commit(commit))
+        transaction.commit()
+
+    def next_number(self, name: str) -> int:
+        with in_our_words(name):
+            try:
+                return int(CounterRow.get(*counter_key(name), consistent_read=True).number) + 1
+            except DoesNotExist:
+                return 1
+
+    def create(self, creation: Creation) -> WorkflowId:
+        workflow = creation.workflow
+        earlier = self._earlier(creation)
+        if earlier is not None:
+            return earlier
+        transaction = Transaction(self._connection, of=workflow.id)
+        counter = CounterRow(*counter_key(workflow.name), number=creation.number)
+        transaction.put(
+            counter,
+            CounterRow.number == creation.number - 1
+            if creation.number > 1
+            else CounterRow.pk.does_not_exist(),
+        )
+        transaction.put(UuidRow(*uuid_key(workflow.uuid), workflow=workflow.id))
+        transaction.put(rows.workflow_row(workflow, 1), WorkflowRow.pk.does_not_exist())
+        _put_entries(transaction, footprint.entry(workflow))
+        index = {"user": workflow.user, "pool": workflow.pool, "priority": workflow.priority}
+        for position, group in enumerate(creation.groups):
+            transaction.put(rows.group_row(group, 1, position))
+            for place, task in enumerate(group.tasks):
+                transaction.put(rows.task_row(group, task, place, index))
+        for job in creation.jobs:
+            transaction.put(rows.job_row(job), JobRow.pk.does_not_exist())
+        if creation.idempotency:
+            now = int(workflow.submitted_at.timestamp())
+            key = idempotency_key(workflow.user, creation.idempotency)
+            expires = now + int(IDEMPOTENCY.total_seconds())
+            transaction.put(
+                IdempotencyRow(*key, workflow=workflow.id, expires_at=expires),
+                IdempotencyRow.pk.does_not_exist() | (IdempotencyRow.expires_at <= now),
+            )
+        _put_audit(transaction, audit.of_creation(creation))
+        try:
+            transaction.commit()
+        except Conflict:
+            earlier = self._earlier(creation)
+            if earlier is None:
+                raise
+            return earlier
+        return workflow.id
+
+    def entries(
+        self,
+        scope: Scope,
+        *,
+        newest_first: bool = True,
+        after: datetime | None = None,
+        before: datetime | None = None,
+    ) -> Iterator[Entry]:
+        shards = [
+            self._entries(partition, newest_first, after, before)
+            for partition in list_partitions(scope)
+        ]
+        merged = heapq.merge(
+            *shards, key=lambda entry: (entry.submitted_at, entry.id), reverse=newest_first
+        )
+        yield from merged
+
+    def _entries(
+        self, partition: str, newest_first: bool, after: datetime | None, before: datetime | None
+    ) -> Iterator[Entry]:
+        # `~` sorts behind every digit of a time: both ends are always given.
+        first, last = moment(after) if after else "", moment(before) if before else "~"
+        between = EntryRow.sk.between(first or "0", last)
+        with in_our_words(partition):
+            for row in EntryRow.query(partition, between, scan_index_forward=not newest_first):
+                if before is None or row.submitted_at < before:
+                    yield rows.entry_of(row)
+
+    def _earlier(self, creation: Creation) -> WorkflowId | None:
+        """What the same user made under the same key less than 24 h ago."""
+        if not creation.idempotency:
+            return None
+        key = idempotency_key(creation.workflow.user, creation.idempotency)
+        with in_our_words(creation.workflow.id):
+            try:
+                row = IdempotencyRow.get(*key, consistent_read=True)
+            except DoesNotExist:
+                return None
+        alive = row.expires_at > creation.workflow.submitted_at.timestamp()
+        return WorkflowId(row.workflow) if alive else None
+
+    def _read(self, pk: str, prefix: str | None) -> list[Stored[Group]]:
+        """Groups with their attempts. A group's row sorts before those of its tasks, so it is read
+        first: what was written between the two is behind a newer version than the one we hold."""
+        condition = ShardRow.sk.startswith(prefix) if prefix else None
+        groups: list[GroupRow] = []
+        tasks: dict[str, list[TaskRow]] = defaultdict(list)
+        with in_our_words(pk):
+            for row in ShardRow.query(pk, condition, consistent_read=True):
+                if isinstance(row, GroupRow):
+                    groups.append(row)
+                elif isinstance(row, TaskRow):
+                    tasks[str(row.sk).partition("#")[0]].append(row)
+        groups.sort(key=lambda row: row.position)
+        return [rows.group_of(row, tasks[row.id]) for row in groups]
+
+
+def _put_entries(transaction: Transaction, entry: Entry) -> None:
+    for key in entry_keys(entry.id, entry.user, entry.pool, entry.submitted_at):
+        transaction.put(rows.entry_row(entry, key))
+
+
+def _put_audit(transaction: Transaction, of: audit.Audit) -> None:
+    key = audit_key(of.workflow, of.version, of.entity)
+    differences = of.dump_differences()
+    transaction.put(AuditRow(*key, cause=of.cause, at=of.at, differences=differences))
+
+
+def _mail_row(mail: Mail) -> MailRow:
+    return MailRow(
+        *mail_key(mail.backend, mail.id),
+        workflow=mail.workflow,
+        kind=mail.kind,
+        ordinal=mail.ordinal,
+        after=mail.after,
+        written_at=mail.written_at,
+        payload=mail.payload,
+        payload_key=mail.payload_key,
+    )

@@ -1,0 +1,131 @@
+"""What every `Backends`, `Pools`, `Logs` and `Connections` promises."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.builders import BACKEND, NOON, a_pool, an_attempt
+from tests.contract.conftest import Stores
+from xylem.domain.errors import Forbidden, UnknownPool
+from xylem.domain.ids import ConnectionId, UserName
+from xylem.ports import Attempt, Backend, Chunk, LogTail
+
+ONE, TWO = ConnectionId("c-1"), ConnectionId("c-2")
+ALICE = UserName("alice")
+
+
+def hello(stores: Stores, connection: ConnectionId, boot: str = "b", uid: str = "uid") -> Backend:
+    return stores.backends.hello(
+        BACKEND, cluster_uid=uid, boot_id=boot, version="1", connection=connection, now=NOON
+    )
+
+
+def test_each_hello_counts_an_epoch_and_takes_the_connection_over(stores: Stores) -> None:
+    first, second = hello(stores, ONE), hello(stores, TWO)
+
+    assert (first.epoch, second.epoch) == (1, 2)
+    assert (second.connection, second.previous) == (TWO, ONE)
+    assert stores.backends.backend(BACKEND) == second
+    assert stores.backends.all() == [second]
+
+
+def test_a_name_belongs_to_its_first_cluster(stores: Stores) -> None:
+    hello(stores, ONE)
+
+    with pytest.raises(Forbidden):
+        hello(stores, TWO, uid="another")
+    known = stores.backends.backend(BACKEND)
+    assert known is not None
+    assert known.connection == ONE
+
+
+def test_a_backend_is_seen_once_a_minute_at_most(stores: Stores) -> None:
+    hello(stores, ONE)
+    for seconds in (20, 40, 70, 80):
+        stores.backends.seen(BACKEND, NOON + timedelta(seconds=seconds))
+
+    known = stores.backends.backend(BACKEND)
+    assert known is not None
+    assert known.last_seen == NOON + timedelta(seconds=70)
+
+
+def test_only_the_current_connection_can_be_lost(stores: Stores) -> None:
+    hello(stores, ONE)
+    hello(stores, TWO)
+
+    stores.backends.disconnected(BACKEND, ONE)
+    still = stores.backends.backend(BACKEND)
+    stores.backends.disconnected(BACKEND, TWO)
+    lost = stores.backends.backend(BACKEND)
+
+    assert still is not None
+    assert lost is not None
+    assert (still.connection, lost.connection) == (TWO, None)
+
+
+def test_a_pool_is_what_was_put_last(stores: Stores) -> None:
+    with pytest.raises(UnknownPool, match="Pool nope not found"):
+        stores.pools.pool("nope")
+    stores.pools.put(a_pool(), author=ALICE, now=NOON)
+    stores.pools.put(a_pool("other"), author=ALICE, now=NOON)
+    stores.pools.put(a_pool(description="new"), author=ALICE, now=NOON)
+
+    assert stores.pools.pool("default").description == "new"
+    assert [pool.name for pool in stores.pools.all()] == ["default", "other"]
+
+
+def test_the_first_chunk_at_an_offset_stays(stores: Stores) -> None:
+    first, late = Chunk(0, 10, body=b"first"), Chunk(0, 12, body=b"late")
+
+    assert stores.logs.put_chunk(an_attempt(), first) == first
+    assert stores.logs.put_chunk(an_attempt(), late) == first
+    assert stores.logs.chunks(an_attempt()) == [first]
+
+
+def test_chunks_come_by_offset_from_where_one_asks(stores: Stores) -> None:
+    chunks = [Chunk(offset, 5, key=f"k{offset}") for offset in (0, 5, 10, 100)]
+    for chunk in reversed(chunks):
+        stores.logs.put_chunk(an_attempt(), chunk)
+    stores.logs.put_end(an_attempt(), LogTail(105))
+
+    assert stores.logs.chunks(an_attempt()) == chunks
+    assert stores.logs.chunks(an_attempt(), start=5, limit=2) == chunks[1:3]
+
+
+@pytest.mark.parametrize(
+    "other", [an_attempt("side"), an_attempt(retry=1), an_attempt(incarnation=1)]
+)
+def test_no_attempt_sees_anothers_log(stores: Stores, other: Attempt) -> None:
+    stores.logs.put_chunk(an_attempt(), Chunk(0, 1, body=b"x"))
+
+    assert stores.logs.chunks(other) == []
+    assert stores.logs.end(other) is None
+
+
+def test_the_first_end_stays(stores: Stores) -> None:
+    assert stores.logs.end(an_attempt()) is None
+    assert stores.logs.put_end(an_attempt(), LogTail(7)) == LogTail(7)
+    assert stores.logs.put_end(an_attempt(), LogTail(9, complete=False)) == LogTail(7)
+    assert stores.logs.end(an_attempt()) == LogTail(7)
+
+
+def test_who_arrives_at_a_barrier_twice_is_there_once(stores: Stores) -> None:
+    for attempt in (an_attempt(), an_attempt("side"), an_attempt()):
+        stores.logs.arrive(attempt)
+    group = an_attempt().group
+
+    assert stores.logs.arrived(group, 0) == {("lead", 0), ("side", 0)}
+    assert stores.logs.arrived(group, 1) == set()
+
+
+def test_a_socket_is_found_by_itself_and_by_whose_it_is(stores: Stores) -> None:
+    for connection in (ONE, TWO):
+        stores.connections.put(connection, kind="user", subject=ALICE, backend=None, now=NOON)
+    stores.connections.delete(TWO)
+    stores.connections.delete(TWO)
+
+    found = stores.connections.get(ONE)
+    assert found is not None
+    assert stores.connections.of("user", ALICE) == [found]
+    assert stores.connections.get(TWO) is None
+    assert stores.connections.of("operator", ALICE) == []

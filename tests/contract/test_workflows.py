@@ -1,0 +1,233 @@
+"""What every `Workflows` and `Jobs` promises."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.builders import (
+    BACKEND,
+    GROUP,
+    HELLO,
+    NOON,
+    a_change,
+    a_commit,
+    a_creation,
+    a_group,
+    a_job,
+    a_mail,
+    a_task,
+    a_workflow,
+)
+from tests.contract.conftest import Stores
+from xylem.domain.errors import Conflict, TooLarge, UnknownWorkflow
+from xylem.domain.group import Cleanup, Group, Pending
+from xylem.domain.ids import GroupId, JobId, UserName, WorkflowId, WorkflowUuid
+from xylem.domain.status import TaskStatus, WorkflowStatus
+from xylem.ports import Change, Scope, Stored
+
+LATER = NOON + timedelta(seconds=90)
+
+
+def stored(stores: Stores) -> Stored[Group]:
+    found = stores.workflows.group(HELLO, GROUP)
+    assert found is not None
+    return found
+
+
+def test_what_is_created_can_be_read_again(stores: Stores) -> None:
+    group = a_group(
+        tasks=(a_task("lead", lead=True), a_task("übung")),
+        waits_for=2,
+        downstream=(GroupId("0" + "b" * 31),),
+    )
+    workflow = a_workflow(labels={"team": "übersee"}, templated=True)
+    stores.workflows.create(a_creation(group, workflow=workflow))
+
+    assert stores.workflows.workflow(HELLO) == Stored(workflow, 1)
+    assert stores.workflows.group(HELLO, GROUP) == Stored(group, 1)
+    assert stores.workflows.groups(HELLO) == [Stored(group, 1)]
+    assert stores.workflows.resolve("e" * 32) == stores.workflows.resolve(HELLO) == HELLO
+
+
+def test_groups_come_in_the_order_of_the_spec(stores: Stores) -> None:
+    ids = [GroupId(f"0{digit}" + "c" * 30) for digit in "f0a"]
+    groups = [a_group(id=id, name=f"g-{id}") for id in ids]
+    stores.workflows.create(a_creation(*groups))
+
+    assert [found.value.id for found in stores.workflows.groups(HELLO)] == ids
+
+
+def test_what_does_not_exist_is_said_not_to(stores: Stores) -> None:
+    with pytest.raises(UnknownWorkflow):
+        stores.workflows.workflow(HELLO)
+    with pytest.raises(UnknownWorkflow):
+        stores.workflows.resolve("nobody-1")
+    assert stores.workflows.group(HELLO, GROUP) is None
+
+
+def test_a_commit_changes_groups_tasks_workflow_jobs_and_mail_together(stores: Stores) -> None:
+    stores.workflows.create(a_creation(jobs=(a_job(),)))
+    before = stored(stores)
+    after = replace(
+        before.value,
+        status=TaskStatus.RUNNING,
+        tasks=(a_task("lead", TaskStatus.RUNNING, lead=True, ordinal=1, started_at=LATER),),
+        ordinal=1,
+        pending=(Pending(0, 1, "create", 0),),
+        cleanup=Cleanup.ASKED,
+        started_at=LATER,
+    )
+    moved = a_workflow(status=WorkflowStatus.RUNNING, started_at=LATER)
+    stores.workflows.commit(
+        a_commit(
+            workflow_change=Change(1, a_workflow(), moved),
+            groups=(a_change(before, after),),
+            jobs=(a_job("job-2"),),
+            jobs_done=(JobId("job-1"),),
+            mail=(a_mail(),),
+        )
+    )
+
+    assert stored(stores) == Stored(after, 2)
+    assert stores.workflows.workflow(HELLO) == Stored(moved, 2)
+    assert stores.jobs.load(JobId("job-1")) is None
+    assert stores.jobs.load(JobId("job-2")) == a_job("job-2")
+    assert stores.backends.mailbox(BACKEND) == [a_mail()]
+    [entry] = stores.workflows.entries(Scope("all"))
+    assert entry.status is WorkflowStatus.RUNNING
+
+
+def test_the_second_of_two_writers_is_told_and_changes_nothing(stores: Stores) -> None:
+    stores.workflows.create(a_creation())
+    before = stored(stores)
+    running = replace(before.value, status=TaskStatus.RUNNING)
+    stores.workflows.commit(a_commit(groups=(a_change(before, running),)))
+
+    with pytest.raises(Conflict):
+        stores.workflows.commit(
+            a_commit(
+                groups=(a_change(before, replace(before.value, message="late")),),
+                jobs=(a_job(),),
+                mail=(a_mail(),),
+            )
+        )
+    assert stored(stores) == Stored(running, 2)
+    assert stores.jobs.load(JobId("job-1")) is None
+    assert stores.backends.mailbox(BACKEND) == []
+
+
+@pytest.mark.parametrize("missing", ["job", "mail"])
+def test_a_result_of_what_is_gone_changes_nothing(stores: Stores, missing: str) -> None:
+    stores.workflows.create(a_creation())
+    before = stored(stores)
+    change = a_change(before, replace(before.value, message="changed"))
+    done = (
+        {"jobs_done": (JobId("gone"),)}
+        if missing == "job"
+        else {"mail_done": ((BACKEND, a_mail().id),)}
+    )
+    with pytest.raises(Conflict):
+        stores.workflows.commit(a_commit(groups=(change,), **done))
+    assert stored(stores) == before
+
+
+def test_mail_is_dropped_whether_or_not_it_is_there(stores: Stores) -> None:
+    stores.workflows.create(a_creation())
+    before = stored(stores)
+    stores.workflows.commit(
+        a_commit(groups=(a_change(before, replace(before.value, ordinal=1)),), mail=(a_mail(),))
+    )
+    for number in (1, 2):
+        now = stored(stores)
+        change = a_change(now, replace(now.value, ordinal=number + 1))
+        stores.workflows.commit(a_commit(groups=(change,), mail_dropped=((BACKEND, a_mail().id),)))
+    assert stores.backends.mailbox(BACKEND) == []
+
+
+def test_a_commit_of_more_than_a_hundred_actions_is_refused_and_changes_nothing(
+    stores: Stores,
+) -> None:
+    stores.workflows.create(a_creation())
+    before = stored(stores)
+    jobs = tuple(a_job(f"job-{number}") for number in range(100))
+
+    with pytest.raises(TooLarge):
+        stores.workflows.commit(
+            a_commit(groups=(a_change(before, replace(before.value, message="x")),), jobs=jobs)
+        )
+    assert stored(stores) == before
+
+
+def test_two_submissions_of_one_name_get_two_numbers(stores: Stores) -> None:
+    assert stores.workflows.next_number("hello") == 1
+    stores.workflows.create(a_creation())
+
+    assert stores.workflows.next_number("hello") == 2
+    other = a_workflow(uuid=WorkflowUuid("f" * 32))
+    with pytest.raises(Conflict):
+        stores.workflows.create(a_creation(workflow=other))
+    assert stores.workflows.workflow(HELLO).value.uuid == "e" * 32
+
+
+def test_the_same_key_makes_one_workflow_within_a_day_and_another_later(stores: Stores) -> None:
+    def create(number: int, hours: int, user: str = "alice") -> WorkflowId:
+        id = WorkflowId(f"hello-{number}")
+        at = NOON + timedelta(hours=hours)
+        group = a_group(id=GroupId(f"0{number}" + "a" * 30), workflow=id)
+        workflow = a_workflow(
+            id=id, uuid=WorkflowUuid(f"{number:032d}"), submitted_at=at, user=UserName(user)
+        )
+        return stores.workflows.create(
+            a_creation(group, number=number, workflow=workflow, idempotency="key")
+        )
+
+    assert create(1, 0) == "hello-1"
+    assert create(2, 23) == "hello-1"
+    assert create(2, 0, user="bob") == "hello-2"
+    assert create(3, 25) == "hello-3"
+
+
+def test_lists_are_by_time_and_by_whose_they_are(stores: Stores) -> None:
+    for number, user in enumerate(["alice", "bob", "alice"], start=1):
+        id = WorkflowId(f"hello-{number}")
+        workflow = a_workflow(
+            id=id,
+            uuid=WorkflowUuid(f"{number:032d}"),
+            user=UserName(user),
+            submitted_at=NOON + timedelta(minutes=number),
+        )
+        group = a_group(id=GroupId(f"0{number}" + "a" * 30), workflow=id)
+        stores.workflows.create(a_creation(group, number=number, workflow=workflow))
+
+    def names(scope: Scope, **options: object) -> list[str]:
+        return [entry.id for entry in stores.workflows.entries(scope, **options)]  # type: ignore[arg-type]
+
+    assert names(Scope("all")) == ["hello-3", "hello-2", "hello-1"]
+    assert names(Scope("all"), newest_first=False) == ["hello-1", "hello-2", "hello-3"]
+    assert names(Scope("user", "alice")) == ["hello-3", "hello-1"]
+    assert names(Scope("pool", "default"), after=NOON + timedelta(minutes=2)) == [
+        "hello-3",
+        "hello-2",
+    ]
+    assert names(Scope("all"), before=NOON + timedelta(minutes=2)) == ["hello-1"]
+
+
+def test_a_job_is_changed_only_by_who_knows_how_it_stands(stores: Stores) -> None:
+    stores.workflows.create(a_creation(jobs=(a_job(),)))
+    first = replace(a_job(), attempts=1, last_error="it rained", next_ring_at=LATER)
+
+    assert stores.jobs.update(first, expected=a_job())
+    assert not stores.jobs.update(replace(first, attempts=2), expected=a_job())
+    assert stores.jobs.load(JobId("job-1")) == first
+    assert not stores.jobs.update(a_job("gone"), expected=a_job("gone"))
+    assert stores.jobs.load(JobId("gone")) is None, "a late write makes no half row"
+
+
+def test_jobs_are_due_from_their_moment_on(stores: Stores) -> None:
+    jobs = tuple(a_job(f"job-{number}") for number in range(5))
+    stores.workflows.create(a_creation(jobs=jobs))
+
+    assert stores.jobs.due(NOON, limit=10) == []
+    assert {job.id for job in stores.jobs.due(LATER, limit=10)} == {job.id for job in jobs}
+    assert len(stores.jobs.due(LATER, limit=3)) == 3
