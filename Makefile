@@ -18,6 +18,9 @@ SOURCES := clients functions infra_cdk layers operators tests
 ENVIRONMENTS := local dev prod
 BUILT := $(addprefix $(STAMPS)/,node vendor task-runtime embedded-aws)
 
+# jsii says in a page of text that the Node.js of many distributions will end one day.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+
 # The login of the stack on this machine, wherever the user's own leads to.
 LOCAL_LOGIN := XYLEM_CONFIG_DIR=$${XYLEM_HOME:-.xylem}/login
 

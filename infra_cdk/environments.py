@@ -59,6 +59,9 @@ class Environment:
     embedded: Embedded | None
     """Set where the APIs cannot tell their own addresses, and keys may be sent as `x-osmo-user`."""
 
+    runtime_image: str
+    """Of the Task Runtime, as the clusters' nodes pull it; on the desk it is a folder."""
+
     removal: RemovalPolicy
     """Of tables and buckets, when their stack is deleted."""
     deletion_protection: bool
@@ -90,6 +93,7 @@ local = Environment(
     name="local",
     platform=LOCAL,
     embedded=Embedded(),
+    runtime_image="xylem/task-runtime",
     removal=RemovalPolicy.DESTROY,
     deletion_protection=False,
     point_in_time_recovery=False,
@@ -107,6 +111,7 @@ dev = Environment(
     name="dev",
     platform=AWS_ARM64,
     embedded=None,
+    runtime_image="xylem/task-runtime:0.1.0",
     removal=RemovalPolicy.DESTROY,
     deletion_protection=False,
     point_in_time_recovery=True,
@@ -124,6 +129,7 @@ prod = Environment(
     name="prod",
     platform=AWS_ARM64,
     embedded=None,
+    runtime_image="xylem/task-runtime:0.1.0",
     removal=RemovalPolicy.RETAIN,
     deletion_protection=True,
     point_in_time_recovery=True,

@@ -114,10 +114,14 @@ class Supervisor:
     """The one that runs for this state folder, if one does."""
 
     def __init__(self, settings: Settings) -> None:
-        address = f"unix://{settings.supervisor_socket}"
+        self._address = f"unix://{settings.supervisor_socket}"
+
+    @property
+    def _server(self) -> Any:
+        """Made for each question: a connection that failed once keeps its dead socket."""
         # The XML-RPC protocol wants an HTTP address, which the transport then ignores.
-        self._server: Any = xmlrpc.client.ServerProxy(
-            "http://localhost", transport=SupervisorTransport(None, None, address)
+        return xmlrpc.client.ServerProxy(
+            "http://localhost", transport=SupervisorTransport(None, None, self._address)
         )
 
     def running(self) -> Mapping[str, Running] | None:

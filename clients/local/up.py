@@ -38,6 +38,7 @@ _POOL_CONFIGURATION = {
 }
 _POLL = 0.05
 _START_SECONDS = 60
+_BACKOFF_SECONDS = 8
 _ONLINE_SECONDS = 60
 
 
@@ -172,15 +173,19 @@ class _Up:
             )
 
     def _await_part(self, name: PartName, ready: Callable[[], bool]) -> None:
+        began = time.monotonic()
+
         def up_and_ready() -> bool:
-            return self._check_part(name) and ready()
+            tries_are_over = time.monotonic() - began > _BACKOFF_SECONDS
+            return self._check_part(name, tries_are_over=tries_are_over) and ready()
 
         _wait(up_and_ready, _START_SECONDS, lambda: self._failure(name))
 
-    def _check_part(self, name: PartName) -> bool:
-        """Whether it runs. Raises `LocalError` once supervisord has given it up."""
+    def _check_part(self, name: PartName, *, tries_are_over: bool = False) -> bool:
+        """Whether it runs. Raises `LocalError` once it is given up: by supervisord, or by us when
+        it ended again at each of its starts."""
         part = (self._supervisor.running() or {}).get(name)
-        if part is not None and part.given_up:
+        if part is not None and (part.given_up or (tries_are_over and part.state == "BACKOFF")):
             raise self._failure(name)
         return part is not None and part.up
 

@@ -40,6 +40,7 @@ class Agent(Construct):
                 rows(data.backends, *READ, *CHANGE),
                 send(self.news),
                 websocket.push,
+                websocket.close,
             ],
         )
         websocket.routes(ingest, "agent")
@@ -52,7 +53,6 @@ class Agent(Construct):
             settings={
                 "WORKFLOWS_TABLE": data.workflows.name,
                 "BACKENDS_TABLE": data.backends.name,
-                "CONNECTIONS_TABLE": data.connections.name,
                 "STORE_BUCKET": data.store.name,
                 "JOBS_QUEUE_URL": jobs.queue_url,
                 "NEWS_QUEUE_URL": self.news.queue_url,
@@ -61,12 +61,12 @@ class Agent(Construct):
             rights=[
                 rows(data.workflows, *READ, *COMMIT),
                 rows(data.backends, *READ, *COMMIT),
-                rows(data.connections, *READ),
                 objects(data.store, "payloads/", "GetObject"),
                 send(jobs),
                 consume(self.news),
                 send(self.news),
                 websocket.push,
+                websocket.close,
             ],
         )
         self.news.feeds(self.function)

@@ -43,11 +43,4 @@ class CoreService(Construct):
                 send(jobs),
             ],
         )
-        http.serves(function, "ANY /api/{proxy+}")
-        http.serves(
-            function,
-            "GET /health",
-            "GET /client/version",
-            open_because="A client asks whether the service is there and which version it speaks"
-            " before it has a login; the answers are the same for everybody.",
-        )
+        http.serves(function, "ANY /api/{proxy+}", "GET /health", "GET /client/version")

@@ -56,6 +56,11 @@ class WebSocketApi(Construct):
         """The right to send to any socket."""
         return rights.push(self._api)
 
+    @property
+    def close(self) -> rights.Right:
+        """The right to end any socket."""
+        return rights.close(self._api)
+
     def opens(self, function: ServiceFunction, *, authorizer: ServiceFunction) -> None:
         """Ask the authorizer about each new socket, then tell the function; the only time API
         Gateway asks, so every other route is as authorized as its socket."""

@@ -44,17 +44,16 @@ class Worker(Construct):
             settings={
                 "WORKFLOWS_TABLE": data.workflows.name,
                 "BACKENDS_TABLE": data.backends.name,
-                "CONFIGS_TABLE": data.configs.name,
                 "STORE_BUCKET": data.store.name,
                 "JOBS_QUEUE_URL": self.jobs.queue_url,
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
                 "API_URL": http.url,
+                "RUNTIME_IMAGE": environment.runtime_image,
                 "KEYS_PATH": keys_path(environment),
             },
             rights=[
                 rows(data.workflows, *READ, *COMMIT),
                 rows(data.backends, *READ, *COMMIT),
-                rows(data.configs, *READ),
                 objects(data.store, "specs/", "GetObject"),
                 objects(data.store, "payloads/", "GetObject", "PutObject"),
                 consume(self.jobs),

@@ -74,10 +74,20 @@ def consume(queue: IQueue) -> Right:
 
 
 def push(api: IWebSocketApi) -> Right:
-    """Frames to any socket of the API; asking about a socket and closing it are other rights."""
+    """Frames to any socket of the API; asking about a socket is another right, and so is closing
+    one (`close`)."""
+    return _manage(api, "POST")
+
+
+def close(api: IWebSocketApi) -> Right:
+    """Ending any socket of the API."""
+    return _manage(api, "DELETE")
+
+
+def _manage(api: IWebSocketApi, method: str) -> Right:
     region = f"arn:{Aws.PARTITION}:execute-api:{Aws.REGION}:{Aws.ACCOUNT_ID}"
-    sockets = f"{region}:{api.api_id}/{WEBSOCKET_STAGE}/POST/@connections/*"
-    because = "A socket's id is made when it opens; POST is the one thing done to it."
+    sockets = f"{region}:{api.api_id}/{WEBSOCKET_STAGE}/{method}/@connections/*"
+    because = f"A socket's id is made when it opens; {method} is the one thing done to it."
     return _right("execute-api", ("ManageConnections",), sockets, because)
 
 

@@ -39,6 +39,7 @@ from operators.desk_cluster.objects import (
     is_terminating,
     meta,
     spec_of,
+    status_of,
     timestamp,
     uid_of,
 )
@@ -152,6 +153,25 @@ class Registry:
             return new
         stored = self.store.put(_key(kind, new), new)
         return self._remove_if_nothing_holds(kind, stored)
+
+    def bind(self, pod: Json, node: str) -> None:
+        """Gives an unbound pod to a node: the one change of its spec that clients cannot make."""
+        now = timestamp(self.now())
+        scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None}
+        old = [c for c in status_of(pod).get("conditions") or () if c["type"] != "PodScheduled"]
+        bound = {
+            **pod,
+            "spec": {**spec_of(pod), "nodeName": node},
+            "status": {
+                **status_of(pod),
+                "conditions": [*old, {**scheduled, "lastTransitionTime": now}],
+            },
+        }
+        self.store.put(_key(PODS, pod), bound)
+
+    def finish_namespace(self, name: str) -> None:
+        """Takes away a terminating namespace that is empty."""
+        self.store.remove(Key(NAMESPACES.plural, "", name))
 
     def delete(self, kind: Kind, namespace: str, name: str, options: DeleteOptions) -> Json:
         """The object as it was last: gone, or terminating."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
 from operators.desk_cluster.objects import Json, meta, name_of, namespace_of, spec_of, uid_of
 from operators.desk_cluster.quantities import in_units
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HOME = "/root"
@@ -23,10 +23,8 @@ class ConfigError(Exception):
     """The container cannot be made as its spec stands: CreateContainerConfigError."""
 
 
-class Lookup(Protocol):
-    """The secrets and config maps of the pod's namespace."""
-
-    def __call__(self, kind: str, name: str) -> Json | None: ...
+# The secrets, config maps and claims of the pod's namespace: kind, name -> object.
+Lookup: TypeAlias = "Callable[[str, str], Json | None]"
 
 
 def hostname(pod: Json) -> str:

@@ -99,6 +99,7 @@ class Machine:
 class _Keeper:
     """What rings while a shim lives."""
 
+    folder: Folder
     handle: int
     unwatch: Callable[[], None]
 
@@ -160,8 +161,10 @@ class Kubelet:
     def close(self) -> None:
         """Lets go of everything; the containers go on."""
         for pod in self._pods.values():
-            for name in tuple(pod.keepers):
-                self._drop_keeper(pod, name)
+            for keeper in pod.keepers.values():
+                if keeper.handle >= 0:
+                    asyncio.get_running_loop().remove_reader(keeper.handle)
+                    os.close(keeper.handle)
             if pod.timer is not None:
                 pod.timer.cancel()
         self._inotify.close()
@@ -323,8 +326,9 @@ class Kubelet:
             newest = pod.attempt_folder(name, attempts[-1].number)
             if not newest.claimed and (newest.path / "spec").exists():
                 # The process ended between its two steps; the claim decides who runs the attempt.
-                newest.start(self._machine.shim, self._errors)
-            self._watch(pod, name, attempts[-1].number)
+                self._launch(pod, name, newest)
+            else:
+                self._follow(pod, name, newest)
         self._ring(pod.uid)
 
     def _read_facts(self, pod: _Pod) -> None:
@@ -372,29 +376,37 @@ class Kubelet:
         elif isinstance(before, Starting) and isinstance(after, Running | Ended):
             self._recorder.record(obj, "Started", f"Started container {name}", container=name)
 
-    def _watch(self, pod: _Pod, name: str, number: int) -> None:
-        folder = pod.attempt_folder(name, number)
+    # ---- shims
+
+    def _launch(self, pod: _Pod, name: str, folder: Folder) -> None:
         unwatch = self._inotify.watch(folder.path, MOVED_TO, lambda: self._ring(pod.uid))
-        keeper = folder.keeper()
-        handle = -1
+        pid = folder.start(self._machine.shim, self._errors)
+        self._keep(pod, name, _Keeper(folder, os.pidfd_open(pid), unwatch))
+
+    def _follow(self, pod: _Pod, name: str, folder: Folder) -> None:
+        """A shim that an earlier process started, if it still lives."""
+        unwatch = self._inotify.watch(folder.path, MOVED_TO, lambda: self._ring(pod.uid))
+        keeper, handle = folder.keeper(), -1
         if keeper is not None:
             with contextlib.suppress(ProcessLookupError):
                 handle = os.pidfd_open(keeper)
-        self._keep(pod, name, handle, unwatch)
+        self._keep(pod, name, _Keeper(folder, handle, unwatch))
 
-    def _keep(self, pod: _Pod, name: str, handle: int, unwatch: Callable[[], None]) -> None:
+    def _keep(self, pod: _Pod, name: str, keeper: _Keeper) -> None:
         self._drop_keeper(pod, name)
-        pod.keepers[name] = _Keeper(handle, unwatch)
-        if handle >= 0:
+        pod.keepers[name] = keeper
+        if keeper.handle >= 0:
             loop = asyncio.get_running_loop()
-            loop.add_reader(handle, self._keeper_ended, pod, name)
+            loop.add_reader(keeper.handle, self._keeper_ended, pod, name, keeper)
 
-    def _keeper_ended(self, pod: _Pod, name: str) -> None:
-        keeper = pod.keepers.get(name)
-        if keeper is not None and keeper.handle >= 0:
-            asyncio.get_running_loop().remove_reader(keeper.handle)
-            with contextlib.suppress(ChildProcessError):
-                os.waitid(os.P_PIDFD, keeper.handle, os.WEXITED | os.WNOHANG)
+    def _keeper_ended(self, pod: _Pod, name: str, keeper: _Keeper) -> None:
+        asyncio.get_running_loop().remove_reader(keeper.handle)
+        folder = keeper.folder
+        if not folder.claimed:
+            folder.declare_lost()
+        elif folder.keeper() is not None:
+            # Ours was the second of two and left; the first has the attempt.
+            self._follow(pod, name, folder)
         self._ring(pod.uid)
 
     def _drop_keeper(self, pod: _Pod, name: str) -> None:
@@ -430,9 +442,7 @@ class Kubelet:
             return
         pod.blocked.pop(name, None)
         self._recorder.record(obj, "Created", f"Created container: {name}", container=name)
-        unwatch = self._inotify.watch(folder.path, MOVED_TO, lambda: self._ring(pod.uid))
-        handle = os.pidfd_open(folder.start(self._machine.shim, self._errors))
-        self._keep(pod, name, handle, unwatch)
+        self._launch(pod, name, folder)
         kept = pod.attempts.setdefault(name, [])
         kept.append(Attempt(number, Starting()))
         for old in kept[:-2]:

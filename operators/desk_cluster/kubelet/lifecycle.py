@@ -307,7 +307,7 @@ def backoff(ended: Attempt) -> timedelta:
     ran = ended.state.at - (ended.state.since or ended.state.at)
     if ended.number == 0 or ran >= BACKOFF_FORGOTTEN:
         return timedelta(0)
-    return min(BACKOFF_BASE * 2 ** min(ended.number - 1, 8), BACKOFF_LIMIT)
+    return min(BACKOFF_BASE * (1 << min(ended.number - 1, 8)), BACKOFF_LIMIT)
 
 
 def _is_over(pod: Json, container: Json, facts: Facts) -> bool:

@@ -58,11 +58,11 @@ class Volumes:
             self._make(pod, volume, lookup)
 
     def path(self, volume: Json) -> Path:
-        name = volume["name"]
+        name = str(volume["name"])
         if "hostPath" in volume:
-            return Path(volume["hostPath"]["path"])
+            return Path(str(volume["hostPath"]["path"]))
         if "persistentVolumeClaim" in volume:
-            return self.claims / volume["persistentVolumeClaim"]["claimName"]
+            return self.claims / str(volume["persistentVolumeClaim"]["claimName"])
         if (volume.get("emptyDir") or {}).get("medium") == "Memory":
             return self.memory / name
         return self.folder / name

@@ -1,0 +1,218 @@
+"""HTTP API events in; use cases; answers out. No FastAPI: a pod waits for this cold start."""
+
+import base64
+import json
+import time
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ValidationError
+
+from xylem.domain import errors
+from xylem.domain.access import ADMIN, USER
+from xylem.ports import Attempt
+from xylem.protocol.runtime import InputQuery, LogEnd, OutputQuery
+from xylem.usecases import logs, runtime
+from xylem_aws.bootstrap import ports
+from xylem_aws.observability import logger, tracer
+
+app = APIGatewayHttpResolver()
+T = TypeVar("T", bound=BaseModel)
+
+STATUS: dict[type[errors.XylemError], int] = {
+    errors.InvalidSpec: 400,
+    errors.InvalidRequest: 400,
+    errors.UnknownWorkflow: 400,
+    errors.UnknownTask: 400,
+    errors.UnknownPool: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.TooLarge: 413,
+    errors.Refused: 409,
+    errors.Conflict: 503,
+    errors.Gone: 410,
+    errors.Unavailable: 503,
+}
+EMPTY_BATCH = 422
+ANSWER_BYTES = 5 * 1024 * 1024
+"""Lambda answers at most 6 MB; larger ones are an object that the caller is led to."""
+
+VIEW_LIFE = timedelta(minutes=15)
+
+
+@app.exception_handler(errors.XylemError)
+def known(error: errors.XylemError) -> Response[str]:
+    status = EMPTY_BATCH if error.code == "empty" else STATUS[type(error)]
+    body = {"message": str(error), "error_code": error.code, "workflow_id": error.workflow}
+    return Response(status, "application/json", json.dumps(body))
+
+
+@app.exception_handler(Exception)
+def unknown(error: Exception) -> Response[str]:
+    logger.exception("a request failed")
+    message = "Internal server error: it was logged, try again."
+    body = {"message": message, "error_code": "internal", "workflow_id": None}
+    return Response(HTTPStatus.INTERNAL_SERVER_ERROR, "application/json", json.dumps(body))
+
+
+@app.get("/api/workflow/<name>/logs")
+def read(name: str) -> Response[Any]:
+    _require_reader()
+    has = ports()
+    lines = logs.text(name, _wanted(), workflows=has.workflows, logs=has.logs, store=has.store)
+    body = "".join(f"{line}\n" for line in lines).encode()
+    headers = {"X-Content-Type-Options": "nosniff"}
+    if len(body) > ANSWER_BYTES:
+        key = f"logs/views/{has.ids()}.txt"
+        has.store.put(key, body)
+        url = has.store.get_url(key, expires=VIEW_LIFE)
+        return Response(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", "", {"Location": url})
+    return Response(HTTPStatus.OK, "text/plain; charset=utf-8", body.decode(), headers)
+
+
+@app.get("/api/workflow/<name>/logs/follow")
+def follow(name: str) -> Response[str]:
+    _require_reader()
+    has = ports()
+    page = logs.follow(
+        name,
+        _wanted(),
+        _query("cursor") or "",
+        _number("wait") or 0,
+        workflows=has.workflows,
+        logs=has.logs,
+        store=has.store,
+        clock=has.clock,
+        wait=time.sleep,
+    )
+    records = [
+        {
+            "task": shown.attempt.task,
+            "retry": shown.attempt.retry,
+            "stream": shown.record.stream.name.lower(),
+            "time": shown.record.at.isoformat(),
+            "text": shown.record.data.decode(errors="replace"),
+        }
+        for shown in page.records
+    ]
+    return _json({"records": records, "cursor": page.cursor, "closed": page.closed})
+
+
+@app.post("/runtime/logs")
+def take() -> Response[str]:
+    attempt = _attempt()
+    has = ports()
+    offset = _number("offset") or 0
+    if offset < 0:
+        raise errors.InvalidRequest(f"offset is {offset}: it must not be negative.")
+    stored = logs.take(attempt, offset, _bytes(), logs=has.logs, store=has.store, ids=has.ids)
+    return _json(stored.model_dump())
+
+
+@app.post("/runtime/logs/end")
+def finish() -> Response[str]:
+    attempt = _attempt()
+    end = _body(LogEnd)
+    return _json(logs.finish(attempt, end.length, logs=ports().logs).model_dump())
+
+
+@app.post("/runtime/token")
+def renew() -> Response[str]:
+    attempt = _attempt(expired_ok=True)
+    has = ports()
+    token = runtime.renew(attempt, workflows=has.workflows, tokens=has.task_tokens, clock=has.clock)
+    return _json(token.model_dump())
+
+
+@app.post("/runtime/barrier")
+def arrive() -> Response[str]:
+    attempt = _attempt()
+    has = ports()
+    barrier = runtime.arrive(attempt, workflows=has.workflows, logs=has.logs, wait=time.sleep)
+    return _json(barrier.model_dump())
+
+
+@app.post("/runtime/inputs")
+def inputs() -> Response[str]:
+    attempt = _attempt()
+    has = ports()
+    page = runtime.inputs(
+        attempt, _body(InputQuery), workflows=has.workflows, store=has.store, data=has.data
+    )
+    return _json(page.model_dump())
+
+
+@app.post("/runtime/outputs")
+def outputs() -> Response[str]:
+    attempt = _attempt()
+    return _json(runtime.outputs(attempt, _body(OutputQuery), data=ports().data).model_dump())
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)
+
+
+def _attempt(*, expired_ok: bool = False) -> Attempt:
+    """Raises `Unauthenticated`."""
+    given = app.current_event.headers.get("authorization", "")
+    kind, _, token = given.partition(" ")
+    if kind.lower() != "bearer" or not token:
+        raise errors.Unauthenticated("This route takes the token of a task, as a bearer.")
+    return ports().task_tokens.verify(token.strip(), ports().clock(), expired_ok=expired_ok)
+
+
+def _require_reader() -> None:
+    """The gateway's authorizer stands before these routes; its word on roles is checked here."""
+    context = app.current_event.request_context.authorizer.get_lambda or {}
+    roles = str(context.get("roles", "")).split(",")
+    if context.get("kind") != "user" or not {ADMIN, USER} & set(roles):
+        raise errors.Forbidden(f"Reading logs takes the role {USER}: ask an admin.")
+
+
+def _wanted() -> logs.Wanted:
+    return logs.Wanted(
+        task=_query("task_name"),
+        retry=_number("retry_id"),
+        last_n_lines=_number("last_n_lines"),
+        query=_query("query"),
+    )
+
+
+def _query(name: str) -> str | None:
+    return (app.current_event.query_string_parameters or {}).get(name)
+
+
+def _number(name: str) -> int | None:
+    text = _query(name)
+    if text is None or text == "":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise errors.InvalidRequest(f"{name} is {text!r}: it must be a whole number.") from None
+
+
+def _bytes() -> bytes:
+    """API Gateway hands over what is not text as base64."""
+    body = app.current_event.body or ""
+    if app.current_event.is_base64_encoded:
+        return base64.b64decode(body)
+    return body.encode("latin-1")
+
+
+def _body(model: type[T]) -> T:
+    try:
+        return model.model_validate_json(app.current_event.decoded_body or "{}")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise errors.InvalidRequest(f"The body is wrong at {where}: {first['msg']}") from None
+
+
+def _json(body: object) -> Response[str]:
+    return Response(HTTPStatus.OK, "application/json", json.dumps(body))

@@ -1,0 +1,142 @@
+"""What a task's pod may ask for: a new token, its barrier, its inputs, places for its outputs.
+
+A token names one attempt, and everything here is decided by it. Outputs go under the attempt's own
+prefix, so a retry never mixes its files with those of the attempt before; whoever reads a task's
+output is led to the attempt that completed.
+"""
+
+import posixpath
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+from xylem.domain.errors import Forbidden, InvalidRequest
+from xylem.domain.group import Group
+from xylem.domain.plan import TaskInput, WorkflowPlan
+from xylem.domain.status import TaskStatus
+from xylem.domain.task import Task
+from xylem.ports import Attempt, Blobs, Clock, Logs, TaskTokens, Workflows
+from xylem.protocol.runtime import (
+    BARRIER_HOLD_SECONDS,
+    PAGE_FILES,
+    Barrier,
+    InputFile,
+    InputPage,
+    InputQuery,
+    OutputPage,
+    OutputQuery,
+    OutputTarget,
+    Token,
+)
+from xylem.usecases.specs import SpecFile, spec_key
+
+TOKEN_LIFE = timedelta(hours=1)
+RENEWABLE_AFTER_END = timedelta(hours=24)
+"""An outage of a day loses no log."""
+
+URL_LIFE = timedelta(hours=1)
+POLL_SECONDS = 0.5
+
+
+def renew(attempt: Attempt, *, workflows: Workflows, tokens: TaskTokens, clock: Clock) -> Token:
+    """Raises `Forbidden` when the attempt is over for good."""
+    now = clock()
+    _, task = _live_attempt(attempt, workflows)
+    if task.ended_at is not None and now - task.ended_at > RENEWABLE_AFTER_END:
+        raise Forbidden(f"Task {attempt.task} ended more than a day ago.")
+    token = tokens.sign(attempt, expires=now + TOKEN_LIFE)
+    return Token(token=token, expires_in=int(TOKEN_LIFE.total_seconds()))
+
+
+def arrive(
+    attempt: Attempt, *, workflows: Workflows, logs: Logs, wait: Callable[[float], None]
+) -> Barrier:
+    """Held until everybody who is still alive has arrived, or for twenty seconds."""
+    logs.arrive(attempt)
+    left: float = BARRIER_HOLD_SECONDS
+    while True:
+        group, _ = _live_attempt(attempt, workflows)
+        arrived = logs.arrived(attempt.group, attempt.incarnation)
+        missing = [
+            task
+            for task in group.tasks
+            if not task.status.final and (task.name, task.retry) not in arrived
+        ]
+        if not missing or left <= 0:
+            return Barrier(open=not missing)
+        wait(POLL_SECONDS)
+        left -= POLL_SECONDS
+
+
+def inputs(
+    attempt: Attempt, query: InputQuery, *, workflows: Workflows, store: Blobs, data: Blobs
+) -> InputPage:
+    """One page of an input's files. Raises `InvalidRequest` for an input that is not the task's."""
+    plan = _plan(attempt, workflows, store)
+    declared = plan.group_of(attempt.task).task(attempt.task).inputs
+    if query.index >= len(declared):
+        raise InvalidRequest(f"Task {attempt.task} has {len(declared)} inputs, no {query.index}.")
+    wanted = declared[query.index]
+    prefix = _prefix(attempt, wanted.task, _completed(attempt, wanted, workflows))
+    page = data.list(prefix, cursor=query.cursor, limit=PAGE_FILES)
+    matches = re.compile(wanted.regex).search if wanted.regex else None
+    files = [
+        InputFile(
+            path=blob.key.removeprefix(prefix),
+            size=blob.size,
+            url=data.get_url(blob.key, expires=URL_LIFE),
+        )
+        for blob in page.blobs
+        if matches is None or matches(blob.key.removeprefix(prefix))
+    ]
+    return InputPage(files=files, cursor=page.cursor)
+
+
+def outputs(attempt: Attempt, query: OutputQuery, *, data: Blobs) -> OutputPage:
+    """Where to put files. Raises `InvalidRequest` for a path that leads elsewhere."""
+    prefix = _prefix(attempt, attempt.task, attempt.retry)
+    return OutputPage(
+        files=[
+            OutputTarget(
+                path=file.path, url=data.put_url(prefix + _inside(file.path), expires=URL_LIFE)
+            )
+            for file in query.files
+        ]
+    )
+
+
+def _inside(path: str) -> str:
+    parts = path.split("/")
+    if path != posixpath.normpath(path) or path.startswith("/") or ".." in parts or path == ".":
+        raise InvalidRequest(f"The output path {path!r} is not a plain relative path.")
+    return path
+
+
+def _prefix(attempt: Attempt, task: str, retry: int) -> str:
+    return f"data/{attempt.workflow}/{task}/{retry}/"
+
+
+def _plan(attempt: Attempt, workflows: Workflows, store: Blobs) -> WorkflowPlan:
+    body = store.get(spec_key(workflows.workflow(attempt.workflow).value.uuid))
+    if body is None:
+        raise InvalidRequest(f"The spec of {attempt.workflow} has expired.")
+    return SpecFile.load(body).plan
+
+
+def _completed(attempt: Attempt, wanted: TaskInput, workflows: Workflows) -> int:
+    for stored in workflows.groups(attempt.workflow):
+        task = stored.value.task(wanted.task)
+        if task is not None and task.status is TaskStatus.COMPLETED:
+            return task.retry
+    raise InvalidRequest(f"Task {wanted.task} has not completed: it has no output to read.")
+
+
+def _live_attempt(attempt: Attempt, workflows: Workflows) -> tuple[Group, Task]:
+    """The row must agree with the token. Raises `Forbidden`."""
+    stored = workflows.group(attempt.workflow, attempt.group)
+    task = stored.value.task(attempt.task) if stored else None
+    if stored is None or task is None:
+        raise Forbidden(f"There is no task {attempt.task} in group {attempt.group}.")
+    if (stored.value.incarnation, task.retry) != (attempt.incarnation, attempt.retry):
+        raise Forbidden(f"Attempt {attempt.retry} of task {attempt.task} was replaced by another.")
+    return stored.value, task
