@@ -11,7 +11,7 @@ HOME_VARIABLE = "XYLEM_LOCAL_HOME"
 """In the environment of all that we start; see `processes`."""
 
 BACKEND = "default"
-NAMESPACE = "xylem"
+NAMESPACE = "default"
 TASK_RUNTIME_IMAGE = "xylem/task-runtime"
 
 

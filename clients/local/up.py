@@ -8,7 +8,7 @@ import fcntl
 import getpass
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -143,7 +143,7 @@ class _Up:
             PartName.CLUSTER,
             lambda: (
                 self._settings.kubeconfig.is_file()
-                and _answers(f"{self._settings.cluster_url}/version")
+                and _answers(f"{self._settings.cluster_url}/version", {200, 401})
             ),
         )
 
@@ -238,9 +238,10 @@ def _wait(ready: Callable[[], bool], seconds: float, failure: Callable[[], Local
         time.sleep(_POLL)
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, expected: Set[int] = frozenset({200})) -> bool:
+    """The cluster answers 401 to who brings no token: it is there."""
     try:
-        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
+        return httpx.get(url, timeout=2, trust_env=False).status_code in expected
     except httpx.TransportError:
         return False
 

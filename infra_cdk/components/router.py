@@ -3,14 +3,12 @@
 from constructs import Construct
 
 from infra_cdk.components.websocket_api import WebSocketApi
-from infra_cdk.constructs.rights import READ, rows
 from infra_cdk.constructs.service_function import Service, ServiceFunction
-from infra_cdk.stacks.data import Data
 
 
 class Router(Construct):
     def __init__(
-        self, scope: Construct, id: str, *, service: Service, data: Data, websocket: WebSocketApi
+        self, scope: Construct, id: str, *, service: Service, websocket: WebSocketApi
     ) -> None:
         super().__init__(scope, id)
         function = ServiceFunction(
@@ -18,10 +16,7 @@ class Router(Construct):
             "Function",
             service=service,
             component="router",
-            settings={
-                "CONNECTIONS_TABLE": data.connections.name,
-                "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
-            },
-            rights=[rows(data.connections, *READ), websocket.push],
+            settings={"CONNECTIONS_ENDPOINT": websocket.connections_endpoint},
+            rights=[websocket.push],
         )
         websocket.routes(function, "router")

@@ -9,7 +9,7 @@ Nothing is polled while nothing happens but the size of the spool, once a second
 """
 
 # pathlib takes 8 ms to import.
-# ruff: noqa: PTH103, PTH104, PTH106, PTH108, PTH116, PTH120, PTH123
+# ruff: noqa: PTH103, PTH104, PTH123
 
 import fcntl
 import json
@@ -52,12 +52,22 @@ BATCH = {"Content-Type": "application/octet-stream", "Content-Encoding": "gzip"}
 
 
 class Places(NamedTuple):
-    """Where things are in a pod; tests have them elsewhere."""
+    """Where things are in a pod (`manifests/runtime.py`)."""
 
-    run: str = "/osmo/run/task"
-    token: str = "/osmo/token/token"
-    config: str = "/osmo/config/task.json"
-    termination: str = "/dev/termination-log"
+    run: str
+    token: str
+    config: str
+    termination: str
+
+
+def places(root: str = "") -> Places:
+    """`root`: what stands for the pod's `/` in a test."""
+    return Places(
+        run=f"{root}/osmo/run/task",
+        token=f"{root}/osmo/token/token",
+        config=f"{root}/osmo/config/task.json",
+        termination=f"{root}/dev/termination-log",
+    )
 
 
 class Sidecar:
@@ -288,7 +298,7 @@ def _leave_word(path: str, code: int) -> None:
 
 def main() -> None:
     os.umask(0)  # the task may be another user, and shall use what we download
-    code = run(Places())
+    code = run(places(*sys.argv[1:]))
     sys.stderr.flush()
     os._exit(code)  # without the farewell of an interpreter whose threads still sleep in locks
 

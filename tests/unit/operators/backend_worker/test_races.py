@@ -4,22 +4,22 @@ Three promises of the operator link: an attempt never runs twice (S1), nothing s
 cleanup was answered (S2), and when the faults stop, nothing stays behind (S6).
 """
 
-from collections.abc import Callable
-
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.backend_listener.inventory import take_inventory
 from operators.backend_listener.observe import observe
-from operators.backend_worker.apply import Answer, Outcome, perform_cleanup, perform_create
+from operators.backend_worker.apply import Answer, Outcome
+from operators.backend_worker.worker import Worker
 from operators.shared.anchor import anchor_of, was_bound
 from operators.shared.calls import Create
 from operators.shared.lease import Tenure
 from operators.shared.release import collect_forsaken, release, remove_anchor
-from operators.shared.resources import CONFIG_MAP, POD, NotFound
+from operators.shared.resources import CONFIG_MAP, POD
 from tests.fakes.kube import FakeKube, Stepper, run
 from tests.unit.operators.jobs import NOON, a_cleanup, a_create, a_pod, a_secret, in_office
+from xylem.protocol.agent import Job
+from xylem.protocol.link import Perform
 
 ACTIONS = (
     "create 0",
@@ -43,7 +43,7 @@ ACTIONS = (
 class World:
     """One group, the create and the cleanup of it, and everything that may happen to them."""
 
-    def __init__(self, make: Callable[..., object] = perform_create) -> None:
+    def __init__(self) -> None:
         self.kube = FakeKube()
         self.boots = 0
         self.tenure = self.new_tenure()
@@ -90,25 +90,22 @@ class World:
         if stepper is None or stepper.ended:
             if self.cleaned:
                 return
-            job = a_create(a_secret(), a_pod("left"), a_pod("right"))
-            stepper = Stepper(self.kube, perform_create(job, self.tenure))
+            stepper = self.begin(a_create(a_secret(), a_pod("left"), a_pod("right")))
             self.creates[number] = stepper
         travels = fate == "travels" and isinstance(stepper.next_call, Create)
         stepper.step("travelling" if travels else "lost" if fate == "lost" else "answered")
-        if fate and not travels and stepper.ended:
-            self.creates[number] = None
+
+    def begin(self, job: Job) -> Stepper[Outcome]:
+        worker = Worker(self.tenure, lambda pod: observe(pod, NOON))
+        return Stepper(self.kube, worker.begin(Perform(job, NOON), NOON))
 
     def step_cleanup(self, fate: str = "") -> None:
         if self.cleaned:
             return
-        if self.cleanup is None:
-            self.cleanup = Stepper(self.kube, perform_cleanup(a_cleanup()))
-        try:
-            self.cleanup.step("lost" if fate else "answered")
-        except NoAnswer:
-            self.cleanup = None
-            return
-        if self.cleanup.ended:
+        if self.cleanup is None or self.cleanup.ended:
+            self.cleanup = self.begin(a_cleanup())
+        self.cleanup.step("lost" if fate else "answered")
+        if self.cleanup.ended and isinstance(self.cleanup.outcome, Answer):
             assert self.cleanup.outcome == Answer("done")
             self.cleaned = True
             self.started_when_cleaned = len(self.kube.started)
@@ -148,15 +145,15 @@ class World:
         while self.kube.travelling:
             self.kube.land()
         for stepper in self.creates:
-            if stepper is not None:
-                drained(stepper)
+            while stepper is not None and not stepper.ended:
+                stepper.step()
         for _ in range(3):
             self.kube.schedule()
             self.check()
             self.end_running("Succeeded")
             self.kube.kill_deleted()
             self.acknowledge()
-            cleaning = Stepper(self.kube, perform_cleanup(a_cleanup(ordinal=10)))
+            cleaning = self.begin(a_cleanup(ordinal=10))
             for _ in range(40):
                 if not cleaning.ended:
                     cleaning.step()
@@ -166,15 +163,6 @@ class World:
         self.outlive()
         self.kube.collect_garbage()
         self.check()
-
-
-class NoAnswer(Exception):
-    pass
-
-
-def drained(stepper: Stepper[Outcome]) -> None:
-    while not stepper.ended:
-        stepper.step()
 
 
 @settings(max_examples=300, deadline=None)
