@@ -1,5 +1,6 @@
 """The parts of the local stack: what each is started with. Values only; `supervisor` runs them."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -57,6 +58,8 @@ def parts_of(settings: Settings) -> tuple[Part, ...]:
                 *("--port", str(settings.ports["cluster"])),
                 *("--state", str(settings.cluster_state)),
                 *("--image", f"{TASK_RUNTIME_IMAGE}={settings.root / 'build/task-runtime'}"),
+                # The sidecar's interpreter, which may live in somebody's home.
+                *("--host-folder", sys.base_prefix),
             ),
             address=settings.cluster_url,
             sources=("operators/desk_cluster", "operators/shared", "operators/native"),

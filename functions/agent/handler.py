@@ -6,14 +6,14 @@ from typing import Any
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent, SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
-from xylem_aws.bootstrap import ports
-from xylem_aws.observability import logger, metrics, tracer
 
 from xylem.domain.errors import Conflict
 from xylem.domain.ids import WorkflowId
 from xylem.protocol.queues import Greeted, Retired, news_message
 from xylem.usecases import news, operators
 from xylem.usecases.apply import Engine
+from xylem_aws.bootstrap import ports
+from xylem_aws.observability import logger, metrics, tracer
 
 Received = tuple[SQSRecord, news.OfWorkflow]
 

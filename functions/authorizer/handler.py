@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from xylem_aws.bootstrap import ports
-from xylem_aws.observability import logger
-
 from xylem.domain.access import ADMIN, USER, Principal
 from xylem.domain.errors import Unauthenticated
 from xylem.domain.ids import UserName
+from xylem_aws.bootstrap import ports
+from xylem_aws.observability import logger
 
 BEARER = "bearer "
 

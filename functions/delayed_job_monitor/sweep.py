@@ -3,10 +3,10 @@
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from xylem_aws.bootstrap import ports
-from xylem_aws.observability import logger, metrics, tracer
 
 from xylem.usecases import jobs
+from xylem_aws.bootstrap import ports
+from xylem_aws.observability import logger, metrics, tracer
 
 
 @logger.inject_lambda_context(clear_state=True)

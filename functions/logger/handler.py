@@ -15,7 +15,8 @@ from xylem.domain import errors
 from xylem.domain.access import ADMIN, USER
 from xylem.ports import Attempt
 from xylem.protocol.runtime import InputQuery, LogEnd, OutputQuery
-from xylem.usecases import logs, runtime
+from xylem.usecases import logbook as logs
+from xylem.usecases import runtime
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger, tracer
 

@@ -11,13 +11,13 @@ from aws_lambda_powertools.utilities.batch import (
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from xylem_aws.bootstrap import ports
-from xylem_aws.observability import logger, metrics, tracer
 
 from xylem.ports import Job
 from xylem.protocol.queues import Doorbell
 from xylem.usecases import jobs
 from xylem.usecases.start import Rendering, start_groups
+from xylem_aws.bootstrap import ports
+from xylem_aws.observability import logger, metrics, tracer
 
 processor = BatchProcessor(event_type=EventType.SQS)
 

@@ -499,6 +499,12 @@ class Kubelet:
             Mount(str(folder.path / "tmp"), "/tmp"),
             Mount(str(folder.path / "tmp"), "/var/tmp"),
             Mount(str(folder.path / "home"), "/root"),
+            # An interpreter in somebody's home would be hidden by the line above.
+            *(
+                Mount(program, program, read_only=True)
+                for program in self._machine.programs
+                if program.startswith("/root/")
+            ),
             Mount(str(hosts_file), "/etc/hosts"),
             Mount(str(hostname_file), "/etc/hostname"),
             Mount(str(folder.termination_message), container["terminationMessagePath"]),

@@ -61,7 +61,9 @@ class Ports:
 
         table = self.settings.table
         return DynamoWorkflows(
-            self.settings.region, workflows=table("workflows"), backends=table("backends")
+            self.settings.region,
+            workflows=table("workflows"),
+            backends=self.settings.variables.get("BACKENDS_TABLE"),
         )
 
     @cached_property

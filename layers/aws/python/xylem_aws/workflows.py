@@ -48,9 +48,12 @@ SHARD = 0
 
 
 class DynamoWorkflows:
-    def __init__(self, region: str, *, workflows: str, backends: str) -> None:
+    """`backends`: the table of the mail that commits write; None in a function that only reads."""
+
+    def __init__(self, region: str, *, workflows: str, backends: str | None) -> None:
         self._connection = bind(WorkflowsTable, table=workflows, region=region)
-        bind(BackendsTable, table=backends, region=region)
+        if backends:
+            bind(BackendsTable, table=backends, region=region)
 
     def workflow(self, id: WorkflowId) -> Stored[Workflow]:
         with in_our_words(id):

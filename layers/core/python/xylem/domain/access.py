@@ -1,4 +1,4 @@
-"""Who asks, and what they may do. Tokens and headers are the edges' business; here are the rules."""
+"""Who asks, and what they may do. Tokens and headers are the business of the edges."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -28,7 +28,7 @@ def require_user(principal: Principal) -> None:
     """Submitting and reading. Raises `Forbidden`."""
     if principal.kind != "user" or not principal.roles & {ADMIN, USER}:
         raise Forbidden(
-            f"{principal.subject} has neither of the roles {USER} and {ADMIN}: ask an admin for one."
+            f"{principal.subject} has neither of the roles {USER} and {ADMIN}: ask an admin."
         )
 
 

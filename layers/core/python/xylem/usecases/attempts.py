@@ -53,15 +53,11 @@ def group_of(attempt: Attempt, *, workflows: Workflows) -> Group:
     """Raises `Forbidden`."""
     stored = workflows.group(attempt.workflow, attempt.group)
     if stored is None:
-        raise Forbidden(
-            "The token's group is not one of its workflow.", workflow=attempt.workflow
-        )
+        raise Forbidden("The token's group is not one of its workflow.", workflow=attempt.workflow)
     return stored.value
 
 
-def renew(
-    attempt: Attempt, *, workflows: Workflows, tokens: TaskTokens, clock: Clock
-) -> Renewed:
+def renew(attempt: Attempt, *, workflows: Workflows, tokens: TaskTokens, clock: Clock) -> Renewed:
     """`attempt` is what a token of ours says, expired or not. Raises `Gone` a day after its end,
     `Forbidden`."""
     now = clock()

@@ -68,9 +68,7 @@ def outputs(attempt: Attempt, query: OutputQuery, *, data: Blobs) -> OutputPage:
     )
 
 
-def _declared(
-    attempt: Attempt, index: int, workflows: Workflows, store: Blobs
-) -> TaskInput:
+def _declared(attempt: Attempt, index: int, workflows: Workflows, store: Blobs) -> TaskInput:
     workflow = workflows.workflow(attempt.workflow).value
     body = store.get(spec_key(workflow.uuid))
     if body is None:

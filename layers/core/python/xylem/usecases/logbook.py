@@ -1,0 +1,329 @@
+"""Logs are taken in and given out: nothing is lost, nothing is shown twice.
+
+Writing: a batch is whole records of an attempt's spool. The chunk's row, put on condition, is the
+only arbiter; the answer is the end of what is stored, and the sidecar goes on from there. A body
+over 8 KB is an object, written before its row under a name of its own. The end carries the spool's
+length and is accepted when the rows reach it without a hole.
+
+Reading: chunks in the order of their offsets, one walk per attempt, merged by time. Nothing is
+held in memory but what is asked for.
+"""
+
+import base64
+import gzip
+import heapq
+import json
+import re
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from xylem.domain.errors import InvalidRequest, TooLarge, UnknownTask
+from xylem.domain.status import WorkflowStatus
+from xylem.domain.task import Task
+from xylem.ports import Attempt, Blobs, Chunk, Clock, Ids, Logs, LogTail, Workflows
+from xylem.protocol import spool
+from xylem.protocol.runtime import MAX_BATCH_BYTES, Stored
+
+INLINE_BYTES = 8 * 1024
+PAGE_CHUNKS = 100
+POLL_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 20
+FOLLOW_RECORDS = 2_000
+"""In one page of a follower: with records of 32 KB at most it stays below Lambda's 6 MB."""
+
+FOLLOW_BYTES = 2 * 1024 * 1024
+SILENT_END = timedelta(seconds=60)
+"""A follower ends this long after an attempt that never closed its log."""
+
+
+# Writing -----------------------------------------------------------------------------------------
+
+
+def take(
+    attempt: Attempt, offset: int, body: bytes, *, logs: Logs, store: Blobs, ids: Ids
+) -> Stored:
+    """One batch. Raises `InvalidRequest` for what is no gzip of whole records, `TooLarge`."""
+    end = logs.end(attempt)
+    if end is not None:
+        return Stored(next=end.length, closed=True)
+    raw = _raw(body)
+    chunk = Chunk(offset, len(raw), body=body)
+    if len(body) > INLINE_BYTES:
+        key = (
+            f"logs/{attempt.workflow}/{attempt.task}/{attempt.retry}/{attempt.incarnation}/"
+            f"{offset}-{ids()}"
+        )
+        store.put(key, body)
+        chunk = Chunk(offset, len(raw), key=key)
+    stored = logs.put_chunk(attempt, chunk)
+    if stored == chunk:
+        return Stored(next=offset + chunk.length)
+    return Stored(next=reach(attempt, logs, start=offset))
+
+
+def finish(attempt: Attempt, length: int, *, logs: Logs) -> Stored:
+    """The end of the spool. Not closed: send from `next`, then say the end again."""
+    end = logs.end(attempt)
+    if end is None:
+        reached = reach(attempt, logs)
+        if reached != length:
+            return Stored(next=reached)
+        end = logs.put_end(attempt, LogTail(length))
+    return Stored(next=end.length, closed=True)
+
+
+def reach(attempt: Attempt, logs: Logs, *, start: int = 0) -> int:
+    """The first byte that is not stored, from a chunk's beginning on."""
+    reached = start
+    for chunk in _chunks(attempt, logs, start):
+        if chunk.offset != reached:
+            break
+        reached += chunk.length
+    return reached
+
+
+def _raw(body: bytes) -> bytes:
+    inflate = zlib.decompressobj(wbits=31)
+    try:
+        raw = inflate.decompress(body, MAX_BATCH_BYTES)
+    except zlib.error as error:
+        raise InvalidRequest(f"The body is not gzip: {error}.") from None
+    if inflate.unconsumed_tail:
+        raise TooLarge(f"A batch holds at most {MAX_BATCH_BYTES} raw bytes: send less at once.")
+    if not inflate.eof:
+        raise InvalidRequest("The body is gzip that is cut short.")
+    if not raw:
+        raise InvalidRequest("A batch holds at least one record: this one is empty.", code="empty")
+    if spool.whole(raw) != len(raw):
+        raise InvalidRequest("A batch ends at the end of a record: this one is cut short.")
+    return raw
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which part of a workflow's log. `last_n_lines` and `query` as in OSMO."""
+
+    task: str | None = None
+    retry: int | None = None
+    last_n_lines: int | None = None
+    query: str | None = None
+
+
+class Line(NamedTuple):
+    """Ordered by time, then by where it stands in its attempt."""
+
+    micros: int
+    attempt: int
+    position: int
+    text: str
+
+
+def text(
+    workflow: str, wanted: Wanted, *, workflows: Workflows, logs: Logs, store: Blobs
+) -> Iterator[str]:
+    """Lines as OSMO prints them. Raises `UnknownWorkflow`, `UnknownTask`, `InvalidRequest`."""
+    if wanted.last_n_lines is not None and wanted.last_n_lines <= 0:
+        raise InvalidRequest("Users should specify positive value for flag -n.", code="USER")
+    matches = _pattern(wanted.query)
+    attempts = [found.attempt for found in _attempts(workflow, wanted, workflows)]
+    walks = [
+        _lines(number, attempt, _records(attempt, 0, logs, store))
+        for number, attempt in enumerate(attempts)
+    ]
+    lines = (line.text for line in heapq.merge(*walks))
+    if matches:
+        lines = (line for line in lines if matches(line))
+    return iter(deque(lines, maxlen=wanted.last_n_lines)) if wanted.last_n_lines else lines
+
+
+class Shown(NamedTuple):
+    """A record as a follower gets it."""
+
+    attempt: Attempt
+    record: spool.Record
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    records: Sequence[Shown]
+    cursor: str
+    closed: bool
+
+
+def follow(
+    workflow: str,
+    wanted: Wanted,
+    cursor: str,
+    seconds: float,
+    *,
+    workflows: Workflows,
+    logs: Logs,
+    store: Blobs,
+    clock: Clock,
+    wait: Callable[[float], None],
+) -> Page:
+    """What came after the cursor; held for up to `seconds` while that is nothing."""
+    positions = _positions(cursor)
+    left = min(seconds, LONGEST_WAIT_SECONDS)
+    while True:
+        page = _page(workflow, wanted, positions, workflows, logs, store, clock)
+        if page.records or page.closed or left <= 0:
+            return page
+        pause = min(POLL_SECONDS, left)
+        wait(pause)
+        left -= pause
+
+
+def _page(
+    workflow: str,
+    wanted: Wanted,
+    positions: Mapping[str, int],
+    workflows: Workflows,
+    logs: Logs,
+    store: Blobs,
+    clock: Clock,
+) -> Page:
+    id = workflows.resolve(workflow)
+    over = workflows.workflow(id).value.status not in _LIVE
+    shown: list[Shown] = []
+    moved = dict(positions)
+    closed = over
+    size = 0
+    for found in _attempts(workflow, wanted, workflows):
+        key = f"{found.attempt.task}#{found.attempt.retry}"
+        start = positions.get(key, 0)
+        # The end is read before the chunks: whoever sees it sees all that came before it.
+        end = logs.end(found.attempt)
+        for chunk in _chunks(found.attempt, logs, start):
+            if chunk.offset != moved.get(key, 0) or len(shown) >= FOLLOW_RECORDS:
+                break
+            raw = _body(chunk, store)
+            size += len(raw)
+            shown += [Shown(found.attempt, record) for record in spool.decode(raw)]
+            moved[key] = chunk.offset + chunk.length
+            if size > FOLLOW_BYTES:
+                break
+        closed = closed and _is_closed(found, end, moved.get(key, 0), clock())
+    shown.sort(key=lambda each: each.record.micros)
+    return Page(shown, _cursor(moved), closed)
+
+
+def _is_closed(found: "_Found", end: LogTail | None, position: int, now: datetime) -> bool:
+    if end is not None:
+        return position >= end.length
+    if not found.task.ordinal:
+        return found.task.status.final
+    ended = found.task.ended_at
+    return ended is not None and now - ended > SILENT_END
+
+
+_LIVE = {WorkflowStatus.PENDING, WorkflowStatus.RUNNING}
+
+
+class _Found(NamedTuple):
+    attempt: Attempt
+    task: Task
+
+
+def _attempts(workflow: str, wanted: Wanted, workflows: Workflows) -> list[_Found]:
+    id = workflows.resolve(workflow)
+    groups = [stored.value for stored in workflows.groups(id)]
+    found = [
+        _Found(Attempt(id, group.id, group.incarnation, task.name, retry), task)
+        for group in groups
+        for task in group.tasks
+        for retry in range(task.retry + 1)
+        if wanted.task in (None, task.name) and wanted.retry in (None, retry)
+    ]
+    if not found and (wanted.task or wanted.retry is not None):
+        raise UnknownTask(f"Task {wanted.task} of workflow {id} is not found.", workflow=None)
+    return found
+
+
+def _chunks(attempt: Attempt, logs: Logs, start: int) -> Iterator[Chunk]:
+    while True:
+        page = logs.chunks(attempt, start=start, limit=PAGE_CHUNKS)
+        yield from page
+        if len(page) < PAGE_CHUNKS:
+            return
+        start = page[-1].offset + 1
+
+
+def _records(attempt: Attempt, start: int, logs: Logs, store: Blobs) -> Iterator[spool.Record]:
+    reached = start
+    for chunk in _chunks(attempt, logs, start):
+        if chunk.offset != reached:
+            return
+        yield from spool.decode(_body(chunk, store))
+        reached += chunk.length
+
+
+def _body(chunk: Chunk, store: Blobs) -> bytes:
+    body = chunk.body
+    if body is None:
+        body = store.get(chunk.key) if chunk.key else None
+    if body is None:
+        raise InvalidRequest("A part of this log has expired.", code="expired")
+    return gzip.decompress(body)
+
+
+def _lines(number: int, attempt: Attempt, records: Iterable[spool.Record]) -> Iterator[Line]:
+    """Lines in the order in which they began; what is left without an end is a line, too."""
+    begun: dict[spool.Stream, tuple[int, list[bytes]]] = {}
+    position = 0
+    for record in records:
+        *whole, rest = record.data.split(b"\n")
+        for part in whole:
+            micros, parts = begun.pop(record.stream, (record.micros, []))
+            yield _line(number, position, attempt, record.stream, micros, [*parts, part])
+            position += 1
+        if rest:
+            begun.setdefault(record.stream, (record.micros, []))[1].append(rest)
+    for stream, (micros, parts) in begun.items():
+        yield _line(number, position, attempt, stream, micros, parts)
+        position += 1
+
+
+def _line(
+    number: int,
+    position: int,
+    attempt: Attempt,
+    stream: spool.Stream,
+    micros: int,
+    parts: Sequence[bytes],
+) -> Line:
+    at = spool.EPOCH + timedelta(microseconds=micros)
+    who = f"{attempt.task} retry-{attempt.retry}" if attempt.retry else attempt.task
+    control = "[osmo]" if stream is spool.Stream.CONTROL else ""
+    said = b"".join(parts).decode(errors="replace")
+    return Line(micros, number, position, f"{at:%Y/%m/%d %H:%M:%S} [{who}]{control} {said}")
+
+
+def _pattern(query: str | None) -> Callable[[str], object] | None:
+    if query is None:
+        return None
+    try:
+        return re.compile(query).search
+    except re.error:
+        raise InvalidRequest(f"Invalid regex: {query}", code="USER") from None
+
+
+def _cursor(positions: Mapping[str, int]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(dict(positions)).encode()).decode()
+
+
+def _positions(cursor: str) -> dict[str, int]:
+    if not cursor:
+        return {}
+    try:
+        found = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        return {str(key): int(value) for key, value in found.items()}
+    except (ValueError, AttributeError, TypeError):
+        raise InvalidRequest("The cursor is not one of ours: begin without one.") from None
