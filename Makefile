@@ -49,7 +49,7 @@ check: install ## ruff, mypy, import contracts; cdk-nag and cfn-lint on every en
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check --quiet $(SOURCES)
 	@$(BIN)/mypy --no-error-summary $(SOURCES)
-	@$(BIN)/lint-imports --no-timing >build/lint-imports.txt || { cat build/lint-imports.txt; exit 1; }
+	@$(BIN)/lint-imports >build/lint-imports.txt || { cat build/lint-imports.txt; exit 1; }
 	@$(MAKE) synth
 	@$(BIN)/cfn-lint $(foreach name,$(ENVIRONMENTS),'build/cdk.out/$(name)/*.template.json')
 	@echo "check: clean"

@@ -33,6 +33,14 @@ class Stack:
         return self.settings.operator_token.read_text().strip()
 
     @property
+    def assembly(self) -> Path:
+        return self.settings.assembly
+
+    @property
+    def calls(self) -> Path:
+        return self.settings.aws_state / "calls.jsonl"
+
+    @property
     def kubeconfig(self) -> Path:
         return self.settings.kubeconfig
 

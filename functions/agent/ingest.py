@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from xylem_aws.bootstrap import ports
-from xylem_aws.observability import logger
-
 from xylem.domain.ids import BackendName, ConnectionId
 from xylem.usecases import operators
+from xylem_aws.bootstrap import ports
+from xylem_aws.observability import logger
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -2,10 +2,9 @@
 
 from typing import Any
 
+from xylem.domain.ids import ConnectionId
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger
-
-from xylem.domain.ids import ConnectionId
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -1,10 +1,10 @@
 """API Gateway's events in, FastAPI behind them. Everything is built once per cold start."""
 
 from mangum import Mangum
-from xylem_aws.bootstrap import ports
 
 from functions.core_service.api import create_app
 from functions.core_service.services import Services
+from xylem_aws.bootstrap import ports
 
 services = Services(engine=ports(), pools=ports().pools, backends=ports().backends)
 handler = Mangum(create_app(services), lifespan="off")

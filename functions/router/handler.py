@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-from xylem_aws.bootstrap import ports
-from xylem_aws.observability import logger
-
 from xylem.domain.errors import Gone
 from xylem.domain.ids import ConnectionId
+from xylem_aws.bootstrap import ports
+from xylem_aws.observability import logger
 
 REFUSAL = json.dumps(
     {

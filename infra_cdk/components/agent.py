@@ -1,5 +1,7 @@
 """Agent: ingest on the WebSocket API, the queue of news, and the function that applies them."""
 
+from typing import TYPE_CHECKING
+
 from aws_cdk import Duration
 from constructs import Construct
 
@@ -8,7 +10,9 @@ from infra_cdk.constructs.alarms import Alarms
 from infra_cdk.constructs.doorbell_queue import DoorbellQueue
 from infra_cdk.constructs.rights import CHANGE, COMMIT, READ, consume, objects, rows, send
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
-from infra_cdk.stacks.data import Data
+
+if TYPE_CHECKING:
+    from infra_cdk.stacks.data import Data
 
 
 class Agent(Construct):
@@ -18,7 +22,7 @@ class Agent(Construct):
         id: str,
         *,
         service: Service,
-        data: Data,
+        data: "Data",
         jobs: DoorbellQueue,
         websocket: WebSocketApi,
     ) -> None:

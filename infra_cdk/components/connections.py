@@ -1,12 +1,16 @@
 """Connections: knows every socket and its principal; all else about a socket is its component's."""
 
+from typing import TYPE_CHECKING
+
 from constructs import Construct
 
 from infra_cdk.components.authorizer import Authorizer
 from infra_cdk.components.websocket_api import WebSocketApi
 from infra_cdk.constructs.rights import CHANGE, READ, rows
 from infra_cdk.constructs.service_function import Service, ServiceFunction
-from infra_cdk.stacks.data import Data
+
+if TYPE_CHECKING:
+    from infra_cdk.stacks.data import Data
 
 
 class Connections(Construct):
@@ -16,7 +20,7 @@ class Connections(Construct):
         id: str,
         *,
         service: Service,
-        data: Data,
+        data: "Data",
         websocket: WebSocketApi,
         authorizer: Authorizer,
     ) -> None:

@@ -1,12 +1,16 @@
 """Core Service: the HTTP API's function for all but logs and the Task Runtime."""
 
+from typing import TYPE_CHECKING
+
 from constructs import Construct
 
 from infra_cdk.components.http_api import HttpApi
 from infra_cdk.constructs.doorbell_queue import DoorbellQueue
 from infra_cdk.constructs.rights import CHANGE, COMMIT, READ, objects, rows, send
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
-from infra_cdk.stacks.data import Data
+
+if TYPE_CHECKING:
+    from infra_cdk.stacks.data import Data
 
 
 class CoreService(Construct):
@@ -16,7 +20,7 @@ class CoreService(Construct):
         id: str,
         *,
         service: Service,
-        data: Data,
+        data: "Data",
         jobs: DoorbellQueue,
         http: HttpApi,
     ) -> None:

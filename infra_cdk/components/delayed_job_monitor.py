@@ -4,6 +4,8 @@ A sweep that fails is not tried again: the next one comes in a minute and finds 
 neither the Scheduler nor Lambda retries, and both drop a start that is older than the next one.
 """
 
+from typing import TYPE_CHECKING
+
 from aws_cdk import Aws, Duration
 from aws_cdk.aws_iam import PolicyDocument, PolicyStatement, Role, ServicePrincipal
 from aws_cdk.aws_scheduler import CfnSchedule
@@ -14,7 +16,9 @@ from infra_cdk.constructs.alarms import Alarms
 from infra_cdk.constructs.doorbell_queue import DoorbellQueue
 from infra_cdk.constructs.rights import CHANGE, READ, depth, index, objects, rows, send
 from infra_cdk.constructs.service_function import Service, ServiceFunction
-from infra_cdk.stacks.data import Data
+
+if TYPE_CHECKING:
+    from infra_cdk.stacks.data import Data
 
 
 class DelayedJobMonitor(Construct):
@@ -24,7 +28,7 @@ class DelayedJobMonitor(Construct):
         id: str,
         *,
         service: Service,
-        data: Data,
+        data: "Data",
         jobs: DoorbellQueue,
         websocket: WebSocketApi,
     ) -> None:

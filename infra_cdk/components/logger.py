@@ -1,16 +1,20 @@
 """Logger: takes, serves and follows logs, and is the Task Runtime's counterpart under /runtime/."""
 
+from typing import TYPE_CHECKING
+
 from constructs import Construct
 
 from infra_cdk.components.http_api import HttpApi
 from infra_cdk.constructs.rights import CHANGE, READ, key, keys_path, listing, objects, rows
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
-from infra_cdk.stacks.data import Data
+
+if TYPE_CHECKING:
+    from infra_cdk.stacks.data import Data
 
 
 class Logger(Construct):
     def __init__(
-        self, scope: Construct, id: str, *, service: Service, data: Data, http: HttpApi
+        self, scope: Construct, id: str, *, service: Service, data: "Data", http: HttpApi
     ) -> None:
         super().__init__(scope, id)
         function = ServiceFunction(

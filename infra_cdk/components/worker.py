@@ -1,5 +1,7 @@
 """Worker: the job queue, the function that performs jobs, what it may touch, and its alarms."""
 
+from typing import TYPE_CHECKING
+
 from aws_cdk import Duration
 from constructs import Construct
 
@@ -18,7 +20,9 @@ from infra_cdk.constructs.rights import (
     send,
 )
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
-from infra_cdk.stacks.data import Data
+
+if TYPE_CHECKING:
+    from infra_cdk.stacks.data import Data
 
 
 class Worker(Construct):
@@ -28,7 +32,7 @@ class Worker(Construct):
         id: str,
         *,
         service: Service,
-        data: Data,
+        data: "Data",
         http: HttpApi,
         websocket: WebSocketApi,
     ) -> None:

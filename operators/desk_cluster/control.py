@@ -1,7 +1,9 @@
-"""The controllers: they follow the store and run what is pure (`scheduler`, `gc`) when it may matter.
+"""The controllers: they follow the store and run what is pure (`scheduler`, `gc`) when it may
+matter.
 
-One turn of the event loop after a batch of changes is durable, so a pod that is created is bound in the
-next turn. Nothing here remembers anything: after a restart one pass over everything is the same.
+One turn of the event loop after a batch of changes is durable, so a pod that is created is bound
+in the next turn. Nothing here remembers anything: after a restart one pass over everything is the
+same.
 """
 
 from __future__ import annotations
@@ -189,9 +191,9 @@ class Control:
                 self._drop_finalizer(key, FOREGROUND)
         elif ORPHAN in finalizers:
             for each in dependents:
-                dependent = self._store.get(each)
-                if dependent is not None:
-                    self._keep_owners(each, gc.without_owner(dependent, uid_of(obj)))
+                orphan = self._store.get(each)
+                if orphan is not None:
+                    self._keep_owners(each, gc.without_owner(orphan, uid_of(obj)))
             self._drop_finalizer(key, ORPHAN)
         if key.kind == PODS.plural and gc.will_never_run(obj):
             status = {**status_of(obj), "phase": "Failed"}

@@ -1,4 +1,5 @@
-"""What has to go because of something that went: pure, from one object and what is known about others.
+"""What has to go because of something that went: pure, from one object and what is known about
+others.
 
 * A dependent whose owners are all gone is deleted; one of which some owners are gone loses these.
 * An owner that is deleted in the foreground waits, by a finalizer, until its dependents are gone; one

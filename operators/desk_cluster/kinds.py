@@ -1,4 +1,5 @@
-"""The kinds of objects that the desk cluster keeps: one row each, and nothing else knows their names."""
+"""The kinds of objects that the desk cluster keeps: one row each, and nothing else knows their
+names."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""The three patches that clients send: JSON patch (RFC 6902), merge patch (RFC 7396), strategic merge.
+"""The three patches that clients send: JSON patch (RFC 6902), merge patch (RFC 7396), strategic
+merge.
 
-A strategic merge is a merge patch that knows which lists are maps in disguise. Kubernetes reads that
-from its Go types; the table below is what those types say for the kinds kept here. Server-side apply is
-not here: `kubectl apply` does not ask for it unless told to, and our operators do not use it.
+A strategic merge is a merge patch that knows which lists are maps in disguise. Kubernetes reads
+that from its Go types; the table below is what those types say for the kinds kept here.
+Server-side apply is not here: `kubectl apply` does not ask for it unless told to, and our
+operators do not use it.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ The life of an object that is deleted (`metadata.deletionTimestamp`):
 A pod that is bound and not finished is held by its grace period, until its kubelet, having stopped
 it, deletes it with a grace of 0. A pod that was never bound, or has finished, is not.
 
-Everything here happens within one turn of the event loop, so a read and the write that depends on it
-cannot be parted; the scheduler, the kubelet and the collector come through the same doors as HTTP.
+Everything here happens within one turn of the event loop, so a read and the write that depends on
+it cannot be parted; the scheduler, the kubelet and the collector come through the same doors as
+HTTP.
 """
 
 from __future__ import annotations
@@ -215,7 +216,7 @@ class Registry:
 
     def _propagate(self, obj: Json, options: DeleteOptions) -> None:
         """Foreground and orphan are finalizers; background is what the collector does anyway."""
-        finalizers = [name for name in meta(obj).get("finalizers") or ()]
+        finalizers = list(meta(obj).get("finalizers") or ())
         if options.propagation == "Foreground" and self.store.owned_by(uid_of(obj)):
             wanted = FOREGROUND
         elif options.propagation == "Orphan" and self.store.owned_by(uid_of(obj)):

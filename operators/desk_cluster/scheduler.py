@@ -1,9 +1,9 @@
 """Which pod goes to which node: pure, one pass over everything that waits.
 
-A pod waits while it has scheduling gates. Then it goes to the first node that is ready, wanted by its
-selector and affinity, tolerated, and has room for its requests. Pods of higher priority come first,
-then older ones; a pod that does not fit holds nobody up. The scheduler's name in the pod does not
-matter: there is one node, so there is nothing for a gang scheduler to place.
+A pod waits while it has scheduling gates. Then it goes to the first node that is ready, wanted by
+its selector and affinity, tolerated, and has room for its requests. Pods of higher priority come
+first, then older ones; a pod that does not fit holds nobody up. The scheduler's name in the pod
+does not matter: there is one node, so there is nothing for a gang scheduler to place.
 
 Left out: preemption, inter-pod affinity, topology spread; nothing of ours asks for them.
 """

@@ -10,7 +10,6 @@ import secrets
 import signal
 import socket
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -28,6 +27,7 @@ from operators.desk_cluster.store import Store
 from operators.native.build import program
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
 
     from operators.desk_cluster.objects import Json

@@ -2,13 +2,13 @@
 
 One counter numbers every change; an object's resourceVersion is the number of its last one. What
 is read comes from memory, what is written goes to SQLite as well. A write is applied at once and
-committed at the end of the same turn of the event loop, together with all others of that turn; whoever
-answers for it waits for `durable`. So a burst of writes costs one fsync, and watchers see a change
-no sooner than it is durable.
+committed at the end of the same turn of the event loop, together with all others of that turn;
+whoever answers for it waits for `durable`. So a burst of writes costs one fsync, and watchers see
+a change no sooner than it is durable.
 
-The history is in the database too: a watch that was cut by kill -9 of this process goes on from its
-version as if nothing had happened. It holds the last HISTORY changes; who asks for older ones is told
-that they have expired, as etcd tells after a compaction.
+The history is in the database too: a watch that was cut by kill -9 of this process goes on from
+its version as if nothing had happened. It holds the last HISTORY changes; who asks for older ones
+is told that they have expired, as etcd tells after a compaction.
 
 Rejected: SQLite alone, read for every list (1 ms for what memory answers in microseconds);
 `synchronous=NORMAL` (a power cut would bring back pods that ran, and they would run again); one
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-# etcd's default compaction keeps five minutes; at the 30 changes a second of a busy desk this is that.
+# etcd's default compaction keeps five minutes; at the 30 changes a second of a busy desk this is
+# that.
 HISTORY = 10_000
 
 _SCHEMA = """

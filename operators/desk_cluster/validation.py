@@ -1,7 +1,7 @@
 """What an object must be like to be accepted, and what of it may change later.
 
-Only the essentials, in Kubernetes' own words: what a mistake of our operators or of a person at kubectl
-would run into on a real cluster. The functions return causes; none means valid.
+Only the essentials, in Kubernetes' own words: what a mistake of our operators or of a person at
+kubectl would run into on a real cluster. The functions return causes; none means valid.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Builds every program of this folder: `python -m operators.native.build [--arch x86_64|aarch64]`.
 
-One C file is one program, named by the first words of its first comment (`/* desk-shim: ...`). It is
-linked statically against musl by the compiler that comes as a wheel from PyPI (ziglang), so neither
-a system compiler nor a cross toolchain has to be there. A program whose source and flags are those
-of the last build is left alone: `make install` may run this every time. The first compilation on a
-machine takes about a minute, in which zig builds its musl.
+One C file is one program, named by the first words of its first comment (`/* desk-shim: ...`). It
+is linked statically against musl by the compiler that comes as a wheel from PyPI (ziglang), so
+neither a system compiler nor a cross toolchain has to be there. A program whose source and flags
+are those of the last build is left alone: `make install` may run this every time. The first
+compilation on a machine takes about a minute, in which zig builds its musl.
 
 Rejected: wheels with binaries inside (a binary in git that nobody can review), gcc and musl-tools
 (not everywhere, and not for the other architecture).

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.conftest import Stack
 
+from tests.conftest import Stack
 from tests.e2e.running import EXAMPLES
 
 pytestmark = pytest.mark.e2e

@@ -6,8 +6,8 @@ import subprocess
 import time
 
 import pytest
-from tests.conftest import Stack
 
+from tests.conftest import Stack
 from tests.e2e.running import finish, submit
 from xylem.domain.status import WorkflowStatus
 

@@ -1,9 +1,8 @@
-"""The examples, as they stand, on the deployed stack: real functions, real sockets, real processes.
-"""
+"""The examples, as they stand, on the deployed stack: real functions, sockets and processes."""
 
 import pytest
-from tests.conftest import Stack
 
+from tests.conftest import Stack
 from tests.e2e.running import EXAMPLES, example, lines, run, tasks
 from xylem.domain.status import TaskStatus, WorkflowStatus
 

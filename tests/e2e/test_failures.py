@@ -1,8 +1,8 @@
 """What a user sees when a task fails."""
 
 import pytest
-from tests.conftest import Stack
 
+from tests.conftest import Stack
 from tests.e2e.running import lines, run, tasks
 from xylem.domain.status import ExitCode, TaskStatus, WorkflowStatus
 

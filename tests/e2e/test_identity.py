@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+
 from tests.conftest import Stack
 
 pytestmark = pytest.mark.e2e

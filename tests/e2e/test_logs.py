@@ -1,8 +1,8 @@
 """Logs are complete: every line once, in order, however many and however long."""
 
 import pytest
-from tests.conftest import Stack
 
+from tests.conftest import Stack
 from tests.e2e.running import lines, run, submit, tasks
 from xylem.domain.status import WorkflowStatus
 

@@ -1,9 +1,9 @@
-"""A Kubernetes in memory, with what the operators' promises rest on: resourceVersions and conflicts,
-uids, finalizers, deletion with and without grace, owner references, scheduling gates and a
-scheduler and kubelet that act only when a test says so.
+"""A Kubernetes in memory, with what the operators' promises rest on: resourceVersions and
+conflicts, uids, finalizers, deletion with and without grace, owner references, scheduling gates
+and a scheduler and kubelet that act only when a test says so.
 
-`Stepper` drives a procedure one request at a time, so that a test can stop it anywhere, let others in,
-or never go on: that is a crash. A request can also be done with its answer lost.
+`Stepper` drives a procedure one request at a time, so that a test can stop it anywhere, let others
+in, or never go on: that is a crash. A request can also be done with its answer lost.
 """
 
 import contextlib

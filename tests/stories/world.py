@@ -14,12 +14,6 @@ from datetime import timedelta
 from typing import Any
 
 from tests.builders import NOON
-from xylem.memory.blobs import MemoryBlobs
-from xylem.memory.configs import MemoryPools
-from xylem.memory.queues import MemoryDoorbell, MemoryLinks, MemoryNewsQueue
-from xylem.memory.time import FakeClock, FakeIds
-from xylem.memory.tokens import MemoryTaskTokens
-
 from xylem.domain.errors import Conflict
 from xylem.domain.group import Group
 from xylem.domain.ids import BackendName, ConnectionId, JobId, PoolName, UserName, WorkflowId
@@ -28,7 +22,12 @@ from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
 from xylem.manifests import names
 from xylem.memory.backends import MemoryBackends
+from xylem.memory.blobs import MemoryBlobs
+from xylem.memory.configs import MemoryPools
+from xylem.memory.queues import MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.store import MemoryStore
+from xylem.memory.time import FakeClock, FakeIds
+from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports import Job
 from xylem.protocol import agent
 from xylem.protocol.queues import Greeted, Retired, news_message

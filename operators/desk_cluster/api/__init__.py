@@ -1,1 +1,2 @@
-"""The HTTP of the desk cluster: paths, discovery, tables, watches and logs, as kubectl expects them."""
+"""The HTTP of the desk cluster: paths, discovery, tables, watches and logs, as kubectl expects
+them."""

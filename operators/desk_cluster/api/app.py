@@ -1,8 +1,8 @@
 """The HTTP API: one door for all paths, because Kubernetes' paths are regular.
 
-A request is authenticated, parsed into a target, given to the registry, and answered when what it saw or
-wrote is durable. The token comes as a bearer token or, from a kubectl that sends no token over plain
-HTTP (client-go does not), as the password in the server's URL.
+A request is authenticated, parsed into a target, given to the registry, and answered when what it
+saw or wrote is durable. The token comes as a bearer token or, from a kubectl that sends no token
+over plain HTTP (client-go does not), as the password in the server's URL.
 """
 
 from __future__ import annotations

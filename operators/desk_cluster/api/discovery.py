@@ -1,14 +1,19 @@
-"""What the cluster says about itself: versions, groups, kinds, and just enough of an OpenAPI document."""
+"""What the cluster says about itself: versions, groups, kinds, and just enough of an OpenAPI
+document."""
 
 from __future__ import annotations
 
 import json
 import platform
+from typing import TYPE_CHECKING
 
 from operators.desk_cluster.kinds import GROUPS, KINDS, PODS, Kind
-from operators.desk_cluster.objects import Json
 
-# The newest release whose behaviour is imitated: sidecars (1.33) and scheduling gates (1.30) are stable.
+if TYPE_CHECKING:
+    from operators.desk_cluster.objects import Json
+
+# The newest release whose behaviour is imitated: sidecars (1.33) and scheduling gates (1.30) are
+# stable.
 _VERSION = "v1.33.0"
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 

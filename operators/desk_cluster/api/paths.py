@@ -1,4 +1,5 @@
-"""Kubernetes' URLs: a path is a group and version, perhaps a namespace, a kind, a name, a subresource."""
+"""Kubernetes' URLs: a path is a group and version, perhaps a namespace, a kind, a name, a
+subresource."""
 
 from __future__ import annotations
 

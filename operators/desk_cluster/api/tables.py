@@ -118,10 +118,7 @@ def pod_status(pod: Json) -> str:
         if condition["type"] == "PodScheduled" and condition.get("reason") == "SchedulingGated":
             word = "SchedulingGated"
     waiting = _waiting_for_init(pod)
-    if waiting:
-        word = waiting
-    else:
-        word = _word_of_containers(status, word)
+    word = waiting or _word_of_containers(status, word)
     if is_terminating(pod) and phase_of(pod) not in ("Succeeded", "Failed"):
         return "Terminating"
     return word

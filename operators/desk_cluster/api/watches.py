@@ -1,8 +1,9 @@
 """Watches: what a client with its selector sees of the store's changes, from a version on.
 
-An object that begins to match is ADDED for this client, one that ceases to match is DELETED, whatever
-happened to it in the store. A client that is too slow is not waited for: what it has not read is kept
-until it reads or leaves, which on one machine is a matter of memory that nobody has run out of.
+An object that begins to match is ADDED for this client, one that ceases to match is DELETED,
+whatever happened to it in the store. A client that is too slow is not waited for: what it has not
+read is kept until it reads or leaves, which on one machine is a matter of memory that nobody has
+run out of.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Limits of memory and CPU, where this machine lets us set them: cgroups v2, v1, or none.
 
-A group is made per container and only where it has a limit, since each costs a tenth of a millisecond.
-Whether groups can be made is found out by making one: distributions, containers and CI runners differ
-too much for anything else. In the hybrid layout the controllers are v1's.
+A group is made per container and only where it has a limit, since each costs a tenth of a
+millisecond. Whether groups can be made is found out by making one: distributions, containers and
+CI runners differ too much for anything else. In the hybrid layout the controllers are v1's.
 """
 
 from __future__ import annotations

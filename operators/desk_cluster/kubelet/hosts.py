@@ -1,8 +1,9 @@
-"""/etc/hosts of a pod: every name that a cluster's DNS would know, and all of them are this machine.
+"""/etc/hosts of a pod: every name that a cluster's DNS would know, and all of them are this
+machine.
 
-Pods have no network of their own here. A pod's name within a headless service and a service's name lead
-to 127.0.0.1, so tasks that talk to each other by name do so over loopback; two that listen on the same
-port are in each other's way, which the documentation says.
+Pods have no network of their own here. A pod's name within a headless service and a service's name
+lead to 127.0.0.1, so tasks that talk to each other by name do so over loopback; two that listen on
+the same port are in each other's way, which the documentation says.
 """
 
 from __future__ import annotations

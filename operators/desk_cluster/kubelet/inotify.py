@@ -1,4 +1,5 @@
-"""inotify(7) for asyncio: who waits for a file is called when it changes, and costs nothing till then.
+"""inotify(7) for asyncio: who waits for a file is called when it changes, and costs nothing till
+then.
 
 Polling was rejected: to see a container start within a millisecond it would have to never sleep.
 """

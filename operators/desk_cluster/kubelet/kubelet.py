@@ -1,4 +1,5 @@
-"""The shell around `lifecycle.decide`: gathers facts, does what the verdict says, writes the status.
+"""The shell around `lifecycle.decide`: gathers facts, does what the verdict says, writes the
+status.
 
 Everything runs in the event loop and in one piece per pod, so no two decisions about a pod overlap.
 A pod is looked at again when it changed, when its shim wrote something (inotify), when a shim ended
@@ -15,7 +16,6 @@ import shutil
 import signal
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from operators.desk_cluster.errors import ApiError, BadRequest
@@ -60,6 +60,7 @@ from operators.desk_cluster.registry import DeleteOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+    from pathlib import Path
 
     from operators.desk_cluster.events import Recorder
     from operators.desk_cluster.kubelet.cgroups import Cgroups

@@ -5,13 +5,14 @@
         -> sidecars are stopped when the last container has ended for good
         -> Succeeded, or Failed where a container's last exit code is not 0
 
-A container that ends is started again as its restart policy says: at once the first time, then after
-10 s, 20 s, 40 s ... 300 s. Deletion and `activeDeadlineSeconds` stop everything: SIGTERM, and SIGKILL when
-the grace period is over; containers first, sidecars behind them.
+A container that ends is started again as its restart policy says: at once the first time, then
+after 10 s, 20 s, 40 s ... 300 s. Deletion and `activeDeadlineSeconds` stop everything: SIGTERM,
+and SIGKILL when the grace period is over; containers first, sidecars behind them.
 
-`decide` is called whenever anything happened and says all there is to do now, so it does not matter
-whether a call was missed. Each attempt to run a container has a number; the shim's folder of that number
-exists at most once, which is why no answer of this function, however stale, runs a container twice.
+`decide` is called whenever anything happened and says all there is to do now, so it does not
+matter whether a call was missed. Each attempt to run a container has a number; the shim's folder
+of that number exists at most once, which is why no answer of this function, however stale, runs a
+container twice.
 
 Left out: probes and hooks (a container is ready while it runs), image pulls, ephemeral containers.
 """
@@ -40,7 +41,8 @@ from operators.desk_cluster.objects import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# pkg/kubelet: MaxContainerBackOff and its base; a container that ran for twice the maximum starts anew.
+# pkg/kubelet: MaxContainerBackOff and its base; a container that ran for twice the maximum starts
+# anew.
 BACKOFF_BASE = timedelta(seconds=10)
 BACKOFF_LIMIT = timedelta(seconds=300)
 BACKOFF_FORGOTTEN = 2 * BACKOFF_LIMIT

@@ -1,13 +1,15 @@
-"""What a container sees: a plan of mounts, made of the host's programs and the container's own files.
+"""What a container sees: a plan of mounts, made of the host's programs and the container's own
+files.
 
-The root is a folder in memory that only this container has. The host's programs are mounted into it,
-read-only, as whole folders (/usr, /etc ...); /tmp, /root and what else a program writes to are its own.
-A mount point that the host has is mounted over. One that it has not (/opt/xylem, /etc/app/config)
-cannot be made inside a read-only folder: such a folder is *opened*: made anew in memory, with each of
-its children mounted by itself.
+The root is a folder in memory that only this container has. The host's programs are mounted into
+it, read-only, as whole folders (/usr, /etc ...); /tmp, /root and what else a program writes to are
+its own. A mount point that the host has is mounted over. One that it has not (/opt/xylem,
+/etc/app/config) cannot be made inside a read-only folder: such a folder is *opened*: made anew in
+memory, with each of its children mounted by itself.
 
-Rejected: a read-only remount of the whole host (mount points could not be made, and everybody's home
-would be seen), overlayfs (in a user namespace only since Linux 5.11, and not on every file system).
+Rejected: a read-only remount of the whole host (mount points could not be made, and everybody's
+home would be seen), overlayfs (in a user namespace only since Linux 5.11, and not on every file
+system).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """A pod's volumes as folders of this machine.
 
-emptyDir is a folder (in /dev/shm where its medium is Memory), secrets, config maps and the downward API
-are files written when the pod starts; a later change of a secret does not reach a running pod. hostPath
-is the host's own path, a persistent volume claim a folder that outlives its pods.
+emptyDir is a folder (in /dev/shm where its medium is Memory), secrets, config maps and the
+downward API are files written when the pod starts; a later change of a secret does not reach a
+running pod. hostPath is the host's own path, a persistent volume claim a folder that outlives its
+pods.
 """
 
 from __future__ import annotations

@@ -185,7 +185,9 @@ def test_news_of_an_earlier_incarnation_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "claim", [{"retry": 1}, {"incarnation": 1}, {"task": "nobody"}], ids=["retry", "incarnation", "task"]
+    "claim",
+    [{"retry": 1}, {"incarnation": 1}, {"task": "nobody"}],
+    ids=["retry", "incarnation", "task"],
 )
 def test_news_of_an_attempt_that_was_never_started_is_refused(claim: dict[str, object]) -> None:
     group = a_started_group()
@@ -199,9 +201,7 @@ def test_news_of_an_attempt_that_was_never_started_is_refused(claim: dict[str, o
 
 def test_times_are_the_pods_own_with_the_time_of_receipt_beside_them() -> None:
     start = NOON - timedelta(seconds=3)
-    group, _ = decide(
-        a_started_group(), seen("lead", TaskStatus.RUNNING, started_at=start), NOON
-    )
+    group, _ = decide(a_started_group(), seen("lead", TaskStatus.RUNNING, started_at=start), NOON)
 
     assert (group.tasks[0].started_at, group.tasks[0].received_at) == (start, NOON)
     assert group.started_at == start
@@ -374,9 +374,7 @@ events: st.SearchStrategy[GroupEvent] = st.one_of(
     st.just(UpstreamFailed()),
     st.just(HandedOver()),
     st.builds(StartImpossible, st.just("no")),
-    st.builds(
-        CreateAnswered, st.integers(1, 4), st.sampled_from(["done", "failed", "superseded"])
-    ),
+    st.builds(CreateAnswered, st.integers(1, 4), st.sampled_from(["done", "failed", "superseded"])),
     st.builds(CleanupAnswered, st.integers(1, 4)),
     st.builds(ObserveAnswered, st.integers(1, 4), st.tuples(pods)),
     st.just(AbsenceSeen()),

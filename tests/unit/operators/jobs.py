@@ -11,7 +11,16 @@ from operators.shared.lease import Tenure, acquire
 from operators.shared.resources import CONFIG_MAP, Json
 from tests.fakes.kube import FakeKube, run
 from xylem.domain.ids import GroupId, WorkflowId, mail_id
-from xylem.manifests.names import FINALIZER, GATE, GROUP, GROUP_LABEL, INCARNATION, RETRY, TASK, WORKFLOW
+from xylem.manifests.names import (
+    FINALIZER,
+    GATE,
+    GROUP,
+    GROUP_LABEL,
+    INCARNATION,
+    RETRY,
+    TASK,
+    WORKFLOW,
+)
 from xylem.protocol.agent import Job
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -74,7 +74,11 @@ def test_the_tenure_is_read_after_the_anchor_and_before_any_pod() -> None:
         asked.append(creating.next_call)
         creating.step()
 
-    kinds = [type(call).__name__ + " " + call.kind.name for call in asked if hasattr(call, "kind")]
+    kinds = [
+        type(call).__name__ + " " + call.kind.name
+        for call in asked
+        if call and hasattr(call, "kind")
+    ]
     assert kinds == [
         "Create ConfigMap",
         "Read Lease",
@@ -153,8 +157,8 @@ def test_a_gate_is_lifted_though_another_goes_at_the_same_time() -> None:
 
 
 def test_a_pod_that_an_old_request_makes_later_is_not_let_go() -> None:
-    """Without the uids in the swap: the first run was acknowledged and collected, an old POST of the
-    same name lands, the job comes again and lifts it: the attempt runs twice."""
+    """Without the uids in the swap: the first run was acknowledged and collected, an old POST of
+    the same name lands, the job comes again and lifts it: the attempt runs twice."""
     kube = FakeKube()
     tenure = in_office(kube)
     late = Stepper(kube, perform_create(a_create(), tenure)).until(makes_a_pod)

@@ -1,7 +1,7 @@
 """Create, cleanup, a paused process, lost and late requests, in every order that hypothesis finds.
 
-Three promises of the operator link: an attempt never runs twice (S1), nothing starts after the group's
-cleanup was answered (S2), and when the faults stop, nothing stays behind (S6).
+Three promises of the operator link: an attempt never runs twice (S1), nothing starts after the
+group's cleanup was answered (S2), and when the faults stop, nothing stays behind (S6).
 """
 
 from hypothesis import given, settings
@@ -141,7 +141,7 @@ class World:
             assert len(self.kube.started) == self.started_when_cleaned, "S2: started after cleanup"
 
     def quieten(self) -> None:
-        """Faults stop: what was begun ends, the service asks for the cleanup of what is not closed."""
+        """Faults stop: what was begun ends; what is not closed is asked to be cleaned up."""
         while self.kube.travelling:
             self.kube.land()
         for stepper in self.creates:
