@@ -65,7 +65,7 @@ def advice(error: ClientError, *, login: Login | None, now: datetime) -> str | N
         case Unreachable():
             return "Check the address (`xylem login` shows it) and the network, then try again."
         case Unavailable() if local:
-            return "Look for the reason with `xylem local logs`, or try again."
+            return "Look for the reason with `xylem local logs core-service`, or try again."
         case Unavailable():
             return "Try again in a moment; nothing is done twice."
         case _:

@@ -5,23 +5,33 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clients.local.errors import LocalError
-from clients.local.settings import Settings
+from clients.local.parts import PartName
+from clients.local.settings import ENVIRONMENT, Settings
 
 _POLL = 0.2
 
 
 def log_files(settings: Settings, part: str | None) -> list[Path]:
-    """Of one part, or of all. Besides the parts there are the tools: `synth`, `deploy`, …"""
-    files = sorted(settings.logs.glob("*.log"))
+    """Of one part, or of all parts. Besides these there are the logs of the tools (`synth`,
+    `deploy`, …) and of the functions (`core-service`, `worker`, …)."""
+    files = {name_of(path): path for path in _all(settings)}
+    if not files:
+        raise LocalError("There are no logs yet.", "Bring the stack up: `xylem local up`.")
     if part is None:
-        if not files:
-            raise LocalError("There are no logs yet.", "Bring the stack up: `xylem local up`.")
-        return files
-    named = [path for path in files if path.stem == part]
-    if not named:
-        there = ", ".join(path.stem for path in files) or "none yet"
-        raise LocalError(f"There is no log of {part}.", f"There are: {there}.")
-    return named
+        return [path for name, path in files.items() if name in set(PartName)]
+    if part not in files:
+        raise LocalError(f"There is no log of {part}.", f"There are: {', '.join(files)}.")
+    return [files[part]]
+
+
+def name_of(path: Path) -> str:
+    """What a person calls it: a function's log bears the name of its environment, too."""
+    return path.stem.removeprefix(f"xylem-{ENVIRONMENT}-")
+
+
+def _all(settings: Settings) -> list[Path]:
+    functions = settings.aws_state / "logs"
+    return [*sorted(settings.logs.glob("*.log")), *sorted(functions.glob("*.log"))]
 
 
 def last_lines(path: Path, count: int) -> list[str]:
@@ -43,5 +53,5 @@ def follow(paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
                 whole = added.rfind(b"\n") + 1
                 ends[path] = end + whole
                 for line in added[:whole].decode(errors="replace").splitlines():
-                    yield path.stem, line
+                    yield name_of(path), line
         time.sleep(_POLL)

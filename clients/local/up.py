@@ -32,9 +32,10 @@ from clients.sdk.login import Login, config_folder, is_loopback, load, store, wr
 
 POOL = "default"
 _POOL_CONFIGURATION = {
+    "description": "This machine",
     "backend": BACKEND,
     "default_platform": "default",
-    "platforms": {"default": {"description": "This machine"}},
+    "platforms": {"default": {}},
 }
 _POLL = 0.05
 _START_SECONDS = 60
@@ -56,6 +57,8 @@ class Ready:
     other_login: str | None
     """The address of a login of the user's that was left as it was."""
     seconds: float
+    warnings: tuple[str, ...]
+    """What this machine cannot hold to, in the desk cluster's words."""
 
 
 def up(settings: Settings, environ: Mapping[str, str], progress: Progress) -> Ready:
@@ -73,7 +76,13 @@ def up(settings: Settings, environ: Mapping[str, str], progress: Progress) -> Re
             with progress.step(step.value):
                 work.do(step)
         other = _write_login(settings, config_folder(environ))
-    return Ready(settings.api_url, settings.login_folder, other, time.monotonic() - began)
+    return Ready(
+        api_url=settings.api_url,
+        login_folder=settings.login_folder,
+        other_login=other,
+        seconds=time.monotonic() - began,
+        warnings=cluster_warnings(log_of(settings, PartName.CLUSTER)),
+    )
 
 
 class _Up:
@@ -156,7 +165,9 @@ class _Up:
         assert login is not None  # the keys' step wrote it
         with Client(login) as client:
             if POOL not in client.pools().pools:
-                client.put_pool(POOL, _POOL_CONFIGURATION, description="This machine")
+                client.put_pool(
+                    POOL, _POOL_CONFIGURATION, description="Registered by xylem local up"
+                )
 
             def online() -> bool:
                 self._check_part(PartName.OPERATOR)
@@ -236,6 +247,16 @@ def _wait(ready: Callable[[], bool], seconds: float, failure: Callable[[], Local
         if time.monotonic() > deadline:
             raise failure()
         time.sleep(_POLL)
+
+
+def cluster_warnings(log: Path) -> tuple[str, ...]:
+    """The desk cluster says in one line of JSON when it is ready and what is missing."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return ()
+    ready = [line for line in lines if line.startswith('{"ready"')]
+    return tuple(json.loads(ready[-1]).get("warnings", ())) if ready else ()
 
 
 def _answers(url: str, expected: Set[int] = frozenset({200})) -> bool:

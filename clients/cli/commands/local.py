@@ -17,7 +17,7 @@ from clients.local.down import down as end_stack
 from clients.local.down import reset as forget_stack
 from clients.local.errors import LocalError
 from clients.local.logs import follow as follow_files
-from clients.local.logs import last_lines, log_files
+from clients.local.logs import last_lines, log_files, name_of
 from clients.local.settings import Settings, find_settings
 from clients.local.status import status as ask_status
 from clients.local.up import up as bring_up
@@ -54,9 +54,18 @@ def up(
         ready = bring_up(settings, session.environ, _Steps(session))
     if session.json:
         session.write_json(
-            {"url": ready.api_url, "config_dir": ready.login_folder, "seconds": ready.seconds}
+            {
+                "url": ready.api_url,
+                "config_dir": ready.login_folder,
+                "kubeconfig": settings.kubeconfig,
+                "aws": settings.endpoint,
+                "seconds": ready.seconds,
+                "warnings": ready.warnings,
+            }
         )
         return
+    for warning in ready.warnings:
+        session.hint(f"Warning: {warning}")
     session.say(f"Xylem is up after {render.duration(ready.seconds)}.")
     session.say(f"  service   {ready.api_url}")
     session.say(f"  cluster   export KUBECONFIG={settings.kubeconfig}; kubectl get pods -A")
@@ -122,9 +131,7 @@ def reset(context: typer.Context, yes: Yes = False) -> None:
 @app.command()
 def logs(
     context: typer.Context,
-    part: Annotated[
-        str | None, typer.Argument(help="embedded-aws, desk-cluster, operator …")
-    ] = None,
+    part: Annotated[str | None, typer.Argument(help="A part, a function or a tool.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
     lines: Annotated[int, typer.Option("-n", min=0, help="Of each log.")] = 50,
 ) -> None:
@@ -135,7 +142,7 @@ def logs(
     prefixed = len(files) > 1
     for path in files:
         for line in last_lines(path, lines):
-            session.say(f"{path.stem}: {line}" if prefixed else line)
+            session.say(f"{name_of(path)}: {line}" if prefixed else line)
     if follow:
         for name, line in follow_files(files):
             session.say(f"{name}: {line}" if prefixed else line)
