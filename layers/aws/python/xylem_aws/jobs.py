@@ -1,5 +1,7 @@
 """`Jobs` on DynamoDB: rows, and the index that finds those that are due."""
 
+import heapq
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 
@@ -9,13 +11,14 @@ from xylem.domain.ids import JobId
 from xylem.ports import Job
 from xylem_aws import rows
 from xylem_aws.tables.binding import bind
-from xylem_aws.tables.keys import SHARDS, moment
+from xylem_aws.tables.keys import SHARDS
 from xylem_aws.tables.workflows import (
     DueIndex,
     JobRow,
     WorkflowsTable,
     due_key,
     due_partition,
+    due_until,
     job_key,
 )
 from xylem_aws.transaction import in_our_words, refused
@@ -56,16 +59,16 @@ class DynamoJobs:
         return True
 
     def due(self, now: datetime, *, limit: int) -> list[Job]:
-        """The index may lag: what it gives is read again, and what is not due is left out."""
-        found: list[Job] = []
+        """Of all shards, those that wait longest first: in an overload no shard starves. The index
+        may lag: what it gives is read again, and what is not due is left out."""
+        shards = [_due(shard, now, limit) for shard in range(SHARDS)]
         with in_our_words("due jobs"):
-            for shard in range(SHARDS):
-                past = DueIndex.due_sk < moment(now)
-                keys = JobRow.due.query(due_partition(shard), past, limit=limit - len(found))
-                for row in islice(keys, limit - len(found)):
-                    job = self.load(JobId(str(row.pk).removeprefix("J#")))
-                    if job is not None and job.next_ring_at <= now:
-                        found.append(job)
-                if len(found) >= limit:
-                    break
-        return found
+            keys = heapq.merge(*shards, key=lambda row: row.due_sk)
+            found = [self.load(JobId(row.pk.removeprefix("J#"))) for row in islice(keys, limit)]
+        return [job for job in found if job is not None and job.next_ring_at <= now]
+
+
+def _due(shard: int, now: datetime, limit: int) -> Iterator[JobRow]:
+    """Keys alone: the index holds no more."""
+    past = DueIndex.due_sk <= due_until(now)
+    yield from JobRow.due.query(due_partition(shard), past, limit=limit)

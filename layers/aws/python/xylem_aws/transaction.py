@@ -26,6 +26,17 @@ TRANSACTION_BYTES = 4 * 1024 * 1024
 which is longer than what DynamoDB counts."""
 
 LOST = {"ConditionalCheckFailed", "TransactionConflict"}
+BUSY = {
+    "InternalServerError",
+    "ProvisionedThroughputExceeded",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingError",
+    "ThrottlingException",
+    "TransactionInProgressException",
+}
+"""Among the reasons of a cancelled transaction, or of a whole request: DynamoDB spells them so."""
 
 
 class Transaction:
@@ -89,10 +100,12 @@ def in_our_words(of: str) -> Iterator[None]:
         codes = {reason.code for reason in error.cancellation_reasons if reason}
         if codes & LOST:
             raise Conflict(f"{of}: somebody else was faster", workflow=of) from error
-        _raise_unavailable(error, of)
+        if codes & BUSY or _may_work_later(error):
+            raise _unavailable(error, of) from error
         raise
     except PynamoDBException as error:
-        _raise_unavailable(error, of)
+        if _may_work_later(error):
+            raise _unavailable(error, of) from error
         raise
 
 
@@ -101,26 +114,12 @@ def refused(error: PynamoDBException) -> bool:
     return error.cause_response_code == "ConditionalCheckFailedException"
 
 
-def _raise_unavailable(error: PynamoDBException, of: str) -> None:
-    """Throttled, out of order or out of reach: the same request may work later."""
-    cause = error.cause
-    if cause is None:
-        return
-    status = (
-        cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-        if isinstance(cause, ClientError)
-        else 500
-    )
-    throttled = error.cause_response_code in THROTTLED
-    if throttled or status >= 500:
-        raise Unavailable(
-            f"{of}: DynamoDB does not answer ({error.cause_response_code})"
-        ) from error
+def _may_work_later(error: PynamoDBException) -> bool:
+    """No answer at all, or one that says so."""
+    unanswered = error.cause is not None and not isinstance(error.cause, ClientError)
+    return unanswered or error.cause_response_code in BUSY
 
 
-THROTTLED = {
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ThrottlingException",
-    "TransactionInProgressException",
-}
+def _unavailable(error: PynamoDBException, of: str) -> Unavailable:
+    why = error.cause_response_code or type(error.cause).__name__
+    return Unavailable(f"{of}: DynamoDB does not answer ({why}); the same request may work later")

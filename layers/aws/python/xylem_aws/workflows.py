@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from pynamodb.exceptions import DoesNotExist
 
-from xylem.domain.errors import Conflict, UnknownWorkflow
+from xylem.domain.errors import Conflict, Unavailable, UnknownWorkflow
 from xylem.domain.group import Group
-from xylem.domain.ids import GroupId, WorkflowId
+from xylem.domain.ids import GroupId, WorkflowId, shard_of
 from xylem.domain.workflow import Workflow
 from xylem.ports import Commit, Creation, Entry, Mail, Scope, Stored
 from xylem.usecases import audit, footprint
@@ -43,6 +43,7 @@ from xylem_aws.tables.workflows import (
 from xylem_aws.transaction import Transaction, in_our_words
 
 IDEMPOTENCY = timedelta(hours=24)
+ENTRIES_PAGE = 50
 SHARD = 0
 """A workflow of this release has one shard (`usecases.submit.MOST_ROWS`)."""
 
@@ -121,10 +122,41 @@ class DynamoWorkflows:
                 return 1
 
     def create(self, creation: Creation) -> WorkflowId:
-        workflow = creation.workflow
+        """Raises `ValueError` for groups of more than one shard: `groups` would not find them."""
         earlier = self._earlier(creation)
         if earlier is not None:
             return earlier
+        try:
+            self._creation(creation).commit()
+        except (Conflict, Unavailable):
+            # It may have been done all the same: an answer was lost, and its repetition refused.
+            made = self._earlier(creation) or self._made(creation)
+            if made is None:
+                raise
+            return made
+        return creation.workflow.id
+
+    def entries(
+        self,
+        scope: Scope,
+        *,
+        newest_first: bool = True,
+        after: datetime | None = None,
+        before: datetime | None = None,
+    ) -> Iterator[Entry]:
+        shards = [
+            self._entries(partition, newest_first, after, before)
+            for partition in list_partitions(scope)
+        ]
+        merged = heapq.merge(
+            *shards, key=lambda entry: (entry.submitted_at, entry.id), reverse=newest_first
+        )
+        yield from merged
+
+    def _creation(self, creation: Creation) -> Transaction:
+        workflow = creation.workflow
+        if any(shard_of(group.id) != SHARD for group in creation.groups):
+            raise ValueError(f"{workflow.id} has groups outside of shard {SHARD}")
         transaction = Transaction(self._connection, of=workflow.id)
         counter = CounterRow(*counter_key(workflow.name), number=creation.number)
         transaction.put(
@@ -152,42 +184,30 @@ class DynamoWorkflows:
                 IdempotencyRow.pk.does_not_exist() | (IdempotencyRow.expires_at <= now),
             )
         _put_audit(transaction, audit.of_creation(creation))
-        try:
-            transaction.commit()
-        except Conflict:
-            earlier = self._earlier(creation)
-            if earlier is None:
-                raise
-            return earlier
-        return workflow.id
-
-    def entries(
-        self,
-        scope: Scope,
-        *,
-        newest_first: bool = True,
-        after: datetime | None = None,
-        before: datetime | None = None,
-    ) -> Iterator[Entry]:
-        shards = [
-            self._entries(partition, newest_first, after, before)
-            for partition in list_partitions(scope)
-        ]
-        merged = heapq.merge(
-            *shards, key=lambda entry: (entry.submitted_at, entry.id), reverse=newest_first
-        )
-        yield from merged
+        return transaction
 
     def _entries(
         self, partition: str, newest_first: bool, after: datetime | None, before: datetime | None
     ) -> Iterator[Entry]:
-        # `~` sorts behind every digit of a time: both ends are always given.
-        first, last = moment(after) if after else "", moment(before) if before else "~"
-        between = EntryRow.sk.between(first or "0", last)
+        """Page by page: most readers want one page of 20, of 16 shards."""
+        # Keys go on after the time, so they sort behind the bare time: `after` is in, `before` out.
+        between = EntryRow.sk.between(
+            moment(after) if after else "0", moment(before) if before else "~"
+        )
         with in_our_words(partition):
-            for row in EntryRow.query(partition, between, scan_index_forward=not newest_first):
-                if before is None or row.submitted_at < before:
-                    yield rows.entry_of(row)
+            found = EntryRow.query(
+                partition, between, scan_index_forward=not newest_first, page_size=ENTRIES_PAGE
+            )
+            yield from map(rows.entry_of, found)
+
+    def _made(self, creation: Creation) -> WorkflowId | None:
+        """This very workflow, if it exists: nobody else makes one of its uuid."""
+        uuid = creation.workflow.uuid
+        with in_our_words(creation.workflow.id):
+            try:
+                return WorkflowId(UuidRow.get(*uuid_key(uuid), consistent_read=True).workflow)
+            except DoesNotExist:
+                return None
 
     def _earlier(self, creation: Creation) -> WorkflowId | None:
         """What the same user made under the same key less than 24 h ago."""
@@ -226,7 +246,8 @@ def _put_entries(transaction: Transaction, entry: Entry) -> None:
 def _put_audit(transaction: Transaction, of: audit.Audit) -> None:
     key = audit_key(of.workflow, of.version, of.entity)
     differences = of.dump_differences()
-    transaction.put(AuditRow(*key, cause=of.cause, at=of.at, differences=differences))
+    row = AuditRow(*key, cause=of.cause, at=of.at, differences=differences)
+    transaction.put(row, AuditRow.pk.does_not_exist())
 
 
 def _mail_row(mail: Mail) -> MailRow:

@@ -224,6 +224,11 @@ def due_key(id: JobId, at: datetime) -> Key:
     return due_partition(shard(id)), f"{moment(at)}#{id}"
 
 
+def due_until(now: datetime) -> str:
+    """At or after the `due_sk` of every job that is due by now: `~` sorts behind every id."""
+    return f"{moment(now)}#~"
+
+
 def audit_key(workflow: WorkflowId, version: int, entity: str) -> Key:
     return f"A#{workflow}", f"{version:010d}#{entity}"
 
