@@ -186,7 +186,7 @@ def _reason(task: Task) -> str:
     if not task.status.failed and task.status is not TaskStatus.RESCHEDULED:
         return ""
     if task.failure_message:
-        return f"  {task.failure_message.splitlines()[0]}"
+        return f"  {' '.join(task.failure_message.split())}"
     return f"  exit code {task.exit_code}" if task.exit_code is not None else ""
 
 

@@ -13,14 +13,14 @@ from xylem.protocol.queues import Greeted, Retired, news_message
 from xylem.usecases import news, operators
 from xylem.usecases.apply import Engine
 from xylem_aws.bootstrap import ports
-from xylem_aws.observability import logger, metrics, tracer
+from xylem_aws.observability import logger, metrics, traced
 
 Received = tuple[SQSRecord, news.OfWorkflow]
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-@tracer.capture_lambda_handler(capture_response=False)
+@traced
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """Each workflow's messages succeed or fail together; what failed is delivered again."""
     mine = ports()

@@ -6,12 +6,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from xylem.usecases import jobs
 from xylem_aws.bootstrap import ports
-from xylem_aws.observability import logger, metrics, tracer
+from xylem_aws.observability import logger, metrics, traced
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-@tracer.capture_lambda_handler(capture_response=False)
+@traced
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     rung, pushed = jobs.sweep(engine=ports(), jobs=ports().jobs)
     logger.info("sweep", rung=rung, pushed=pushed)

@@ -18,7 +18,7 @@ from xylem.protocol.runtime import InputQuery, LogEnd, OutputQuery
 from xylem.usecases import logbook as logs
 from xylem.usecases import runtime
 from xylem_aws.bootstrap import ports
-from xylem_aws.observability import logger, tracer
+from xylem_aws.observability import logger, traced
 
 app = APIGatewayHttpResolver()
 T = TypeVar("T", bound=BaseModel)
@@ -153,7 +153,7 @@ def outputs() -> Response[str]:
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
+@traced
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)
 

@@ -17,7 +17,7 @@ from xylem.protocol.queues import Doorbell
 from xylem.usecases import jobs
 from xylem.usecases.start import Rendering, start_groups
 from xylem_aws.bootstrap import ports
-from xylem_aws.observability import logger, metrics, tracer
+from xylem_aws.observability import logger, metrics, traced
 
 processor = BatchProcessor(event_type=EventType.SQS)
 
@@ -47,6 +47,6 @@ def _run(job: Job) -> None:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-@tracer.capture_lambda_handler(capture_response=False)
+@traced
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     return process_partial_response(event, perform, processor, context)

@@ -40,7 +40,7 @@ LAMBDA_LIMIT = 250 * 1024 * 1024
 VENDOR_LIMIT = LAMBDA_LIMIT - 50 * 1024 * 1024
 
 # Those that xylem_aws calls, and sts because botocore loads it for some kinds of credentials.
-SERVICES = frozenset({"apigatewaymanagementapi", "dynamodb", "s3", "sqs", "ssm", "sts"})
+SERVICES = frozenset({"apigatewaymanagementapi", "dynamodb", "s3", "sqs", "ssm", "sts", "xray"})
 
 NEVER_OPENED = (
     "bin",

@@ -24,8 +24,8 @@ HANDLERS = {
 # Route of the HTTP API: (function, asks the authorizer).
 HTTP_ROUTES = {
     "ANY /api/{proxy+}": ("core-service", True),
-    "GET /health": ("core-service", False),
-    "GET /client/version": ("core-service", False),
+    "GET /health": ("core-service", True),
+    "GET /client/version": ("core-service", True),
     "GET /api/workflow/{name}/logs": ("logger", True),
     "GET /api/workflow/{name}/logs/follow": ("logger", True),
     "ANY /runtime/{proxy+}": ("logger", False),

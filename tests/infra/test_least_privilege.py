@@ -42,7 +42,7 @@ def test_a_pattern_ends_a_resource_and_never_begins_it(stacks: Synthesized) -> N
     patterns = {each.resource for each in _all(stacks) if "*" in each.resource}
     allowed = re.compile(
         r"\*|arn:aws:s3:::[a-z0-9-]+/([a-z]+/)?\*"
-        r"|.*:log-group:[^*]+:\*|.*/live/POST/@connections/\*"
+        r"|.*:log-group:[^*]+:\*|.*/live/(POST|DELETE)/@connections/\*"
     )
 
     assert [pattern for pattern in patterns if not allowed.fullmatch(pattern)] == []

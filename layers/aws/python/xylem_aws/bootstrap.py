@@ -63,7 +63,7 @@ class Ports:
         return DynamoWorkflows(
             self.settings.region,
             workflows=table("workflows"),
-            backends=self.settings.variables.get("BACKENDS_TABLE"),
+            backends=self.settings.mail_table,
         )
 
     @cached_property

@@ -21,6 +21,11 @@ class Settings:
         return self._get("XYLEM_ENVIRONMENT")
 
     @property
+    def traced(self) -> bool:
+        """As `infra_cdk.environments` has it: on AWS."""
+        return self.variables.get("XYLEM_ENVIRONMENT", "local") != "local"
+
+    @property
     def region(self) -> str:
         return self._get("AWS_REGION")
 
@@ -60,6 +65,11 @@ class Settings:
     @property
     def image_pull_policy(self) -> str:
         return self.variables.get("IMAGE_PULL_POLICY", "IfNotPresent")
+
+    @property
+    def mail_table(self) -> str | None:
+        """The table that commits write mail into; a function that only reads has none."""
+        return self.variables.get("BACKENDS_TABLE")
 
     def table(self, name: str) -> str:
         """`name` as in `rows.md`: workflows, backends, logs, configs, connections."""
