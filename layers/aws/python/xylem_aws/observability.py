@@ -6,7 +6,7 @@ user's: what is logged is who, which and what came of it.
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from aws_lambda_powertools import Logger, Metrics
 
@@ -26,5 +26,4 @@ def traced(handler: Handler) -> Handler:
         return handler
     from aws_lambda_powertools import Tracer  # noqa: PLC0415 - see above
 
-    traced_handler: Handler = Tracer().capture_lambda_handler(handler, capture_response=False)
-    return traced_handler
+    return cast("Handler", Tracer().capture_lambda_handler(handler, capture_response=False))
