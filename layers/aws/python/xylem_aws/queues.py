@@ -1,6 +1,7 @@
 """The two queues: doorbells for jobs, and the news of operators."""
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -63,7 +64,7 @@ class SqsNewsQueue:
 
 def send(sqs: "SQSClient", queue: str, bodies: Sequence[str], delay: timedelta) -> int:
     """How many were not taken. Raises `TooLarge` before anything is sent."""
-    seconds = int(min(delay, LONGEST_DELAY).total_seconds())
+    seconds = math.ceil(min(delay, LONGEST_DELAY).total_seconds())
     unsent = 0
     for batch in _batches(bodies):
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
