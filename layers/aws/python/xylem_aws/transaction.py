@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.expressions.condition import Condition
@@ -111,15 +111,21 @@ def in_our_words(of: str) -> Iterator[None]:
 
 def refused(error: PynamoDBException) -> bool:
     """A condition of a single write did not hold."""
-    return error.cause_response_code == "ConditionalCheckFailedException"
+    return _code(error) == "ConditionalCheckFailedException"
 
 
 def _may_work_later(error: PynamoDBException) -> bool:
     """No answer at all, or one that says so."""
-    unanswered = error.cause is not None and not isinstance(error.cause, ClientError)
-    return unanswered or error.cause_response_code in BUSY
+    return isinstance(error.cause, BotoCoreError) or _code(error) in BUSY
+
+
+def _code(error: PynamoDBException) -> str | None:
+    """pynamodb's own property fails on a timeout: that has a response, which is None."""
+    if not isinstance(error.cause, ClientError):
+        return None
+    return error.cause.response["Error"].get("Code")
 
 
 def _unavailable(error: PynamoDBException, of: str) -> Unavailable:
-    why = error.cause_response_code or type(error.cause).__name__
+    why = _code(error) or type(error.cause).__name__
     return Unavailable(f"{of}: DynamoDB does not answer ({why}); the same request may work later")
