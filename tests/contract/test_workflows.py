@@ -230,4 +230,59 @@ def test_jobs_are_due_from_their_moment_on(stores: Stores) -> None:
 
     assert stores.jobs.due(NOON, limit=10) == []
     assert {job.id for job in stores.jobs.due(LATER, limit=10)} == {job.id for job in jobs}
+    assert stores.jobs.due(NOON + timedelta(seconds=15), limit=10), "its very moment counts"
     assert len(stores.jobs.due(LATER, limit=3)) == 3
+
+
+def test_in_an_overload_those_come_first_that_wait_longest(stores: Stores) -> None:
+    jobs = tuple(
+        a_job(f"job-{number}", next_ring_at=NOON + timedelta(seconds=40 - number))
+        for number in range(40)
+    )
+    stores.workflows.create(a_creation(jobs=jobs))
+
+    found = stores.jobs.due(LATER, limit=20)
+
+    assert [job.id for job in found] == [f"job-{number}" for number in range(39, 19, -1)]
+
+
+def test_a_submission_that_is_said_twice_makes_one_workflow(stores: Stores) -> None:
+    """Its answer was lost on the way, and whoever asked says it again."""
+    stores.workflows.create(a_creation())
+
+    with pytest.raises(Conflict):
+        stores.workflows.create(a_creation(workflow=a_workflow(uuid=WorkflowUuid("f" * 32))))
+    assert stores.workflows.next_number("hello") == 2
+
+
+def test_an_order_that_its_own_commit_takes_back_is_never_written(stores: Stores) -> None:
+    stores.workflows.create(a_creation())
+    mail = a_mail()
+
+    stores.workflows.commit(a_commit(mail=(mail,), mail_dropped=((BACKEND, mail.id),)))
+
+    assert stores.backends.mailbox(BACKEND) == []
+
+
+def test_a_new_attempt_takes_the_place_of_the_one_before(stores: Stores) -> None:
+    stores.workflows.create(a_creation())
+    before = stored(stores)
+    again = replace(before.value, tasks=(a_task("lead", lead=True, retry=1),))
+
+    stores.workflows.commit(a_commit(groups=(a_change(before, again),)))
+
+    assert stored(stores) == Stored(again, 2)
+
+
+def test_a_list_of_many_is_read_to_its_end(stores: Stores) -> None:
+    for number in range(1, 61):
+        at = NOON + timedelta(seconds=number)
+        workflow = a_workflow(
+            id=WorkflowId(f"hello-{number}"), uuid=WorkflowUuid(f"{number:032x}"), submitted_at=at
+        )
+        group = a_group(id=GroupId(f"0{number:031x}"), workflow=workflow.id)
+        stores.workflows.create(a_creation(group, workflow=workflow, number=number))
+
+    listed = [entry.id for entry in stores.workflows.entries(Scope("user", "alice"))]
+
+    assert listed == [f"hello-{number}" for number in range(60, 0, -1)]
