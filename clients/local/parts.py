@@ -58,6 +58,8 @@ def parts_of(settings: Settings) -> tuple[Part, ...]:
                 *("--port", str(settings.ports["cluster"])),
                 *("--state", str(settings.cluster_state)),
                 *("--image", f"{TASK_RUNTIME_IMAGE}={settings.root / 'build/task-runtime'}"),
+                # A task asks for a processor by default; on a desk most of them wait for something.
+                *("--cpu", "64", "--memory", "256Gi"),
                 # The sidecar's interpreter, which may live in somebody's home.
                 *("--host-folder", sys.base_prefix),
             ),

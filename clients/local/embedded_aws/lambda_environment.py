@@ -35,10 +35,21 @@ _RESERVED = frozenset(
 )
 
 
+SECRET = "secret"
+TOKEN = "token"
+"""On one machine these keep nothing apart; they only have to be the same on both sides."""
+
+
 def access_key_of(function: str) -> str:
     """The access key of a function; temporary ones begin with ASIA and have 20 characters."""
     digest = hashlib.sha256(f"xylem:{function}".encode()).digest()
     return "ASIA" + base64.b32encode(digest).decode()[:16]
+
+
+def session_of(function: str, account: str) -> dict[str, str]:
+    """What ministack is to know of that key, to check what was signed with it."""
+    role = f"arn:aws:sts::{account}:assumed-role/{function}/{function}"
+    return {"Arn": role, "UserId": function, "SecretAccessKey": SECRET, "SessionToken": TOKEN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +93,8 @@ def lambda_environment(
         "AWS_EC2_METADATA_DISABLED": "true",
         **own,
         "AWS_ACCESS_KEY_ID": access_key_of(function.name),
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_SESSION_TOKEN": "token",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_SESSION_TOKEN": TOKEN,
         "AWS_REGION": function.region,
         "AWS_DEFAULT_REGION": function.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",

@@ -20,7 +20,11 @@ import json
 from typing import Any
 
 from clients.local.embedded_aws.function_logs import FunctionLog
-from clients.local.embedded_aws.lambda_environment import FunctionIdentity
+from clients.local.embedded_aws.lambda_environment import (
+    FunctionIdentity,
+    access_key_of,
+    session_of,
+)
 from clients.local.embedded_aws.lambda_files import LambdaFiles, layer_paths
 from clients.local.embedded_aws.lambda_pool import Deployed, LambdaPool, Makes
 from clients.local.embedded_aws.lambda_process import (
@@ -34,6 +38,7 @@ from clients.local.embedded_aws.lambda_process import (
 from clients.local.embedded_aws.seams import Seam
 
 LAMBDA = "ministack.services.lambda_svc"
+SESSION = Seam("ministack.services.sts", "register_session", ("access_key", "session"))
 EXECUTE = Seam(LAMBDA, "_execute_function_warm", ("func", "event", "request_id"))
 EMIT_LOGS = Seam(
     LAMBDA,
@@ -59,6 +64,7 @@ SEAMS = (
     LAYER_ZIP,
     IN_SCOPE,
     RESERVED,
+    SESSION,
 )
 
 IDLE_WAKE_GAP_SECONDS = 0.002
@@ -114,6 +120,8 @@ class LambdaFunctions:
             log_format=log_format,
             log_level=log_level,
         )
+        # S3 checks the signature of a presigned URL even where nothing else is checked.
+        SESSION.get()(access_key_of(identity.name), session_of(identity.name, arn.split(":")[4]))
         timeout = float(config.get("Timeout", 3))
         code: bytes = record["code_zip"]
 
