@@ -22,10 +22,14 @@ Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
 
 Fields = dict[str, Plain]
 
+CAME, WENT = 0, 1
+"""Versions of what has none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`row`: `workflow`, `group/<id>`, `task/<group>/<name>/<retry>`, `job/<id>`, `mail/<id>`."""
+    """`row`: `workflow`, `group/<id>`, `task/<group>/<name>/<retry>`, `job/<id>`, `mail/<id>`. Of a
+    row that came, empty fields (null, 0, false, "") are left out."""
 
     row: str
     before: Fields | None
@@ -78,9 +82,9 @@ def of_commit(commit: Commit) -> Audit:
 
 def of_creation(creation: Creation) -> Audit:
     workflow = creation.workflow
-    differences = [_difference("workflow", None, workflow)]
+    differences = [_difference("workflow", None, workflow, 0)]
     for group in creation.groups:
-        differences.append(_difference(f"group/{group.id}", None, group))
+        differences.append(_difference(f"group/{group.id}", None, group, 0))
         differences += [_difference(_task_row(group, task), None, task) for task in group.tasks]
     differences += [_difference(f"job/{job.id}", None, job) for job in creation.jobs]
     cause = f"submitted by {workflow.user}"
@@ -88,18 +92,18 @@ def of_creation(creation: Creation) -> Audit:
 
 
 def _name(commit: Commit) -> tuple[str, int]:
-    """A commit without an entity ends a job or an order, which happens once, too."""
+    """Jobs and mail come once and go once: a commit without an entity is named by one of those."""
     if commit.workflow_change:
         return "workflow", commit.workflow_change.version + 1
     if commit.groups:
         return f"group/{commit.groups[0].after.id}", commit.groups[0].version + 1
     if commit.jobs_done:
-        return f"job/{commit.jobs_done[0]}", 0
+        return f"job/{commit.jobs_done[0]}", WENT
     if commit.mail_done:
-        return f"mail/{commit.mail_done[0][1]}", 0
+        return f"mail/{commit.mail_done[0][1]}", WENT
     if commit.jobs:
-        return f"job/{commit.jobs[0].id}", 0
-    return f"mail/{commit.mail[0].id}", 0
+        return f"job/{commit.jobs[0].id}", CAME
+    return f"mail/{commit.mail[0].id}", CAME
 
 
 def _task_row(group: Group, task: Task) -> str:
@@ -107,10 +111,14 @@ def _task_row(group: Group, task: Task) -> str:
 
 
 def _difference(row: str, before: object, after: object, version: int | None = None) -> Difference:
+    """`version`: the row's before the change, for rows that have one; 0 for one that comes."""
     then, now = _fields(before), _fields(after)
     assert now is not None
     if then is None:
-        return Difference(row, None, {name: value for name, value in now.items() if value})
+        came: Fields = {name: value for name, value in now.items() if value}
+        if version is not None:
+            came["version"] = version + 1
+        return Difference(row, None, came)
     changed = [name for name in now if then[name] != now[name]]
     was = {name: then[name] for name in changed}
     is_ = {name: now[name] for name in changed}
