@@ -208,6 +208,8 @@ class Stepper(Generic[T]):
         """Performs one request. `lost`: it is done, but nobody learns of it; `travelling`: nobody
         learns of it, and it is done when somebody says so (`FakeKube.land`)."""
         call = self._todo.pop(0)
+        if isinstance(call, Pause | Say):
+            fate = "answered"
         if fate == "travelling":
             self._kube.travelling.append(call)
         result = self._performed(call) if fate != "travelling" else None
