@@ -1,7 +1,8 @@
 """`logs`: the last lines of the parts' logs, and what is added to them."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 
 from clients.local.errors import LocalError
@@ -38,20 +39,23 @@ def last_lines(path: Path, count: int) -> list[str]:
     return path.read_text(errors="replace").splitlines()[-count:]
 
 
-def follow(paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
+def follow(
+    paths: Sequence[Path], *, wait: Callable[[], object] = lambda: time.sleep(_POLL)
+) -> Iterator[tuple[str, str]]:
     """Name and line of whatever is added from now on, until the caller stops."""
-    ends = {path: path.stat().st_size for path in paths}
+    return _added({path: path.stat().st_size for path in paths}, wait)
+
+
+def _added(ends: dict[Path, int], wait: Callable[[], object]) -> Iterator[tuple[str, str]]:
     while True:
         for path, end in ends.items():
             size = path.stat().st_size if path.exists() else 0
-            if size < end:  # rotated
-                end = 0
-            if size > end:
-                with path.open("rb") as file:
-                    file.seek(end)
-                    added = file.read(size - end)
-                whole = added.rfind(b"\n") + 1
-                ends[path] = end + whole
-                for line in added[:whole].decode(errors="replace").splitlines():
-                    yield name_of(path), line
-        time.sleep(_POLL)
+            begin = end if size >= end else 0  # it was rotated
+            with path.open("rb") if size else BytesIO() as file:
+                file.seek(begin)
+                added = file.read(size - begin)
+            whole = added.rfind(b"\n") + 1
+            ends[path] = begin + whole
+            for line in added[:whole].decode(errors="replace").splitlines():
+                yield name_of(path), line
+        wait()

@@ -121,6 +121,12 @@ def find_settings(
             "Clone the repository, run `make install`, and use its .venv/bin/xylem.",
         )
     home = Path(environ.get("XYLEM_HOME") or root / ".xylem").expanduser().absolute()
+    for folder in (root, home):
+        if set('%"') & set(str(folder)):
+            raise LocalError(
+                f"{folder} has a % or a quote in its name, which supervisord cannot be told.",
+                "Set XYLEM_HOME to another folder, or move the repository.",
+            )
     remembered = _remembered(home)
     ports = {
         name: (chosen or {}).get(name)

@@ -78,12 +78,11 @@ def configuration(settings: Settings, parts: Iterable[Part], made_of: Mapping[st
             "stdout_logfile_maxbytes=20MB",
             "stdout_logfile_backups=2",
         ]
-    return "\n".join(line.replace("%", "%%") for line in sections) + "\n"
+    return "\n".join(sections) + "\n"
 
 
 def _quoted(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return f'"{word}"'  # `find_settings` refuses folders with a quote
 
 
 def start(settings: Settings) -> subprocess.Popen[bytes]:
