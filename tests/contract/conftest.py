@@ -1,11 +1,11 @@
 """The same promises, asked of every port in memory and on AWS (moto, one call at a time)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import boto3
 import pytest
 from moto import mock_aws
+from pynamodb.models import Model
 
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.configs import MemoryPools
@@ -18,11 +18,22 @@ from xylem_aws.configs import DynamoPools
 from xylem_aws.connections import DynamoConnections
 from xylem_aws.jobs import DynamoJobs
 from xylem_aws.logs import DynamoLogs
+from xylem_aws.tables.backends import BackendsTable
+from xylem_aws.tables.binding import bind
+from xylem_aws.tables.configs import ConfigRow
+from xylem_aws.tables.connections import SocketRow
+from xylem_aws.tables.logs import LogsTable
+from xylem_aws.tables.workflows import WorkflowsTable
 from xylem_aws.workflows import DynamoWorkflows
 
 REGION = "us-east-1"
-TABLES = ("workflows", "backends", "logs", "configs", "connections")
-INDEXES = {"workflows": ("due", "live")}
+TABLES: Mapping[str, type[Model]] = {
+    "workflows": WorkflowsTable,
+    "backends": BackendsTable,
+    "logs": LogsTable,
+    "configs": ConfigRow,
+    "connections": SocketRow,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +63,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         monkeypatch.setenv(name, "testing")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
-        for table in TABLES:
-            _create(table)
+        create_tables({table: table for table in TABLES})
         yield Stores(
             DynamoWorkflows(REGION, workflows="workflows", backends="backends"),
             DynamoJobs(REGION, "workflows"),
@@ -64,24 +74,9 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         )
 
 
-def _create(table: str) -> None:
-    keys = [("pk", "HASH"), ("sk", "RANGE")]
-    names = ["pk", "sk"]
-    indexes = []
-    for index in INDEXES.get(table, ()):
-        of = [(f"{index}_pk", "HASH"), (f"{index}_sk", "RANGE")]
-        names += [name for name, _ in of]
-        indexes.append(
-            {
-                "IndexName": index,
-                "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in of],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        )
-    boto3.client("dynamodb", region_name=REGION).create_table(
-        TableName=table,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],  # type: ignore[typeddict-item]
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-        **({"GlobalSecondaryIndexes": indexes} if indexes else {}),  # type: ignore[arg-type]
-    )
+def create_tables(names: Mapping[str, str]) -> None:
+    """As the rows themselves say that they lie, indexes and what they hold included."""
+    for table, name in names.items():
+        rows = TABLES[table]
+        bind(rows, table=name, region=REGION)
+        rows.create_table(wait=False, billing_mode="PAY_PER_REQUEST")
