@@ -211,7 +211,9 @@ RUN = ("schedule", "finish", "acknowledge", "somebody deletes a pod", "somebody 
 @example(("cleanup to-end", "create 0 to-end", "schedule"))
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(ACTIONS), max_size=60).map(tuple))
-def test_no_order_of_events_runs_an_attempt_twice_or_after_its_cleanup(actions: tuple[str, ...]) -> None:
+def test_no_order_of_events_runs_an_attempt_twice_or_after_its_cleanup(
+    actions: tuple[str, ...],
+) -> None:
     world = World()
 
     for action in actions:

@@ -1,0 +1,175 @@
+"""What a pod's object says: where we differ from OSMO's table, the times, and hostile text.
+
+The table itself is asked in `tests/conformance/test_pod_status.py`.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operators.backend_listener.observe import Verdict, observe, verdict
+from operators.shared.resources import Json
+from tests.unit.operators.jobs import GROUP_ID, NOON, a_pod
+from xylem.domain.status import ExitCode, TaskStatus
+from xylem.manifests.names import RETRY, TASK, WORKFLOW
+from xylem.protocol.limits import MESSAGE_CHARS
+
+
+def a_seen_pod(phase: str, **status: Any) -> Json:
+    pod = a_pod()
+    pod["metadata"]["uid"] = "uid-1"
+    pod["status"] = {"phase": phase, **status}
+    return pod
+
+
+def waiting(reason: str, name: str = "main") -> Json:
+    return {"name": name, "state": {"waiting": {"reason": reason, "message": "why"}}}
+
+
+def said(pod: Json) -> tuple[TaskStatus, int | None]:
+    found = verdict(pod, NOON)
+    return found.status, found.exit_code
+
+
+DISRUPTED = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}
+LOST = (TaskStatus.FAILED_BACKEND_ERROR, ExitCode.BACKEND_ERROR)
+
+
+def test_a_configuration_error_has_its_own_exit_code() -> None:
+    pod = a_seen_pod("Failed", containerStatuses=[waiting("CreateContainerConfigError")])
+
+    assert said(pod) == (TaskStatus.FAILED, 303)
+
+
+@pytest.mark.parametrize("reason", ["InvalidImageName", "ErrImageNeverPull"])
+def test_an_image_that_cannot_be_had_is_a_failure_to_pull(reason: str) -> None:
+    pod = a_seen_pod("Pending", containerStatuses=[waiting(reason)])
+
+    assert said(pod)[0] is TaskStatus.FAILED_IMAGE_PULL
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        a_seen_pod("Unknown"),
+        a_seen_pod("Running", reason="NodeLost"),
+        a_seen_pod("Failed", reason="NodeLost"),
+        a_seen_pod("Pending", reason="NodeLost"),
+        a_seen_pod("Running", conditions=[DISRUPTED]),
+    ],
+)
+def test_a_pod_whose_node_is_lost_failed_by_its_backend(pod: Json) -> None:
+    assert said(pod) == LOST
+
+
+@pytest.mark.parametrize("reason", ["DeletionByTaintManager", "PreemptionByScheduler"])
+def test_a_disruption_does_not_overrule_a_pod_that_succeeded(reason: str) -> None:
+    pod = a_seen_pod("Succeeded", conditions=[{**DISRUPTED, "reason": reason}])
+
+    assert said(pod) == (TaskStatus.COMPLETED, 0)
+
+
+def test_an_offset_says_whose_image_is_missing() -> None:
+    control = a_seen_pod("Pending", containerStatuses=[waiting("ImagePullBackOff", "osmo-ctrl")])
+    init = a_seen_pod("Pending", initContainerStatuses=[waiting("ImagePullBackOff", "osmo-init")])
+
+    assert said(control)[1] == 2301
+    assert said(init)[1] == 556
+
+
+def test_an_observation_carries_fences_times_and_place() -> None:
+    ended = {
+        "exitCode": 7,
+        "startedAt": "2026-01-01T11:00:02Z",
+        "finishedAt": "2026-01-01T11:00:09Z",
+    }
+    control = {"exitCode": 0, "reason": "Completed", "finishedAt": "2026-01-01T11:00:10Z"}
+    pod = a_seen_pod(
+        "Failed",
+        podIP="10.0.0.1",
+        startTime="2026-01-01T11:00:01Z",
+        conditions=[
+            {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-01-01T11:00:00Z"}
+        ],
+        containerStatuses=[
+            {"name": "main", "state": {"terminated": ended}},
+            {"name": "osmo-ctrl", "state": {"terminated": control}},
+        ],
+    )
+    pod["spec"]["nodeName"] = "node-1"
+
+    seen = observe(pod, NOON)
+
+    assert seen is not None
+    assert (seen.workflow, seen.group, seen.task) == ("hello-1", GROUP_ID, "main")
+    assert (seen.incarnation, seen.retry, seen.uid) == (1, 0, "uid-1")
+    assert (seen.status, seen.exit_code) == (TaskStatus.FAILED, 7)
+    assert (seen.node, seen.pod_ip, seen.bound) == ("node-1", "10.0.0.1", True)
+    moments = (seen.scheduled_at, seen.initializing_at, seen.started_at, seen.ended_at)
+    seconds = [moment.second for moment in moments if moment is not None]
+    assert seconds == [0, 1, 2, 10]
+    assert seen.started_at == datetime(2026, 1, 1, 11, 0, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("note", "value"),
+    [(WORKFLOW, ""), (WORKFLOW, "x" * 10_000), (TASK, ""), (RETRY, "one"), (RETRY, "9" * 50)],
+)
+def test_a_pod_that_does_not_say_whose_it_is_is_not_observed(note: str, value: str) -> None:
+    pod = a_seen_pod("Running")
+    pod["metadata"]["annotations"][note] = value
+
+    assert observe(pod, NOON) is None
+
+
+@given(st.text(max_size=2 * MESSAGE_CHARS))
+def test_any_message_becomes_text_that_a_frame_can_carry(message: str) -> None:
+    seen = observe(a_seen_pod("Failed", message=message), NOON)
+
+    assert seen is not None
+    assert len(seen.message) <= MESSAGE_CHARS
+    seen.model_dump_json().encode()
+
+
+PARTS = st.sampled_from(
+    ["ErrImagePull", "Error", "Completed", "StartError", "OOMKilled", "Odd", None]
+)
+STATES = st.one_of(
+    st.just({}),
+    st.builds(lambda reason: {"waiting": {"reason": reason}}, PARTS),
+    st.builds(
+        lambda reason, code: {"terminated": {"reason": reason, "exitCode": code}},
+        PARTS,
+        st.integers(0, 255),
+    ),
+    st.just({"running": {}}),
+)
+CONTAINERS = st.lists(
+    st.builds(
+        lambda name, state: {"name": name, "state": state},
+        st.sampled_from(["main", "osmo-ctrl", "osmo-init", "preflight-test"]),
+        STATES,
+    ),
+    max_size=4,
+)
+
+
+@given(
+    st.sampled_from(["Pending", "Running", "Succeeded", "Failed", "Unknown", "New"]),
+    CONTAINERS,
+    CONTAINERS,
+    PARTS,
+)
+def test_every_pod_means_something(phase: str, main: Json, init: Json, reason: str | None) -> None:
+    """An end has an exit code, nothing else has; a pod that ended is never told as one that goes
+    on."""
+    pod = a_seen_pod(phase, containerStatuses=main, initContainerStatuses=init, reason=reason)
+
+    found = verdict(pod, NOON)
+
+    assert isinstance(found, Verdict)
+    assert (found.exit_code is not None) == found.status.final
+    assert found.status.final or phase not in {"Succeeded", "Failed", "Unknown"}
