@@ -26,6 +26,7 @@ task's last lines may be on their way when its status has come."""
 
 class View(Protocol):
     def show(self, workflow: Workflow, records: list[LogRecord]) -> None: ...
+    def end(self) -> None: ...
 
 
 def follow(client: Client, name: str, view: View) -> Workflow:
@@ -40,6 +41,7 @@ def follow(client: Client, name: str, view: View) -> Workflow:
         if workflow.status.final:
             ended += 1
             if page.closed or ended >= _LAST_PAGES:
+                view.end()
                 return workflow
 
 
@@ -48,14 +50,17 @@ class Lines:
     """For pipes and files: a line for each change of a status and each line of a log."""
 
     say: Callable[[str], None]
+    _log: render.LogLines = field(default_factory=render.LogLines)
     _before: Workflow | None = None
 
     def show(self, workflow: Workflow, records: list[LogRecord]) -> None:
-        for record in records:
-            self.say(render.log_line(record))
-        for line in render.changes(self._before, workflow):
+        for line in self._log.take(records) + render.changes(self._before, workflow):
             self.say(line)
         self._before = workflow
+
+    def end(self) -> None:
+        for line in self._log.rest():
+            self.say(line)
 
 
 @dataclass
@@ -70,6 +75,9 @@ class Pictures:
         self._newest |= {record.task: record for record in records if record.text.strip()}
         running = [] if workflow.status.final else list(self._newest.values())
         self.live.update(render.workflow_tree(workflow, self.now(), newest=running), refresh=True)
+
+    def end(self) -> None:
+        """The last picture stays."""
 
 
 def follow_in(session: Session, client: Client, name: str) -> Workflow:

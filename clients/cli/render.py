@@ -165,11 +165,36 @@ def result(workflow: Workflow) -> Text:
     return text.append(f"{workflow.status} after {duration(spent)}")
 
 
-def log_line(record: LogRecord) -> str:
-    """As `GET …/logs` writes it."""
+class LogLines:
+    """Whole lines out of records, as `GET …/logs` writes them. A record holds several lines, or
+    ends in the middle of one, whose rest comes with a later record of the same stream."""
+
+    def __init__(self) -> None:
+        self._unfinished: dict[tuple[str, int, str], LogRecord] = {}
+
+    def take(self, records: Iterable[LogRecord]) -> list[str]:
+        lines = []
+        for record in records:
+            stream = (record.task, record.retry, record.stream)
+            begun = self._unfinished.pop(stream, None)
+            if begun is not None:
+                record = begun.model_copy(update={"text": begun.text + record.text})
+            *whole, rest = record.text.split("\n")
+            lines += [_log_line(record, text) for text in whole]
+            if rest:
+                self._unfinished[stream] = record.model_copy(update={"text": rest})
+        return lines
+
+    def rest(self) -> list[str]:
+        """What will not be finished any more."""
+        left, self._unfinished = list(self._unfinished.values()), {}
+        return [_log_line(record, record.text) for record in left]
+
+
+def _log_line(record: LogRecord, text: str) -> str:
     name = attempt_name(record.task, record.retry)
     source = f"[{name}]" + ("[osmo]" if record.stream == "control" else "")
-    return f"{record.time:%Y/%m/%d %H:%M:%S} {source} {record.text.rstrip()}"
+    return f"{record.time:%Y/%m/%d %H:%M:%S} {source} {text.rstrip()}"
 
 
 def attempt_name(task: str, retry: int) -> str:
@@ -198,8 +223,8 @@ def _line(name: str, status: Status, spent: str) -> Text:
 
 def _say(branch: Tree, record: LogRecord | None) -> None:
     if record is not None:
-        line = Text(record.text.rstrip(), style="dim", no_wrap=True, overflow="ellipsis")
-        branch.add(line)
+        last = record.text.rstrip().rpartition("\n")[2]
+        branch.add(Text(last, style="dim", no_wrap=True, overflow="ellipsis"))
 
 
 def _table(*columns: str) -> Table:

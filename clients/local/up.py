@@ -64,7 +64,7 @@ class Ready:
 def up(settings: Settings, environ: Mapping[str, str], progress: Progress) -> Ready:
     """Bring everything up that is not. Raises `LocalError`, `ClientError`."""
     began = time.monotonic()
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)  # keys are in it
     with _alone(settings):
         seen = look(settings, now=datetime.now(UTC))
         steps = plan_up(seen.facts)

@@ -89,10 +89,13 @@ def logs(
     session = session_of(context)
     with session.connect() as client:
         if follow:
+            log = render.LogLines()
             for page in client.follow_logs(workflow, task=task, retry=retry_id):
-                for record in page.records:
-                    line = record.model_dump_json() if session.json else render.log_line(record)
+                as_json = [record.model_dump_json() for record in page.records]
+                for line in as_json if session.json else log.take(page.records):
                     session.say(line)
+            for line in log.rest():
+                session.say(line)
         elif session.json:
             records = all_records(client, workflow, task, retry_id).records
             session.write_json([each.model_dump(mode="json") for each in records[-(lines or 0) :]])

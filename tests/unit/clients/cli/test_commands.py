@@ -229,7 +229,7 @@ def test_following_without_a_terminal_prints_logs_and_changes_and_the_end(tmp_pa
     done = a_workflow(end_time="2026-11-24T12:00:02")
     answers = {
         SUBMIT: SUBMITTED,
-        FOLLOW: [a_page("hi\n", cursor="1"), a_page("there", cursor="2", closed=True)],
+        FOLLOW: [a_page("hi\n", cursor="1"), a_page("there\n", cursor="2", closed=True)],
         QUERY: [running, done],
     }
 
@@ -351,13 +351,13 @@ def test_logs_are_printed_as_the_service_writes_them() -> None:
 
 
 def test_followed_logs_are_lines_and_in_json_records() -> None:
-    answers = {FOLLOW: [a_page("one", cursor="1"), a_page("two", closed=True)]}
+    answers = {FOLLOW: [a_page("one\n", cursor="1"), a_page("two\n", closed=True)]}
 
     text = xylem("workflow", "logs", "hello-1", "-f", answers=answers)
     records = xylem("--format-type", "json", "workflow", "logs", "hello-1", "-f", answers=answers)
 
     assert [line.split("] ")[1] for line in text.out.splitlines()] == ["one", "two"]
-    assert [json.loads(line)["text"] for line in records.out.splitlines()] == ["one", "two"]
+    assert [json.loads(line)["text"] for line in records.out.splitlines()] == ["one\n", "two\n"]
 
 
 def test_logs_in_json_are_the_last_records_of_every_page() -> None:
@@ -415,7 +415,7 @@ def test_the_version_of_the_client_is_told_without_a_service(tmp_path: Path) -> 
 
 
 def test_records_are_written_as_the_service_writes_its_lines() -> None:
-    control = a_record("uploading", stream="control")
+    control = a_record("uploading\n", stream="control")
     retried = a_record("again\n", retry=2)
 
     records = [record.model_dump(mode="json") for record in (control, retried)]

@@ -133,3 +133,24 @@ def test_what_users_wrote_is_never_taken_for_markup() -> None:
 
     assert "labels     team=[red]x[/red]" in shown
     assert "warnings   [b]look[/b]" in shown
+
+
+def test_lines_are_told_whole_however_the_log_was_cut() -> None:
+    log = render.LogLines()
+    cut = [
+        a_record("one\ntwo\nthr"),
+        a_record("said aloud\n", stream="stderr"),
+        a_record("ee\n\nfour"),
+    ]
+
+    assert [line.partition("] ")[2] for line in log.take(cut)] == [
+        *("one", "two", "said aloud", "three", ""),
+    ]
+    assert [line.partition("] ")[2] for line in log.rest()] == ["four"]
+    assert log.rest() == []
+
+
+def test_the_newest_line_of_a_task_is_the_last_of_its_record() -> None:
+    tree = render.workflow_tree(workflow(), NOON, newest=[a_record("first\nlast\n")])
+
+    assert drawn(tree)[-1].endswith("└── last")
