@@ -1,0 +1,56 @@
+"""What a one-task workflow costs in write units: the line in docs/rows.md is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.contract.bill import Bill, billed
+from tests.contract.conftest import REGION, Stores
+from tests.stories.world import BACKEND, BOOT, World
+from xylem.protocol import agent
+from xylem_aws.tables.binding import bind
+from xylem_aws.tables.workflows import WorkflowsTable
+
+HELLO = "workflow:\n  name: hello\n  tasks:\n  - {name: hello, image: alpine, command: [echo]}\n"
+ROWS = Path(__file__).parents[2] / "docs" / "rows.md"
+
+
+@pytest.mark.parametrize("stores", ["dynamodb"], indirect=True)
+def test_each_step_of_a_workflow_costs_what_is_written(stores: Stores) -> None:
+    world = World()
+    world.workflows, world.jobs, world.backends = stores.workflows, stores.jobs, stores.backends  # type: ignore[assignment]
+    world.say(agent.Hello(backend=BACKEND, cluster_uid="uid", boot_id=BOOT, version="1"))
+    world.settle()
+    client = bind(WorkflowsTable, table="workflows", region=REGION).client
+    bills: dict[str, Bill] = {}
+
+    with billed(client) as bills["submit"]:
+        hello = world.submit(HELLO)
+    with billed(client) as bills["start"]:
+        world.settle()
+    with billed(client) as bills["created"]:
+        world.answer(kind="create")
+        world.settle()
+    with billed(client) as bills["running"]:
+        world.pod(hello, "hello", "RUNNING", node="node-1", pod_ip="10.0.0.1")
+        world.settle()
+    with billed(client) as bills["completed"]:
+        world.exit(hello, "hello", 0)
+        world.settle()
+    with billed(client) as bills["cleaned up"]:
+        world.answer(kind="cleanup")
+        world.settle()
+
+    assert world.look(hello).workflow.status == "COMPLETED"
+    assert {step: _counted(bill) for step, bill in bills.items()} == _written()
+
+
+def _counted(bill: Bill) -> tuple[int, int, int]:
+    return len(bill.actions), bill.table, bill.index
+
+
+def _written() -> dict[str, tuple[int, int, int]]:
+    section = ROWS.read_text().partition("| step | actions | table | index |")[2]
+    lines = re.findall(r"^\| ([a-z ]+) \| (\d+) \| (\d+) \| (\d+) \|$", section, re.MULTILINE)
+    return {step: (int(actions), int(table), int(index)) for step, actions, table, index in lines}

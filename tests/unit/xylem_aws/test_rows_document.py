@@ -1,0 +1,113 @@
+"""docs/rows.md names every row that there is, with the keys that it has."""
+
+import re
+from pathlib import Path
+
+from pynamodb.models import Model
+
+from tests.builders import NOON
+from xylem.domain.ids import (
+    BackendName,
+    ConnectionId,
+    GroupId,
+    JobId,
+    MailId,
+    TaskName,
+    UserName,
+    WorkflowId,
+)
+from xylem.ports import Attempt
+from xylem_aws.tables import backends, configs, connections, logs, workflows
+from xylem_aws.tables.keys import moment
+
+ROWS = Path(__file__).parents[3] / "docs" / "rows.md"
+
+WF = WorkflowId("<wf>")
+GROUP = GroupId("0" + "f" * 31)
+TASK = TaskName("<task>")
+BACKEND = BackendName("<backend>")
+USER = UserName("<user>")
+ATTEMPT = Attempt(WF, GROUP, 41, TASK, 42)
+
+Row = tuple[str, str, str]
+"""The row's class, `pk`, `sk`."""
+
+PLACEHOLDERS = {
+    GROUP: "<group>",
+    f"{42:06d}": "<retry>",
+    f"{43:020d}": "<offset>",
+    f"{44:010d}": "<revision>",
+    f"{45:010d}": "<version>",
+    "#41": "#<incarnation>",
+    "#42": "#<retry>",
+    moment(NOON): "<time>",
+    "G#<wf>#0": "G#<wf>#<shard>",
+}
+
+
+def row(kind: type[Model], key: tuple[str, str]) -> Row:
+    """As the document writes it."""
+    parts = list(key)
+    for value, name in PLACEHOLDERS.items():
+        parts = [part.replace(value, name) for part in parts]
+    all_, hash_ = re.compile(r"^L#all#\d+"), re.compile(r"[0-9a-f]{64}")
+    parts = [hash_.sub("<hash of the key>", all_.sub("L#all#<shard>", part)) for part in parts]
+    return kind.__name__, parts[0], parts[1]
+
+
+def in_code() -> set[Row]:
+    entries = workflows.entry_keys(WF, "<user>", "<pool>", NOON)
+    return {
+        row(workflows.WorkflowRow, workflows.workflow_key(WF)),
+        row(workflows.UuidRow, workflows.uuid_key("<uuid>")),
+        row(workflows.GroupRow, workflows.group_key(WF, GROUP)),
+        row(workflows.TaskRow, workflows.task_key(WF, GROUP, TASK, 42)),
+        row(workflows.JobRow, workflows.job_key(JobId("<job>"))),
+        row(workflows.AuditRow, workflows.audit_key(WF, 45, "<entity>")),
+        *(row(workflows.EntryRow, key) for key in entries),
+        row(workflows.CounterRow, workflows.counter_key("<name>")),
+        row(workflows.IdempotencyRow, workflows.idempotency_key(USER, "any")),
+        row(backends.BackendRow, backends.backend_key(BACKEND)),
+        row(backends.SeenRow, backends.seen_key(BACKEND)),
+        row(
+            backends.MailRow,
+            backends.mail_key(BACKEND, MailId("<group>#<incarnation>#<ordinal>")),
+        ),
+        row(logs.ChunkRow, (logs.log_key(ATTEMPT), logs.chunk_key(43))),
+        row(logs.EndRow, (logs.log_key(ATTEMPT), logs.END)),
+        row(logs.ArrivalRow, (logs.barrier_key(GROUP, 41), "<task>#<retry>")),
+        row(configs.ConfigRow, (configs.POOLS, configs.CURRENT)),
+        row(configs.ConfigRow, (configs.POOLS, configs.revision_key(44))),
+        row(
+            connections.SocketRow,
+            (connections.socket_key(ConnectionId("<connection>")), connections.SOCKET),
+        ),
+        row(
+            connections.SocketRow,
+            (connections.principal_key("<kind>", "<subject>"), "<connection>"),
+        ),
+    }
+
+
+def in_the_document() -> set[Row]:
+    found = re.findall(r"^\| `(\w+Row)` \| `(.+?)` \| `(.+?)` \|", ROWS.read_text(), re.MULTILINE)
+    return set(found)
+
+
+def test_the_document_has_the_keys_of_the_code() -> None:
+    assert in_the_document() == in_code()
+
+
+def test_every_kind_of_row_is_written_down() -> None:
+    modules = (backends, configs, connections, logs, workflows)
+    kinds = {
+        name
+        for module in modules
+        for name, kind in vars(module).items()
+        if isinstance(kind, type)
+        and issubclass(kind, Model)
+        and name.endswith("Row")
+        and kind.__module__ == module.__name__
+    }
+
+    assert {name for name, _, _ in in_the_document()} == kinds - {"ShardRow"}
