@@ -38,7 +38,7 @@ class Data(Stack):
             ],
         )
         self.backends = AggregateTable(self, "Backends", environment=environment)
-        self.logs = AggregateTable(self, "Logs", environment=environment)
+        self.logs = AggregateTable(self, "Logs", environment=environment, expires=True)
         self.configs = AggregateTable(self, "Configs", environment=environment)
         self.identity = AggregateTable(self, "Identity", environment=environment)
         self.catalog = AggregateTable(self, "Catalog", environment=environment)

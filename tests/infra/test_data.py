@@ -12,7 +12,7 @@ LIVE = {"workflow", "user", "pool", "node", "status", "start", "priority", "reso
 TABLES: dict[str, tuple[dict[str, set[str]], str | None]] = {
     "workflows": ({"due": set(), "live": LIVE}, "expires_at"),
     "backends": ({}, None),
-    "logs": ({}, None),
+    "logs": ({}, "expires_at"),
     "configs": ({}, None),
     "identity": ({}, None),
     "catalog": ({}, None),
