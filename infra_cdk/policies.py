@@ -3,7 +3,9 @@
 Least privilege has two directions, and a test can show both: no call that was seen is missing in
 the policy of the function that made it, and nothing stands in a policy that was not seen, but for a
 stated reason (`UNSEEN`). The embedded stack enforces no policy; it only writes down who called
-what, as lines of JSON: {"who": function name, "action": "dynamodb:PutItem", "resource": ARN}.
+what, as lines of JSON:
+
+    {"who": function name, "allow": [{"action": "dynamodb:PutItem", "resource": ARN}]}
 
 A transaction is authorised as its single actions, so who records `TransactWriteItems` records
 those. Other calls that go by another name in a policy are translated here.
@@ -60,10 +62,17 @@ class Call:
     resource: str
 
     @classmethod
-    def parse(cls, line: str) -> "Call":
+    def parse(cls, line: str) -> tuple["Call", ...]:
+        """What one request took: a transaction takes a right for each of its items."""
         said = json.loads(line)
-        action = str(said["action"])
-        return cls(str(said["who"]), AUTHORIZED_AS.get(action, action), str(said["resource"]))
+        return tuple(
+            cls(
+                str(said["who"]),
+                AUTHORIZED_AS.get(each["action"], each["action"]),
+                str(each["resource"]),
+            )
+            for each in said["allow"]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,24 @@ class Unseen:
 
 POLLER = "Lambda's poller does this in the function's name; the function itself makes no such call."
 
+CONFLICT = "Only after five lost conflicts is it sent anew, or rung for again."
+GONE = "Only when a socket turns out to be gone is the backend's row told so, or asked for another."
+FORGOTTEN = "Only for a job or mail that was forgotten; the stories of the use cases show it."
+
 UNSEEN = (
+    Unseen("agent", "sqs:SendMessage", "*-news", CONFLICT),
+    Unseen("worker", "sqs:SendMessage", "*-jobs", CONFLICT),
+    Unseen("agent", "dynamodb:GetItem", "*-backends", GONE),
+    Unseen("agent", "dynamodb:UpdateItem", "*-backends", GONE),
+    Unseen("worker", "dynamodb:UpdateItem", "*-backends", GONE),
+    Unseen("agent", "*:ManageConnections", "*/DELETE/*", "After 100 minutes a link is replaced."),
+    Unseen("agent-ingest", "*:ManageConnections", "*/DELETE/*", "Another boot of an operator."),
+    Unseen("agent", "s3:GetObject", "*/payloads/*", "After a hello, for large mail that waited."),
+    Unseen("delayed-job-monitor", "dynamodb:GetItem", "*-workflows", FORGOTTEN),
+    Unseen("delayed-job-monitor", "dynamodb:UpdateItem", "*", FORGOTTEN),
+    Unseen("delayed-job-monitor", "sqs:SendMessage", "*", FORGOTTEN),
+    Unseen("delayed-job-monitor", "*:ManageConnections", "*", FORGOTTEN),
+    Unseen("delayed-job-monitor", "s3:GetObject", "*/payloads/*", FORGOTTEN),
     Unseen("*", "logs:*", "*", "Lambda writes a function's log in its name."),
     Unseen("*", "xray:*", "*", "Lambda sends traces in the function's name, and on AWS alone."),
     Unseen("worker", "sqs:ReceiveMessage", "*-jobs", POLLER),

@@ -8,7 +8,7 @@ from constructs import Construct
 from infra_cdk.components.websocket_api import WebSocketApi
 from infra_cdk.constructs.alarms import Alarms
 from infra_cdk.constructs.doorbell_queue import DoorbellQueue
-from infra_cdk.constructs.rights import CHANGE, COMMIT, READ, consume, objects, rows, send
+from infra_cdk.constructs.rights import CHANGE, READ, consume, objects, rows, send
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Agent(Construct):
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
             },
             rights=[
-                rows(data.backends, *READ, *CHANGE),
+                rows(data.backends, "GetItem", "PutItem"),
                 send(self.news),
                 websocket.push,
                 websocket.close,
@@ -63,8 +63,8 @@ class Agent(Construct):
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
             },
             rights=[
-                rows(data.workflows, *READ, *COMMIT),
-                rows(data.backends, *READ, *COMMIT),
+                rows(data.workflows, *READ, "PutItem", "UpdateItem"),
+                rows(data.backends, *READ, *CHANGE),
                 objects(data.store, "payloads/", "GetObject"),
                 send(jobs),
                 consume(self.news),

@@ -6,7 +6,7 @@ from constructs import Construct
 
 from infra_cdk.components.authorizer import Authorizer
 from infra_cdk.components.websocket_api import WebSocketApi
-from infra_cdk.constructs.rights import CHANGE, READ, rows
+from infra_cdk.constructs.rights import rows
 from infra_cdk.constructs.service_function import Service, ServiceFunction
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Connections(Construct):
             service=service,
             component="connections",
             settings={"CONNECTIONS_TABLE": data.connections.name},
-            rights=[rows(data.connections, *READ, *CHANGE)],
+            rights=[rows(data.connections, "GetItem", "PutItem", "DeleteItem")],
         )
         websocket.opens(function, authorizer=authorizer.websocket)
         websocket.routes(function, "$disconnect", "$default")

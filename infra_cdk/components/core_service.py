@@ -6,7 +6,7 @@ from constructs import Construct
 
 from infra_cdk.components.http_api import HttpApi
 from infra_cdk.constructs.doorbell_queue import DoorbellQueue
-from infra_cdk.constructs.rights import CHANGE, COMMIT, READ, objects, rows, send
+from infra_cdk.constructs.rights import READ, objects, rows, send
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class CoreService(Construct):
                 "API_URL": http.url,
             },
             rights=[
-                rows(data.workflows, *READ, *COMMIT),
-                rows(data.configs, *READ, *CHANGE),
+                rows(data.workflows, *READ, "PutItem"),
+                rows(data.configs, "GetItem", "PutItem"),
                 rows(data.backends, *READ),
                 objects(data.store, "specs/", "GetObject", "PutObject"),
                 send(jobs),

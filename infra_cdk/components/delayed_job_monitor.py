@@ -14,7 +14,7 @@ from constructs import Construct
 from infra_cdk.components.websocket_api import WebSocketApi
 from infra_cdk.constructs.alarms import Alarms
 from infra_cdk.constructs.doorbell_queue import DoorbellQueue
-from infra_cdk.constructs.rights import CHANGE, READ, depth, index, objects, rows, send
+from infra_cdk.constructs.rights import READ, depth, index, objects, rows, send
 from infra_cdk.constructs.service_function import Service, ServiceFunction
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class DelayedJobMonitor(Construct):
             rights=[
                 index(data.workflows, "due"),
                 rows(data.workflows, "GetItem", "UpdateItem"),
-                rows(data.backends, *READ, *CHANGE),
+                rows(data.backends, *READ, "UpdateItem"),
                 objects(data.store, "payloads/", "GetObject"),
                 send(jobs),
                 depth(jobs),

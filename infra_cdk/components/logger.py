@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from constructs import Construct
 
 from infra_cdk.components.http_api import HttpApi
-from infra_cdk.constructs.rights import CHANGE, READ, key, keys_path, listing, objects, rows
+from infra_cdk.constructs.rights import READ, key, keys_path, listing, objects, rows
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Logger(Construct):
                 "KEYS_PATH": keys_path(service.environment),
             },
             rights=[
-                rows(data.logs, *READ, *CHANGE),
+                rows(data.logs, *READ, "PutItem"),
                 rows(data.workflows, *READ),
                 objects(data.store, "specs/", "GetObject"),
                 objects(data.store, "logs/", "GetObject", "PutObject"),

@@ -10,7 +10,7 @@ from infra_cdk.components.websocket_api import WebSocketApi
 from infra_cdk.constructs.alarms import Alarms
 from infra_cdk.constructs.doorbell_queue import DoorbellQueue
 from infra_cdk.constructs.rights import (
-    COMMIT,
+    CHANGE,
     READ,
     consume,
     key,
@@ -56,8 +56,8 @@ class Worker(Construct):
                 "KEYS_PATH": keys_path(environment),
             },
             rights=[
-                rows(data.workflows, *READ, *COMMIT),
-                rows(data.backends, *READ, *COMMIT),
+                rows(data.workflows, *READ, *CHANGE),
+                rows(data.backends, "GetItem", "PutItem", "UpdateItem"),
                 objects(data.store, "specs/", "GetObject"),
                 objects(data.store, "payloads/", "GetObject", "PutObject"),
                 consume(self.jobs),

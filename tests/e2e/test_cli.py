@@ -63,6 +63,16 @@ def test_a_spec_with_a_mistake_is_refused_with_the_place_and_leaves_no_workflow(
     assert listed["workflows"] == []
 
 
+def test_the_spec_of_a_workflow_can_be_had_again(stack: Stack) -> None:
+    submitted = stack.xylem(
+        "workflow", "submit", str(EXAMPLES / "fanout.yaml"), "--format-type", "json"
+    )
+    name = json.loads(submitted.stdout)["name"]
+
+    assert "{%" in stack.xylem("workflow", "spec", name, "--template").stdout
+    assert "version: 2" in stack.xylem("workflow", "spec", name).stdout
+
+
 def test_an_unknown_workflow_is_said_to_be_unknown(stack: Stack) -> None:
     unknown = stack.xylem("workflow", "query", "nobody-99")
 

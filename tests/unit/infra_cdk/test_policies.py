@@ -1,5 +1,6 @@
 """The check of least privilege, checked: on templates small enough to see the answer."""
 
+import json
 from typing import Any
 
 import pytest
@@ -164,6 +165,6 @@ def test_a_reason_explains_what_is_unused_for_its_function_alone() -> None:
 def test_a_recorded_call_asks_for_the_right_by_its_name_in_policies(
     called: str, needed: str
 ) -> None:
-    line = f'{{"who": "{WORKER}", "action": "{called}", "resource": "r"}}'
+    line = json.dumps({"who": WORKER, "allow": [{"action": called, "resource": "r"}]})
 
-    assert Call.parse(line) == Call(WORKER, needed, "r")
+    assert Call.parse(line) == (Call(WORKER, needed, "r"),)
