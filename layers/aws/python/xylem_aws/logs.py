@@ -22,6 +22,7 @@ from xylem_aws.tables.logs import (
 from xylem_aws.transaction import in_our_words, refused
 
 BARRIER_SECONDS = 8 * 24 * 3600
+"""Who waits at a barrier arrives again with every poll, so the row of a task that waits stays."""
 
 
 class DynamoLogs:

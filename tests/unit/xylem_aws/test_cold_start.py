@@ -1,0 +1,75 @@
+"""What a function imports it pays for at every cold start; so some do without."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[3]
+ENVIRONMENT = {
+    "AWS_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "XYLEM_ENVIRONMENT": "local",
+    "POWERTOOLS_SERVICE_NAME": "test",
+    "BACKENDS_TABLE": "backends",
+    "CONNECTIONS_TABLE": "connections",
+    "WORKFLOWS_TABLE": "workflows",
+    "STORE_BUCKET": "store",
+    "NEWS_QUEUE_URL": "https://sqs.test/news",
+    "JOBS_QUEUE_URL": "https://sqs.test/jobs",
+    "CONNECTIONS_ENDPOINT": "https://sockets.test/live",
+}
+HEAVY = {"aws_xray_sdk", "boto3", "cryptography", "fastapi", "jwt", "s3transfer"}
+OF_WORKFLOWS = {"xylem_aws.tables.workflows", "xylem_aws.tables.logs"}
+
+SHOW = """
+import json, sys
+from {handler} import handler
+from xylem_aws.bootstrap import ports
+for name in {ports}:
+    getattr(ports(), name)
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("handler", "ports", "without"),
+    [
+        ("functions.agent.ingest", ["backends", "links", "news"], HEAVY | OF_WORKFLOWS),
+        (
+            "functions.connections.handler",
+            ["connections"],
+            HEAVY | OF_WORKFLOWS | {"xylem_aws.tables.backends"},
+        ),
+        ("functions.router.handler", ["links"], HEAVY | {"pynamodb"}),
+        ("functions.agent.handler", ["workflows", "backends", "doorbell", "store"], HEAVY),
+        ("functions.worker.handler", ["workflows", "jobs"], HEAVY),
+        ("functions.delayed_job_monitor.sweep", ["jobs", "backends", "doorbell"], HEAVY),
+    ],
+)
+def test_a_function_imports_nothing_that_it_does_not_use(
+    handler: str, ports: list[str], without: set[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SHOW.format(handler=handler, ports=ports)],
+        cwd=REPOSITORY,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert not without & set(json.loads(done.stdout))
+
+
+def test_tokens_of_tasks_need_no_cryptography() -> None:
+    script = "import sys, xylem_aws.task_tokens; print('cryptography' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "False"
