@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -28,7 +29,7 @@ from clients.local.processes import end, find_leftovers
 from clients.local.settings import Settings
 from clients.local.supervisor import Supervisor, start
 from clients.sdk.client import Client
-from clients.sdk.login import Login, config_folder, is_loopback, load, store, write_private
+from clients.sdk.login import Login, config_folder, load, store, write_private
 
 POOL = "default"
 _POOL_CONFIGURATION = {
@@ -230,15 +231,25 @@ def _store(settings: Settings, tokens: Tokens) -> None:
 
 
 def _write_login(settings: Settings, folder: Path) -> str | None:
-    """The user's own login becomes the local one, unless it leads to another service: where a
-    person's work goes is theirs to change. Returns the address of one that stays."""
-    login = load(settings.login_folder)
+    """The user's own login becomes the local one, if it may. Returns the address of one that
+    stays."""
+    ours = load(settings.login_folder)
     present = load(folder)
-    if present is not None and not is_loopback(present.url):
-        return present.url
-    if login is not None and present != login:
-        store(login, folder)
+    if ours is None or present == ours:
+        return None
+    if not may_replace(present, ours):
+        return present.url if present else None
+    store(ours, folder)
     return None
+
+
+def may_replace(present: Login | None, ours: Login) -> bool:
+    """Only the login of a local stack: where a person's work goes otherwise is theirs to change,
+    and a loopback address alone may be a tunnel."""
+    if present is None:
+        return True
+    here, there = urlsplit(ours.url), urlsplit(present.url)
+    return (here.hostname, here.path) == (there.hostname, there.path)
 
 
 def _wait(ready: Callable[[], bool], seconds: float, failure: Callable[[], LocalError]) -> None:
