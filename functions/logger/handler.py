@@ -15,8 +15,7 @@ from xylem.domain import errors
 from xylem.domain.access import ADMIN, USER
 from xylem.ports import Attempt
 from xylem.protocol.runtime import InputQuery, LogEnd, OutputQuery
-from xylem.usecases import logbook as logs
-from xylem.usecases import runtime
+from xylem.usecases import log_reading, logs, runtime
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger, traced
 
@@ -36,8 +35,9 @@ STATUS: dict[type[errors.XylemError], int] = {
     errors.Conflict: 503,
     errors.Gone: 410,
     errors.Unavailable: 503,
+    logs.BadBatch: 422,
 }
-EMPTY_BATCH = 422
+ENDS = logs.KnownEnds()
 ANSWER_BYTES = 5 * 1024 * 1024
 """Lambda answers at most 6 MB; larger ones are an object that the caller is led to."""
 
@@ -46,7 +46,7 @@ VIEW_LIFE = timedelta(minutes=15)
 
 @app.exception_handler(errors.XylemError)
 def known(error: errors.XylemError) -> Response[str]:
-    status = EMPTY_BATCH if error.code == "empty" else STATUS[type(error)]
+    status = STATUS[type(error)]
     body = {"message": str(error), "error_code": error.code, "workflow_id": error.workflow}
     return Response(status, "application/json", json.dumps(body))
 
@@ -63,7 +63,9 @@ def unknown(error: Exception) -> Response[str]:
 def read(name: str) -> Response[Any]:
     _require_reader()
     has = ports()
-    lines = logs.text(name, _wanted(), workflows=has.workflows, logs=has.logs, store=has.store)
+    lines = log_reading.text(
+        name, _wanted(), workflows=has.workflows, logs=has.logs, store=has.store
+    )
     body = "".join(f"{line}\n" for line in lines).encode()
     headers = {"X-Content-Type-Options": "nosniff"}
     if len(body) > ANSWER_BYTES:
@@ -78,7 +80,7 @@ def read(name: str) -> Response[Any]:
 def follow(name: str) -> Response[str]:
     _require_reader()
     has = ports()
-    page = logs.follow(
+    page = log_reading.follow(
         name,
         _wanted(),
         _query("cursor") or "",
@@ -109,7 +111,9 @@ def take() -> Response[str]:
     offset = _number("offset") or 0
     if offset < 0:
         raise errors.InvalidRequest(f"offset is {offset}: it must not be negative.")
-    stored = logs.take(attempt, offset, _bytes(), logs=has.logs, store=has.store, ids=has.ids)
+    stored = logs.put(
+        attempt, offset, _bytes(), logs=has.logs, store=has.store, ids=has.ids, ends=ENDS
+    )
     return _json(stored.model_dump())
 
 
@@ -117,7 +121,7 @@ def take() -> Response[str]:
 def finish() -> Response[str]:
     attempt = _attempt()
     end = _body(LogEnd)
-    return _json(logs.finish(attempt, end.length, logs=ports().logs).model_dump())
+    return _json(logs.end(attempt, end.length, logs=ports().logs, ends=ENDS).model_dump())
 
 
 @app.post("/runtime/token")
@@ -175,8 +179,8 @@ def _require_reader() -> None:
         raise errors.Forbidden(f"Reading logs takes the role {USER}: ask an admin.")
 
 
-def _wanted() -> logs.Wanted:
-    return logs.Wanted(
+def _wanted() -> log_reading.Wanted:
+    return log_reading.Wanted(
         task=_query("task_name"),
         retry=_number("retry_id"),
         last_n_lines=_number("last_n_lines"),

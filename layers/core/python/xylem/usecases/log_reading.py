@@ -1,12 +1,8 @@
-"""Logs are taken in and given out: nothing is lost, nothing is shown twice.
+"""Logs are given out: as text, or page by page to somebody who follows.
 
-Writing: a batch is whole records of an attempt's spool. The chunk's row, put on condition, is the
-only arbiter; the answer is the end of what is stored, and the sidecar goes on from there. A body
-over 8 KB is an object, written before its row under a name of its own. The end carries the spool's
-length and is accepted when the rows reach it without a hole.
-
-Reading: chunks in the order of their offsets, one walk per attempt, merged by time. Nothing is
-held in memory but what is asked for.
+Chunks are read in the order of their offsets, one walk for each attempt, and merged by time.
+Nothing is shown twice: a follower's cursor holds one offset for each attempt. Nothing is passed
+over: a walk ends where the next offset is missing, and goes on from there when it has come.
 """
 
 import base64
@@ -14,21 +10,18 @@ import gzip
 import heapq
 import json
 import re
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from xylem.domain.errors import InvalidRequest, TooLarge, UnknownTask
+from xylem.domain.errors import InvalidRequest, UnknownTask
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
-from xylem.ports import Attempt, Blobs, Chunk, Clock, Ids, Logs, LogTail, Workflows
+from xylem.ports import Attempt, Blobs, Chunk, Clock, Logs, LogTail, Workflows
 from xylem.protocol import spool
-from xylem.protocol.runtime import MAX_BATCH_BYTES, Stored
 
-INLINE_BYTES = 8 * 1024
 PAGE_CHUNKS = 100
 POLL_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 20
@@ -38,72 +31,6 @@ FOLLOW_RECORDS = 2_000
 FOLLOW_BYTES = 2 * 1024 * 1024
 SILENT_END = timedelta(seconds=60)
 """A follower ends this long after an attempt that never closed its log."""
-
-
-# Writing -----------------------------------------------------------------------------------------
-
-
-def take(
-    attempt: Attempt, offset: int, body: bytes, *, logs: Logs, store: Blobs, ids: Ids
-) -> Stored:
-    """One batch. Raises `InvalidRequest` for what is no gzip of whole records, `TooLarge`."""
-    end = logs.end(attempt)
-    if end is not None:
-        return Stored(next=end.length, closed=True)
-    raw = _raw(body)
-    chunk = Chunk(offset, len(raw), body=body)
-    if len(body) > INLINE_BYTES:
-        key = (
-            f"logs/{attempt.workflow}/{attempt.task}/{attempt.retry}/{attempt.incarnation}/"
-            f"{offset}-{ids()}"
-        )
-        store.put(key, body)
-        chunk = Chunk(offset, len(raw), key=key)
-    stored = logs.put_chunk(attempt, chunk)
-    if stored == chunk:
-        return Stored(next=offset + chunk.length)
-    return Stored(next=reach(attempt, logs, start=offset))
-
-
-def finish(attempt: Attempt, length: int, *, logs: Logs) -> Stored:
-    """The end of the spool. Not closed: send from `next`, then say the end again."""
-    end = logs.end(attempt)
-    if end is None:
-        reached = reach(attempt, logs)
-        if reached != length:
-            return Stored(next=reached)
-        end = logs.put_end(attempt, LogTail(length))
-    return Stored(next=end.length, closed=True)
-
-
-def reach(attempt: Attempt, logs: Logs, *, start: int = 0) -> int:
-    """The first byte that is not stored, from a chunk's beginning on."""
-    reached = start
-    for chunk in _chunks(attempt, logs, start):
-        if chunk.offset != reached:
-            break
-        reached += chunk.length
-    return reached
-
-
-def _raw(body: bytes) -> bytes:
-    inflate = zlib.decompressobj(wbits=31)
-    try:
-        raw = inflate.decompress(body, MAX_BATCH_BYTES)
-    except zlib.error as error:
-        raise InvalidRequest(f"The body is not gzip: {error}.") from None
-    if inflate.unconsumed_tail:
-        raise TooLarge(f"A batch holds at most {MAX_BATCH_BYTES} raw bytes: send less at once.")
-    if not inflate.eof:
-        raise InvalidRequest("The body is gzip that is cut short.")
-    if not raw:
-        raise InvalidRequest("A batch holds at least one record: this one is empty.", code="empty")
-    if spool.whole(raw) != len(raw):
-        raise InvalidRequest("A batch ends at the end of a record: this one is cut short.")
-    return raw
-
-
-# Reading -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,18 +202,20 @@ def _body(chunk: Chunk, store: Blobs) -> bytes:
 
 
 def _lines(number: int, attempt: Attempt, records: Iterable[spool.Record]) -> Iterator[Line]:
-    """Lines in the order in which they began; what is left without an end is a line, too."""
-    begun: dict[spool.Stream, tuple[int, list[bytes]]] = {}
-    position = 0
+    """Lines in the order, and with the time, of their ends: a line that grows for an hour holds
+    nobody up. What is left without an end is a line, too."""
+    begun: dict[spool.Stream, list[bytes]] = {}
+    position = micros = 0
     for record in records:
+        micros = max(micros, record.micros)
         *whole, rest = record.data.split(b"\n")
         for part in whole:
-            micros, parts = begun.pop(record.stream, (record.micros, []))
-            yield _line(number, position, attempt, record.stream, micros, [*parts, part])
+            parts = [*begun.pop(record.stream, ()), part]
+            yield _line(number, position, attempt, record.stream, micros, parts)
             position += 1
         if rest:
-            begun.setdefault(record.stream, (record.micros, []))[1].append(rest)
-    for stream, (micros, parts) in begun.items():
+            begun.setdefault(record.stream, []).append(rest)
+    for stream, parts in begun.items():
         yield _line(number, position, attempt, stream, micros, parts)
         position += 1
 
