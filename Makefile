@@ -16,10 +16,11 @@ BIN := .venv/bin
 STAMPS := build/stamps
 SOURCES := clients functions infra_cdk layers operators tests
 ENVIRONMENTS := local dev prod
+CDK := PATH="$(CURDIR)/$(BIN):$$PATH" node node_modules/aws-cdk/bin/cdk
 BUILT := $(addprefix $(STAMPS)/,node vendor task-runtime embedded-aws)
 
-# jsii says in a page of text that the Node.js of many distributions will end one day.
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+# jsii says at each start, in a page of text, that the Node.js of many distributions is old.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 # The login of the stack on this machine, wherever the user's own leads to.
 LOCAL_LOGIN := XYLEM_CONFIG_DIR=$${XYLEM_HOME:-.xylem}/login
@@ -66,14 +67,17 @@ simulate: # listed when there is something to run
 	@exit 2
 
 synth: install ## the CloudFormation templates of every environment, below build/cdk.out
-	@for name in $(ENVIRONMENTS); do \
-		PATH="$(CURDIR)/$(BIN):$$PATH" npx --no-install cdk synth --quiet \
-			--context environment=$$name --output build/cdk.out/$$name; \
-	done
+	@$(MAKE) -s -j$(JOBS) $(addprefix synth-,$(ENVIRONMENTS))
+
+synth-%:
+	@mkdir -p build/cdk.out
+	@$(CDK) synth --quiet --context environment=$* --output build/cdk.out/$* \
+		>build/cdk.out/$*.log 2>&1 || { cat build/cdk.out/$*.log; exit 1; }
+	@echo "synthesised $*"
 
 deploy: install ## deploy to the AWS account of your credentials: make deploy ENV=dev
 	@case "$(ENV)" in dev|prod) ;; *) echo "ENV is dev or prod, not $(ENV)." >&2; exit 2;; esac
-	@PATH="$(CURDIR)/$(BIN):$$PATH" npx --no-install cdk deploy --all --context environment=$(ENV)
+	@$(CDK) deploy --all --context environment=$(ENV)
 
 # What `install` makes ------------------------------------------------------------------------------
 
