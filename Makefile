@@ -43,11 +43,8 @@ up: install ## bring Xylem up on this machine
 down: ## end every process of it
 	@if [ -x $(BIN)/xylem ]; then $(BIN)/xylem local down; fi
 
-test: install ## every test but those of the deployed stack
-	@$(BIN)/pytest -n 2 --dist loadgroup -m "not e2e"
-
-test-e2e: install ## the tests of the deployed stack, on a stack of their own
-	@$(BIN)/pytest -n 0 tests/e2e
+test: install ## every test, on a stack of its own
+	@$(BIN)/pytest -n 2 --dist loadgroup
 
 check: install ## ruff, mypy, import contracts; cdk-nag and cfn-lint on every environment
 	@$(BIN)/ruff check $(SOURCES)

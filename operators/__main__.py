@@ -146,7 +146,7 @@ class Operator:
             "job": job.job_id,
             "kind": job.kind,
             "outcome": result.status if result is not None else type(outcome).__name__.lower(),
-            "message": getattr(outcome, "message", "") or getattr(outcome, "why", ""),
+            "detail": getattr(outcome, "message", "") or getattr(outcome, "why", ""),
             "ms": round((now() - begun).total_seconds() * 1000),
         }
         log.info("job", extra={"facts": facts})
@@ -266,6 +266,7 @@ async def serve(told: Settings, boot_id: str, dice: Callable[[], float]) -> int:
     serving: list[Operator] = []
     if told.health is not None:
         await serve_health(*told.health, lambda: not serving or serving[0].ready)
+    log.info("standing by", extra={"facts": {"pod": told.pod_name, "namespace": told.namespace}})
     ending = asyncio.create_task(stop.wait())
     standing_by = asyncio.create_task(_until_in_office(office, kube, told, boot_id))
     await asyncio.wait({ending, standing_by}, return_when=asyncio.FIRST_COMPLETED)

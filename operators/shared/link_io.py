@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.frames import CloseCode
 
 from operators.shared.settings import BadSettings
 from xylem.protocol.link import Link, Order
@@ -101,9 +102,12 @@ class Pump:
                 self._link.opened(number, now())
                 self._senders[number] = asyncio.Event()
                 self._changed.set()
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._send(peer, number))
-                    group.create_task(self._receive(peer, number))
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(self._send(peer, number))
+                        group.create_task(self._receive(peer, number))
+                finally:
+                    await peer.close(CloseCode.GOING_AWAY)
         except* InvalidStatus as refused:
             error = refused.exceptions[0]
             if isinstance(error, InvalidStatus):
