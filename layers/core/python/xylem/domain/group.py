@@ -39,6 +39,9 @@ class Cleanup(StrEnum):
     DONE = "done"
 
 
+Order = Literal["create", "cleanup", "observe"]
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A mailbox row that is not answered. `created`: the highest create that was answered when this
@@ -46,7 +49,7 @@ class Pending:
 
     incarnation: int
     ordinal: int
-    kind: Literal["create", "cleanup", "observe"]
+    kind: Order
     created: int
 
 
@@ -78,8 +81,13 @@ class Group:
     def task(self, name: TaskName) -> Task | None:
         return next((task for task in self.tasks if task.name == name), None)
 
-    def awaits(self, ordinal: int) -> Pending | None:
-        return next((row for row in self.pending if row.ordinal == ordinal), None)
+    def awaits(self, ordinal: int, kind: Order | None = None) -> Pending | None:
+        """The unanswered row of this number; of this kind, where one is given: an answer to another
+        kind of question answers nothing."""
+        for row in self.pending:
+            if row.ordinal == ordinal and kind in (None, row.kind):
+                return row
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +235,7 @@ def _handed_over(group: Group) -> Group:
     return replace(_ask(group, "create", group.incarnation), tasks=tuple(handed))
 
 
-def _ask(group: Group, kind: Literal["create", "cleanup", "observe"], incarnation: int) -> Group:
+def _ask(group: Group, kind: Order, incarnation: int) -> Group:
     ordinal = group.ordinal + 1
     row = Pending(incarnation, ordinal, kind, group.created)
     return replace(group, ordinal=ordinal, pending=(*group.pending, row))
@@ -238,7 +246,7 @@ def _answered(group: Group, ordinal: int) -> Group:
 
 
 def _create_answered(group: Group, event: CreateAnswered, now: datetime) -> Decision:
-    if group.awaits(event.ordinal) is None:
+    if group.awaits(event.ordinal, "create") is None:
         return group, ()
     group = _answered(group, event.ordinal)
     if event.status == "done":
@@ -255,7 +263,7 @@ def _create_answered(group: Group, event: CreateAnswered, now: datetime) -> Deci
 
 
 def _cleanup_answered(group: Group, ordinal: int) -> Decision:
-    asked = group.awaits(ordinal)
+    asked = group.awaits(ordinal, "cleanup")
     if asked is None:
         return group, ()
     group = _answered(group, ordinal)
@@ -285,7 +293,7 @@ def _absence_seen(group: Group) -> Decision:
 
 
 def _observe_answered(group: Group, event: ObserveAnswered, now: datetime) -> Decision:
-    asked = group.awaits(event.ordinal)
+    asked = group.awaits(event.ordinal, "observe")
     if asked is None:
         return group, ()
     group = _answered(group, event.ordinal)
