@@ -44,7 +44,8 @@ down: ## end every process of it
 	@if [ -x $(BIN)/xylem ]; then $(BIN)/xylem local down; fi
 
 test: install ## every test, on a stack of its own
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2 -m "not e2e"
+	@$(BIN)/pytest -m e2e tests/e2e
 
 check: install ## ruff, mypy, import contracts; cdk-nag and cfn-lint on every environment
 	@$(BIN)/ruff check $(SOURCES)

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import Stack
 from tests.e2e.running import EXAMPLES
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.e2e
 
 FAILING = """
 workflow:

@@ -13,7 +13,6 @@ from xylem.domain.status import WorkflowStatus
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.xdist_group("stack"),
     pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed"),
 ]
 

@@ -6,7 +6,7 @@ from tests.conftest import Stack
 from tests.e2e.running import EXAMPLES, example, lines, run, tasks
 from xylem.domain.status import TaskStatus, WorkflowStatus
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.e2e
 
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
 

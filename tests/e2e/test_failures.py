@@ -6,7 +6,7 @@ from tests.conftest import Stack
 from tests.e2e.running import lines, run, tasks
 from xylem.domain.status import ExitCode, TaskStatus, WorkflowStatus
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.e2e
 
 FAILING = """
 workflow:

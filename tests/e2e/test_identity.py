@@ -5,7 +5,7 @@ import pytest
 
 from tests.conftest import Stack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.e2e
 
 ROUTES = [
     ("GET", "/api/workflow?all_pools=true"),

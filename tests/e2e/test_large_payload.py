@@ -8,7 +8,7 @@ from tests.conftest import Stack
 from tests.e2e.running import lines, run
 from xylem.domain.status import WorkflowStatus
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.e2e
 
 
 def test_a_task_with_a_file_larger_than_a_frame_runs(stack: Stack) -> None:

@@ -6,7 +6,7 @@ from tests.conftest import Stack
 from tests.e2e.running import lines, run, submit, tasks
 from xylem.domain.status import WorkflowStatus
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.e2e
 
 MANY = 20_000
 LONG = 100_000

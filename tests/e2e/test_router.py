@@ -7,7 +7,7 @@ from websockets.sync.client import connect
 
 from tests.conftest import Stack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.e2e
 
 
 def test_a_frame_for_the_router_is_refused_in_words(stack: Stack) -> None:

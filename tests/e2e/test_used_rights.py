@@ -10,7 +10,7 @@ import pytest
 from infra_cdk.policies import Call, allowed, denied, unused
 from tests.conftest import Stack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.e2e
 
 FUNCTIONS = "xylem-local-"
 
