@@ -1,116 +1,258 @@
-"""People read logs: a workflow's as one text, or what is new since they last asked.
+"""Logs are given out: as text, or page by page to somebody who follows.
 
-    text      OSMO's lines, merged by time over the attempts, as far as they are there now
-    follow    a page of lines after a cursor, held for a while when there is none
-
-Memory is bounded by the number of attempts that are merged, not by the length of their logs. Both
-are polls of rows; a push over the WebSocket comes in front of them later and changes neither.
+Chunks are read in the order of their offsets, one walk for each attempt, and merged by time.
+Nothing is shown twice: a follower's cursor holds one offset for each attempt. Nothing is passed
+over: a walk ends where the next offset is missing, and goes on from there when it has come.
 """
 
 import base64
+import gzip
 import heapq
 import json
 import re
-import time
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from xylem.domain.errors import InvalidRequest, UnknownTask
-from xylem.domain.group import Group
-from xylem.domain.ids import TaskName, WorkflowId
+from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
-from xylem.ports import Attempt, Blobs, Clock, Logs, Workflows
-from xylem.protocol.logger import LONGEST_WAIT_SECONDS, LogPage, LogRecord
-from xylem.protocol.spool import EPOCH, Stream
-from xylem.usecases.attempts import attempts_of, ended_at, is_newest
-from xylem.usecases.log_walk import LONGEST_PART, Line, Lines, Position, Source, Walk
+from xylem.ports import Attempt, Blobs, Chunk, Clock, Logs, LogTail, Workflows
+from xylem.protocol import spool
 
-MERGED_ATTEMPTS = 200
-"""`docs/rows.md`: of a larger workflow the newest are merged; others are read by task."""
-
-READING_TIME = timedelta(seconds=20)
-"""An answer must leave before 25 s have passed, and a long one is stored first."""
-
-LONGEST_TEXT = 100_000_000
-"""Of one answer, so that it fits the function's memory twice. A longer log is read in pages."""
-
-LINES_PER_LOOK = 256
-"""Between two looks at the clock."""
-
+PAGE_CHUNKS = 100
 POLL_SECONDS = 0.5
-SLOW_POLL_SECONDS = 2.0
-MANY_ATTEMPTS = 20
-"""A poll costs two reads for each attempt that is still followed."""
+LONGEST_WAIT_SECONDS = 20
+FOLLOW_RECORDS = 2_000
+"""In one page of a follower: with records of 32 KB at most it stays below Lambda's 6 MB."""
 
-PAGE_COST = 1024 * 1024
-LINE_COST = 128
-"""About what a line's JSON adds to its text. One record of 32 KB may be as many lines, which is how
-far a page may go beyond its cost: 5 MB stay below Lambda's 6."""
+FOLLOW_BYTES = 2 * 1024 * 1024
+SILENT_END = timedelta(seconds=60)
+"""A follower ends this long after an attempt that never closed its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which attempts. None: all."""
+    """Which part of a workflow's log. `last_n_lines` and `query` as in OSMO."""
 
     task: str | None = None
     retry: int | None = None
+    last_n_lines: int | None = None
+    query: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """`live`: an attempt that is wanted has not ended, or others may come."""
+class Line(NamedTuple):
+    """Ordered by time, then by where it stands in its attempt."""
 
-    workflow: WorkflowId
-    sources: Sequence[Source]
-    live: bool
-
-
-# As one text --------------------------------------------------------------------------------------
+    micros: int
+    attempt: int
+    position: int
+    text: str
 
 
 def text(
+    workflow: str, wanted: Wanted, *, workflows: Workflows, logs: Logs, store: Blobs
+) -> Iterator[str]:
+    """Lines as OSMO prints them. Raises `UnknownWorkflow`, `UnknownTask`, `InvalidRequest`."""
+    if wanted.last_n_lines is not None and wanted.last_n_lines <= 0:
+        raise InvalidRequest("Users should specify positive value for flag -n.", code="USER")
+    matches = _pattern(wanted.query)
+    attempts = [found.attempt for found in _attempts(workflow, wanted, workflows)]
+    walks = [
+        _lines(number, attempt, _records(attempt, 0, logs, store))
+        for number, attempt in enumerate(attempts)
+    ]
+    lines = (line.text for line in heapq.merge(*walks))
+    if matches:
+        lines = (line for line in lines if matches(line))
+    return iter(deque(lines, maxlen=wanted.last_n_lines)) if wanted.last_n_lines else lines
+
+
+class Shown(NamedTuple):
+    """A record as a follower gets it."""
+
+    attempt: Attempt
+    record: spool.Record
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    records: Sequence[Shown]
+    cursor: str
+    closed: bool
+
+
+def follow(
     workflow: str,
     wanted: Wanted,
+    cursor: str,
+    seconds: float,
     *,
-    last_n_lines: int | None = None,
-    query: str | None = None,
     workflows: Workflows,
     logs: Logs,
     store: Blobs,
     clock: Clock,
-) -> Iterable[str]:
-    """Lines without their ends. `query`: a regular expression that is searched for in each. Raises
-    `UnknownWorkflow`, `UnknownTask`, `InvalidRequest`."""
-    if last_n_lines is not None and last_n_lines < 1:
-        raise InvalidRequest(
-            f"last_n_lines is {last_n_lines}: it must be positive.", code="USER"
-        )
-    matches = _pattern(query)
-    found = find(workflow, wanted, workflows=workflows)
-    newest = sorted(found.sources, key=_begin, reverse=True)[:MERGED_ATTEMPTS]
-    now = clock()
-    walks = [
-        _rendered(source, Walk(source, logs=logs, store=store), now)
-        for source in found.sources
-        if source in newest
+    wait: Callable[[float], None],
+) -> Page:
+    """What came after the cursor; held for up to `seconds` while that is nothing."""
+    positions = _positions(cursor)
+    left = min(seconds, LONGEST_WAIT_SECONDS)
+    while True:
+        page = _page(workflow, wanted, positions, workflows, logs, store, clock)
+        if page.records or page.closed or left <= 0:
+            return page
+        pause = min(POLL_SECONDS, left)
+        wait(pause)
+        left -= pause
+
+
+def _page(
+    workflow: str,
+    wanted: Wanted,
+    positions: Mapping[str, int],
+    workflows: Workflows,
+    logs: Logs,
+    store: Blobs,
+    clock: Clock,
+) -> Page:
+    id = workflows.resolve(workflow)
+    over = workflows.workflow(id).value.status not in _LIVE
+    shown: list[Shown] = []
+    moved = dict(positions)
+    closed = over
+    size = 0
+    for found in _attempts(workflow, wanted, workflows):
+        key = f"{found.attempt.task}#{found.attempt.retry}"
+        start = positions.get(key, 0)
+        # The end is read before the chunks: whoever sees it sees all that came before it.
+        end = logs.end(found.attempt)
+        for chunk in _chunks(found.attempt, logs, start):
+            if chunk.offset != moved.get(key, 0) or len(shown) >= FOLLOW_RECORDS:
+                break
+            raw = _body(chunk, store)
+            size += len(raw)
+            shown += [Shown(found.attempt, record) for record in spool.decode(raw)]
+            moved[key] = chunk.offset + chunk.length
+            if size > FOLLOW_BYTES:
+                break
+        closed = closed and _is_closed(found, end, moved.get(key, 0), clock())
+    shown.sort(key=lambda each: each.record.micros)
+    return Page(shown, _cursor(moved), closed)
+
+
+def _is_closed(found: "_Found", end: LogTail | None, position: int, now: datetime) -> bool:
+    if end is not None:
+        return position >= end.length
+    if not found.task.ordinal:
+        return found.task.status.final
+    ended = found.task.ended_at
+    return ended is not None and now - ended > SILENT_END
+
+
+_LIVE = {WorkflowStatus.PENDING, WorkflowStatus.RUNNING}
+
+
+class _Found(NamedTuple):
+    attempt: Attempt
+    task: Task
+
+
+def _attempts(workflow: str, wanted: Wanted, workflows: Workflows) -> list[_Found]:
+    id = workflows.resolve(workflow)
+    groups = [stored.value for stored in workflows.groups(id)]
+    found = [
+        _Found(Attempt(id, group.id, group.incarnation, task.name, retry), task)
+        for group in groups
+        for task in group.tasks
+        for retry in range(task.retry + 1)
+        if wanted.task in (None, task.name) and wanted.retry in (None, retry)
     ]
-    lines = (line for _, line in heapq.merge(*walks, key=lambda each: each[0]))
-    if matches:
-        lines = (line for line in lines if matches(line))
-    words = _Words(found.workflow, now)
-    limited = _limited(lines, last_n_lines, now + READING_TIME, words, clock)
-    if len(newest) < len(found.sources):
-        limited = [words.left_out(len(found.sources)), *limited]
-    return limited
+    if not found and (wanted.task or wanted.retry is not None):
+        raise UnknownTask(f"Task {wanted.task} of workflow {id} is not found.", workflow=None)
+    return found
 
 
-def render(task: str, retry: int, stream: Stream, micros: int, data: bytes) -> str:
-    """`2026/06/01 12:00:00 [train retry-1] loss 0.3`, as OSMO writes it."""
-    at = EPOCH + timedelta(microseconds=micros)
-    who = f"{task} retry-{retry}" if retry else task
-    control = "[osmo]" if stream is Stream.CONTROL else ""
-    said = data.removesuffix(b"\r").decode(errors="replace")
-    return f"{at:%Y/%m/%d %H:%M:%S} [{who}]{control} {said}"
+def _chunks(attempt: Attempt, logs: Logs, start: int) -> Iterator[Chunk]:
+    while True:
+        page = logs.chunks(attempt, start=start, limit=PAGE_CHUNKS)
+        yield from page
+        if len(page) < PAGE_CHUNKS:
+            return
+        start = page[-1].offset + 1
+
+
+def _records(attempt: Attempt, start: int, logs: Logs, store: Blobs) -> Iterator[spool.Record]:
+    reached = start
+    for chunk in _chunks(attempt, logs, start):
+        if chunk.offset != reached:
+            return
+        yield from spool.decode(_body(chunk, store))
+        reached += chunk.length
+
+
+def _body(chunk: Chunk, store: Blobs) -> bytes:
+    body = chunk.body
+    if body is None:
+        body = store.get(chunk.key) if chunk.key else None
+    if body is None:
+        raise InvalidRequest("A part of this log has expired.", code="expired")
+    return gzip.decompress(body)
+
+
+def _lines(number: int, attempt: Attempt, records: Iterable[spool.Record]) -> Iterator[Line]:
+    """Lines in the order, and with the time, of their ends: a line that grows for an hour holds
+    nobody up. What is left without an end is a line, too."""
+    begun: dict[spool.Stream, list[bytes]] = {}
+    position = micros = 0
+    for record in records:
+        micros = max(micros, record.micros)
+        *whole, rest = record.data.split(b"\n")
+        for part in whole:
+            parts = [*begun.pop(record.stream, ()), part]
+            yield _line(number, position, attempt, record.stream, micros, parts)
+            position += 1
+        if rest:
+            begun.setdefault(record.stream, []).append(rest)
+    for stream, parts in begun.items():
+        yield _line(number, position, attempt, stream, micros, parts)
+        position += 1
+
+
+def _line(
+    number: int,
+    position: int,
+    attempt: Attempt,
+    stream: spool.Stream,
+    micros: int,
+    parts: Sequence[bytes],
+) -> Line:
+    at = spool.EPOCH + timedelta(microseconds=micros)
+    who = f"{attempt.task} retry-{attempt.retry}" if attempt.retry else attempt.task
+    control = "[osmo]" if stream is spool.Stream.CONTROL else ""
+    said = b"".join(parts).decode(errors="replace")
+    return Line(micros, number, position, f"{at:%Y/%m/%d %H:%M:%S} [{who}]{control} {said}")
+
+
+def _pattern(query: str | None) -> Callable[[str], object] | None:
+    if query is None:
+        return None
+    try:
+        return re.compile(query).search
+    except re.error:
+        raise InvalidRequest(f"Invalid regex: {query}", code="USER") from None
+
+
+def _cursor(positions: Mapping[str, int]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(dict(positions)).encode()).decode()
+
+
+def _positions(cursor: str) -> dict[str, int]:
+    if not cursor:
+        return {}
+    try:
+        found = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        return {str(key): int(value) for key, value in found.items()}
+    except (ValueError, AttributeError, TypeError):
+        raise InvalidRequest("The cursor is not one of ours: begin without one.") from None
