@@ -21,5 +21,5 @@ class Authorizer(Construct):
             entry=f"handler.{entry}",
             name=f"authorizer-{entry}",
             settings={"KEYS_PATH": rights.keys_path(service.environment), "API_URL": issuer},
-            rights=[rights.key(service.environment, "signing")],
+            rights=[rights.key(service.environment, "verifying")],
         )

@@ -15,13 +15,16 @@ from xylem.domain.errors import Unauthenticated, Unavailable
 from xylem.domain.ids import UserName
 from xylem_aws import clients
 from xylem_aws.identity import Signer, Verifier
-from xylem_aws.keys import KeyRing, ensure_keys, read_keys
+from xylem_aws.keys import KeyRing, Purpose, ensure_keys, read_keys
 from xylem_aws.task_tokens import HmacTaskTokens
 
 PATH = "/xylem/test/keys"
 HERE = "https://api.here.test"
 HOUR = timedelta(hours=1)
 ALICE = UserName("alice")
+
+
+PURPOSES: tuple[Purpose, ...] = ("signing", "verifying", "hmac")
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +37,20 @@ def rings() -> Iterator[dict[str, KeyRing]]:
         with pytest.raises(Unavailable, match=f"no key at {PATH}/signing"):
             read_keys(ssm, PATH, "signing")
         ensure_keys(ssm, PATH)
-        made = read_keys(ssm, PATH, "signing"), read_keys(ssm, PATH, "hmac")
+        made = {purpose: read_keys(ssm, PATH, purpose) for purpose in PURPOSES}
         ensure_keys(ssm, PATH)
-        again = read_keys(ssm, PATH, "signing"), read_keys(ssm, PATH, "hmac")
+        again = {purpose: read_keys(ssm, PATH, purpose) for purpose in PURPOSES}
         assert made == again, "who comes second makes nothing"
+        ssm.delete_parameter(Name=f"{PATH}/verifying")
+        ensure_keys(ssm, PATH)
+        assert read_keys(ssm, PATH, "verifying") == made["verifying"], "made of the other half"
         kinds = {
             found["Name"]: found["Type"]
             for found in ssm.describe_parameters()["Parameters"]
             if "Name" in found and "Type" in found
         }
-        assert kinds == {f"{PATH}/signing": "SecureString", f"{PATH}/hmac": "SecureString"}
-        yield {"signing": made[0], "hmac": made[1]}
+        assert kinds == {f"{PATH}/{purpose}": "SecureString" for purpose in PURPOSES}
+        yield {str(purpose): ring for purpose, ring in made.items()}
 
 
 @pytest.fixture
@@ -54,7 +60,11 @@ def signer(rings: dict[str, KeyRing]) -> Signer:
 
 @pytest.fixture
 def verifier(rings: dict[str, KeyRing]) -> Verifier:
-    return Verifier(rings["signing"], HERE)
+    return Verifier(rings["verifying"], HERE)
+
+
+def test_what_checks_tokens_cannot_sign_them(rings: dict[str, KeyRing]) -> None:
+    assert all("PRIVATE" not in key for key in rings["verifying"].keys.values())
 
 
 def refusal(verifier: Verifier, token: str) -> str:

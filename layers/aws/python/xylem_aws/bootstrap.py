@@ -139,7 +139,7 @@ class Ports:
         from xylem_aws.identity import Verifier
 
         ssm = clients.ssm(self.settings.region)
-        return Verifier(read_keys(ssm, self.settings.keys_path, "signing"), self.settings.api_url)
+        return Verifier(read_keys(ssm, self.settings.keys_path, "verifying"), self.settings.api_url)
 
     @cached_property
     def _sqs(self) -> "SQSClient":

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from xylem.domain.access import Principal
 from xylem.domain.errors import Unauthenticated
@@ -55,10 +55,7 @@ class Signer:
 class Verifier:
     def __init__(self, keys: KeyRing, issuer: str) -> None:
         self._issuer = issuer
-        self._keys = {
-            kid: load_pem_private_key(pem.encode(), password=None).public_key()
-            for kid, pem in keys.keys.items()
-        }
+        self._keys = {kid: load_pem_public_key(pem.encode()) for kid, pem in keys.keys.items()}
 
     def verify(self, token: str, now: datetime) -> Principal:
         """Raises `Unauthenticated`, which says what is wrong and nothing of the token."""

@@ -1,7 +1,8 @@
 """Our keys: SSM SecureStrings under the AWS-managed key, made on first use, each with an id.
 
-    <path>/signing   {"active": kid, "keys": {kid: PEM}}      RS256: people's and operators' tokens
-    <path>/hmac      {"active": kid, "keys": {kid: base64}}   HS256: tasks' tokens
+    <path>/signing     {"active": kid, "keys": {kid: PEM}}      RS256: signs people's and operators'
+    <path>/verifying   the same with the public halves          checks them: all an authorizer reads
+    <path>/hmac        {"active": kid, "keys": {kid: base64}}   HS256: tasks' tokens
 
 A parameter costs nothing while idle, which neither a KMS key of our own nor Secrets Manager does.
 Several keys may be valid at once, one signs: to rotate, add a key, make it active, and remove the
@@ -12,7 +13,7 @@ whoever holds the deployer's credentials makes them (`ensure_keys`), functions n
 import base64
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -27,7 +28,7 @@ RSA_BITS = 2048
 HMAC_BYTES = 32
 """RFC 7518, section 3.2: at least as long as the hash."""
 
-Purpose = Literal["signing", "hmac"]
+Purpose = Literal["signing", "verifying", "hmac"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +64,34 @@ def read_keys(ssm: "SSMClient", path: str, purpose: Purpose) -> KeyRing:
 
 
 def ensure_keys(ssm: "SSMClient", path: str) -> None:
-    """Make the keys that are missing. Two who do so at once end with one and the same key."""
-    _ensure(ssm, path, "signing")
-    _ensure(ssm, path, "hmac")
+    """Make the keys that are missing. Two who do so at once end with one and the same key; who is
+    stopped between two of them makes the rest the next time."""
+    _ensure(ssm, path, "hmac", lambda: _new(_hmac_key()))
+    _ensure(ssm, path, "signing", lambda: _new(_rsa_key()))
+    _ensure(ssm, path, "verifying", lambda: _public(read_keys(ssm, path, "signing")))
 
 
-def _ensure(ssm: "SSMClient", path: str, purpose: Purpose) -> None:
+def _ensure(ssm: "SSMClient", path: str, purpose: Purpose, make: Callable[[], KeyRing]) -> None:
     try:
         ssm.get_parameter(Name=f"{path}/{purpose}")
         return
     except ssm.exceptions.ParameterNotFound:
         pass
-    kid = secrets.token_hex(8)
-    key = (
-        _rsa_key()
-        if purpose == "signing"
-        else base64.b64encode(secrets.token_bytes(HMAC_BYTES)).decode()
-    )
     try:
         ssm.put_parameter(
             Name=f"{path}/{purpose}",
             Description=f"Xylem: {purpose} keys. Made on first use; see docs/architecture.md.",
-            Value=KeyRing(kid, {kid: key}).dump(),
+            Value=make().dump(),
             Type="SecureString",
             Overwrite=False,
         )
     except ssm.exceptions.ParameterAlreadyExists:
         return
+
+
+def _new(key: str) -> KeyRing:
+    kid = secrets.token_hex(8)
+    return KeyRing(kid, {kid: key})
 
 
 def _hmac_key() -> str:
@@ -107,3 +109,15 @@ def _rsa_key() -> str:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     ).decode()
+
+
+def _public(ring: KeyRing) -> KeyRing:
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  # as above
+
+    def half(pem: str) -> str:
+        key = serialization.load_pem_private_key(pem.encode(), password=None).public_key()
+        return key.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ).decode()
+
+    return KeyRing(ring.active, {kid: half(pem) for kid, pem in ring.keys.items()})

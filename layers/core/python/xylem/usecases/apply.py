@@ -11,6 +11,7 @@ from xylem.domain.errors import Conflict, Gone
 from xylem.domain.ids import BackendName, ConnectionId, WorkflowId
 from xylem.ports import Backends, Blobs, Clock, Commit, Doorbell, Ids, Links, Mail, Workflows
 from xylem.usecases.draft import Draft
+from xylem.usecases.footprint import mail_to_write
 from xylem.usecases.mailbox import frames
 
 T = TypeVar("T")
@@ -77,7 +78,7 @@ def tell(commit: Commit, *, engine: Engine, connection: ConnectionId | None = No
     if commit.jobs:
         engine.doorbell.ring([job.id for job in commit.jobs])
     by_backend: dict[BackendName, list[Mail]] = {}
-    for mail in commit.mail:
+    for mail in mail_to_write(commit):
         by_backend.setdefault(mail.backend, []).append(mail)
     for backend, mails in by_backend.items():
         push(backend, mails, engine=engine, connection=connection)
