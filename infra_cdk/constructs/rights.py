@@ -18,10 +18,9 @@ from infra_cdk.constructs.private_bucket import PrivateBucket
 from infra_cdk.environments import WEBSOCKET_STAGE, Environment
 
 READ = ("GetItem", "Query")
-CHANGE = ("PutItem", "UpdateItem", "DeleteItem")
 # A transaction needs the right of each of its actions; there is none for the transaction itself
 # (docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html).
-COMMIT = (*CHANGE, "ConditionCheckItem")
+CHANGE = ("PutItem", "UpdateItem", "DeleteItem")
 
 
 @dataclass(frozen=True, slots=True)

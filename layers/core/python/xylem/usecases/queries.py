@@ -11,8 +11,7 @@ from itertools import islice
 
 from xylem.domain.errors import InvalidRequest, UnknownTask
 from xylem.domain.group import Group
-from xylem.domain.ids import TaskName, WorkflowId
-from xylem.domain.plan import WorkflowPlan
+from xylem.domain.ids import TaskName
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.workflow import Workflow
@@ -71,7 +70,7 @@ def find_task(described: Described, name: str) -> tuple[Group, Task]:
 
 
 def spec_file(id_or_uuid: str, *, workflows: Workflows, store: Blobs) -> SpecFile:
-    """Raises `UnknownWorkflow`; and `UnknownTask` never: a workflow has its spec."""
+    """Raises `UnknownWorkflow`, `InvalidRequest` when retention has taken the spec away."""
     workflow = workflows.workflow(workflows.resolve(id_or_uuid)).value
     body = store.get(spec_key(workflow.uuid))
     if body is None:
@@ -116,16 +115,6 @@ def _scope(wanted: Filter) -> Scope:
     return Scope("all")
 
 
-def upstream_groups(plan: WorkflowPlan, groups: Sequence[Group], group: Group) -> list[str]:
-    """Names of the upstream groups that `group` still waits for."""
-    completed = {known.name for known in groups if known.status.final and not known.status.failed}
-    return [name for name in plan.group(group.name).upstream if name not in completed]
-
-
 def downstream_names(groups: Sequence[Group], group: Group) -> list[str]:
     names = {known.id: known.name for known in groups}
     return [names[id] for id in group.downstream if id in names]
-
-
-def workflow_id(described: Described) -> WorkflowId:
-    return described.workflow.id
