@@ -340,14 +340,7 @@ class Kubelet:
 
     def _read_attempt(self, pod: _Pod, name: str, attempt: Attempt) -> Attempt:
         folder = pod.attempt_folder(name, attempt.number)
-        keeper = folder.keeper()
-        state = folder.state()
-        if not isinstance(state, Ended) and keeper is None and folder.claimed:
-            # It may have ended between the two looks.
-            state = folder.state()
-            if not isinstance(state, Ended):
-                folder.declare_lost()
-                state = folder.state()
+        state = folder.look()
         if state == attempt.state:
             return attempt
         if isinstance(state, Ended):

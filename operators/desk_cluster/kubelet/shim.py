@@ -134,8 +134,23 @@ class Folder:
         text = self._read("process")
         return Process.parse(text) if text else None
 
+    def look(self) -> State:
+        """What is true of the attempt now. One whose shim is gone without a word is declared lost.
+
+        The shim takes its lock, then makes its claim, and lets go of the lock after its last word.
+        So the questions are asked in this order: a claim that was there before the lock was found
+        free is that of a shim that is gone, and its last word was there before that, too. Asked the
+        other way round, a shim that claims between the two questions looks like one that died."""
+        claimed = self.claimed
+        gone = claimed and self.keeper() is None
+        state = self.state()
+        if gone and not isinstance(state, Ended):
+            self.declare_lost()
+            state = self.state()
+        return state
+
     def state(self) -> State:
-        """Ask `keeper` first if it may be gone; this only reads what was left."""
+        """What was left, whoever left it; `look` asks whether its author still lives."""
         started = self._read("started")
         since = _moment(started) if started else None
         ended = self._read("ended")
