@@ -357,6 +357,21 @@ def test_an_answer_says_nothing_of_pods_that_were_made_after_the_question() -> N
     assert not side.status.final
 
 
+def test_a_part_of_an_answer_loses_no_task_that_is_in_another_part() -> None:
+    group = a_started_group("lead", "side")
+    asked, _ = decide(group, AbsenceSeen(), NOON)
+    first = ObserveAnswered(2, (seen("lead", TaskStatus.RUNNING),), tasks=("", "r~"), more=True)
+    last = ObserveAnswered(2, (), tasks=("s", "~"))
+
+    half, _ = decide(asked, first, NOON)
+    whole, _ = decide(half, last, NOON)
+
+    assert half.awaits(2, "observe"), "the question stays open while more is to come"
+    assert [task.status for task in half.tasks] == [TaskStatus.RUNNING, TaskStatus.PROCESSING]
+    assert whole.awaits(2) is None
+    assert [task.status for task in whole.tasks][1] is TaskStatus.FAILED_BACKEND_ERROR
+
+
 # What holds whatever happens ---------------------------------------------------------------------
 
 statuses = st.sampled_from([s for s in TaskStatus if s.rank >= TaskStatus.SCHEDULING.rank])
@@ -376,7 +391,13 @@ events: st.SearchStrategy[GroupEvent] = st.one_of(
     st.builds(StartImpossible, st.just("no")),
     st.builds(CreateAnswered, st.integers(1, 4), st.sampled_from(["done", "failed", "superseded"])),
     st.builds(CleanupAnswered, st.integers(1, 4)),
-    st.builds(ObserveAnswered, st.integers(1, 4), st.tuples(pods)),
+    st.builds(
+        ObserveAnswered,
+        st.integers(1, 4),
+        st.tuples(pods),
+        st.sampled_from([None, ("", "m"), ("n", "~")]),
+        st.booleans(),
+    ),
     st.just(AbsenceSeen()),
     st.builds(AnchorSeen, st.sampled_from([0, 1])),
 )

@@ -131,10 +131,16 @@ class CleanupAnswered:
 
 @dataclass(frozen=True, slots=True)
 class ObserveAnswered:
-    """`pods`: every pod of that incarnation, by a quorum read begun after the request's receipt."""
+    """`pods`: every pod of that incarnation, by a quorum read begun after the request's receipt.
+
+    An answer that is larger than a frame comes in parts: `tasks` bounds the names of the tasks for
+    which this one is whole (both included; None: all), and only theirs can be missing. While `more`
+    are to come the question stays open."""
 
     ordinal: int
     pods: tuple[PodSeen, ...]
+    tasks: tuple[str, str] | None = None
+    more: bool = False
     kind: Literal["observe_answered"] = "observe_answered"
 
 
@@ -296,7 +302,8 @@ def _observe_answered(group: Group, event: ObserveAnswered, now: datetime) -> De
     asked = group.awaits(event.ordinal, "observe")
     if asked is None:
         return group, ()
-    group = _answered(group, event.ordinal)
+    if not event.more:
+        group = _answered(group, event.ordinal)
     effects: list[Effect] = []
     for seen in event.pods:
         group, more = decide(group, seen, now)
@@ -305,7 +312,9 @@ def _observe_answered(group: Group, event: ObserveAnswered, now: datetime) -> De
         (seen.task, seen.retry) for seen in event.pods if seen.incarnation == group.incarnation
     }
     for task in group.tasks:
-        lost = 0 < task.ordinal <= asked.created and (task.name, task.retry) not in there
+        covered = event.tasks is None or event.tasks[0] <= task.name <= event.tasks[1]
+        made = 0 < task.ordinal <= asked.created
+        lost = covered and made and (task.name, task.retry) not in there
         if lost and not group.status.final and not task.status.final:
             gone = PodSeen(
                 group.incarnation,

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from xylem.domain.ids import BackendName, ConnectionId, JobId, WorkflowId
-from xylem.protocol.agent import Anchor, Event, JobResult, PodObservation
+from xylem.protocol.agent import Anchor, Event, JobResult, PodObservation, TaskRange
 from xylem.protocol.message import Message
 
 
@@ -41,12 +41,14 @@ class ResultOf(FromBackend):
 
 
 class StockOf(FromBackend):
-    """What an inventory chunk says of one workflow: its anchors, and every pod of theirs."""
+    """What an inventory chunk says of one workflow: its anchors, and every pod of theirs; of the
+    tasks in `tasks` alone where the chunk is whole for these only."""
 
     type: Literal["stock"] = "stock"
     workflow: WorkflowId
     anchors: list[Anchor]
     pods: list[PodObservation]
+    tasks: TaskRange | None = None
 
 
 class Greeted(FromBackend):

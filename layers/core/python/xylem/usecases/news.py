@@ -172,9 +172,11 @@ def _result(draft: Draft, message: ResultOf) -> None:
         case "cleanup":
             event = CleanupAnswered(ordinal)
         case "observe":
-            event = ObserveAnswered(ordinal, tuple(seen(pod) for pod in result.observations))
+            pods = tuple(seen(pod) for pod in result.observations)
+            event = ObserveAnswered(ordinal, pods, result.tasks, result.more)
     draft.decide(id, event)
-    draft.answered(group.backend, result.job_id)
+    if not result.more:
+        draft.answered(group.backend, result.job_id)
 
 
 def _stock(draft: Draft, message: StockOf) -> None:
@@ -189,6 +191,7 @@ def _stock(draft: Draft, message: StockOf) -> None:
         missing = any(
             task.ordinal
             and not task.status.final
+            and (message.tasks is None or message.tasks[0] <= task.name <= message.tasks[1])
             and (group.id, group.incarnation, task.name, task.retry) not in shown
             for task in group.tasks
         )

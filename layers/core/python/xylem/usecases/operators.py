@@ -85,7 +85,7 @@ def split(
             yield ResultOf(
                 backend=backend, connection=connection, workflow=workflow, result=message
             ).model_dump_json()
-        case Inventory(anchors=anchors, pods=pods):
+        case Inventory(anchors=anchors, pods=pods, tasks=tasks):
             shown: dict[WorkflowId, tuple[list[Anchor], list[PodObservation]]] = {}
             for anchor in anchors:
                 shown.setdefault(anchor.workflow, ([], []))[0].append(anchor)
@@ -98,6 +98,7 @@ def split(
                     workflow=workflow,
                     anchors=its_anchors,
                     pods=its_pods,
+                    tasks=tasks,
                 ).model_dump_json()
         case Hello() | Heartbeat():
             return
