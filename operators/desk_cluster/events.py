@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from typing import TYPE_CHECKING
 
+from operators.desk_cluster.errors import ApiError
 from operators.desk_cluster.kinds import EVENTS
 from operators.desk_cluster.objects import (
     Json,
@@ -36,6 +38,14 @@ class Recorder:
 
     def record(
         self, obj: Json, reason: str, message: str, *, warning: bool = False, container: str = ""
+    ) -> None:
+        """An event that cannot be kept is lost: what it tells of goes on, as in a namespace that
+        is being deleted."""
+        with contextlib.suppress(ApiError):
+            self._record(obj, reason, message, warning=warning, container=container)
+
+    def _record(
+        self, obj: Json, reason: str, message: str, *, warning: bool, container: str
     ) -> None:
         namespace = namespace_of(obj)
         place = (uid_of(obj), reason, message)

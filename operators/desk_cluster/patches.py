@@ -139,6 +139,8 @@ def json_patch(target: Any, operations: list[Json]) -> Any:
     """RFC 6902. Raises BadRequest for what is no patch, Unprocessable for one that does not apply."""
     if not isinstance(operations, list):
         raise BadRequest("a JSON patch is a list of operations")
+    if not all(isinstance(operation, dict) for operation in operations):
+        raise BadRequest("an operation of a JSON patch is an object")
     document = copied(target)
     for operation in operations:
         document = _operate(document, operation)
@@ -161,11 +163,20 @@ def _operate(document: Any, operation: Json) -> Any:
         case "copy":
             return _insert(document, path, copied(_find(document, _pointer(operation.get("from")))))
         case "test":
-            if _find(document, path) != operation.get("value"):
+            if not _equal(_find(document, path), operation.get("value")):
                 raise Unprocessable(f"testing value {operation.get('path')} failed")
             return document
         case other:
             raise BadRequest(f"unknown operation of a JSON patch: {other}")
+
+
+def _equal(left: Any, right: Any) -> bool:
+    """As JSON is: Python takes true for 1."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_equal(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_equal, left, right))
+    return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
 
 
 def _pointer(text: object) -> list[str]:

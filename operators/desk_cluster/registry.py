@@ -16,6 +16,7 @@ HTTP.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ from operators.desk_cluster.objects import (
 from operators.desk_cluster.validation import check_changed, check_new
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from operators.desk_cluster.store import Store
 
@@ -108,8 +109,9 @@ class Registry:
             metadata.pop(name, None)
         metadata["uid"] = str(uuid.uuid4())
         metadata["creationTimestamp"] = timestamp(self.now())
-        fill_in(kind, obj)
-        causes = check_new(kind, obj)
+        with _typed(kind):
+            fill_in(kind, obj)
+            causes = check_new(kind, obj)
         if causes:
             raise Invalid(kind.kind, str(metadata.get("name", "")), causes)
         if kind.namespaced:
@@ -147,7 +149,8 @@ class Registry:
         if _same(old, new):
             return old
         if not status:
-            causes = check_changed(kind, old, new)
+            with _typed(kind):
+                causes = check_changed(kind, old, new)
             if causes:
                 raise Invalid(kind.kind, name, causes)
         if dry_run:
@@ -253,6 +256,16 @@ def _accepted(kind: Kind, namespace: str, body: Json) -> Json:
     else:
         metadata.pop("namespace", None)
     return obj
+
+
+@contextlib.contextmanager
+def _typed(kind: Kind) -> Iterator[None]:
+    """What is checked is of its author's making: a text may stand where a list belongs."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        what = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
+        raise BadRequest(f"{what}: {error}") from error
 
 
 def _generated_name(prefix: str) -> str:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 Predicate: TypeAlias = "Callable[[Json], bool]"
 
-_SET = re.compile(r"\s*([^\s,!=()]+)\s+(in|notin)\s*\(([^)]*)\)\s*(?:,|$)")
-_EQUAL = re.compile(r"\s*([^\s,!=()]+)\s*(==|=|!=)\s*([^\s,()]*)\s*(?:,|$)")
-_EXISTS = re.compile(r"\s*(!?)\s*([^\s,!=()]+)\s*(?:,|$)")
+_SET = re.compile(r"\s*([-./\w]+)\s+(in|notin)\s*\(([^()]*)\)\s*(?:,|$)", re.ASCII)
+_EQUAL = re.compile(r"\s*([-./\w]+)\s*(==|=|!=)\s*([-.\w]*)\s*(?:,|$)", re.ASCII)
+_EXISTS = re.compile(r"\s*(!?)\s*([-./\w]+)\s*(?:,|$)", re.ASCII)
 
 # What the API server indexes for each kind; metadata.name and metadata.namespace work for all.
 _FIELDS: dict[str, frozenset[str]] = {

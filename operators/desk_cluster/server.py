@@ -37,6 +37,9 @@ NO_LIMITS = "limits of CPU and memory do not hold here: cgroups cannot be made o
 
 _KEEP_ALIVE_SECONDS = 300
 
+# uvicorn's own.
+_BACKLOG = 2048
+
 
 class CannotStart(Exception):
     """The cluster does not start; the text says why and what to do."""
@@ -174,6 +177,8 @@ def _listen(port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", port))
+        # Now, not when the server takes it over: who is told that it is ready finds it so.
+        listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()
         raise CannotStart(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from operators.desk_cluster.kubelet.cgroups import Cgroups
 from operators.desk_cluster.kubelet.shim import Folder
+from operators.desk_cluster.kubelet.volumes import memory_of
 from operators.desk_cluster.server import cgroup_name
 
 if TYPE_CHECKING:
@@ -27,7 +29,12 @@ def stop(state: Path) -> int:
     if not state.is_dir():
         return 0
     _stop_server(state / "server.lock")
-    living = [folder for folder in _folders(state) if folder.keeper() or folder.process()]
+    folders = _folders(state)
+    for folder in folders:
+        # The server may have left a shim behind that has not begun yet; now it will not.
+        if folder.prepared:
+            folder.forbid()
+    living = [folder for folder in folders if folder.keeper() or folder.process()]
     ended = sum(_kill(folder) for folder in living)
     deadline = time.monotonic() + _CONTAINER_SECONDS
     while any(_lives(folder) for folder in living):
@@ -37,6 +44,9 @@ def stop(state: Path) -> int:
         for folder in living:
             _kill(folder)
     Cgroups.detect(cgroup_name(state)).remove_all()
+    with contextlib.suppress(OSError):
+        # Unless pods that are still there keep something in it.
+        memory_of(state / "pods").rmdir()
     return ended
 
 
@@ -84,7 +94,7 @@ def _holder(lock: Path) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         text = os.pread(handle, 32, 0).decode()
         return int(text) if text.isdecimal() else None

@@ -68,7 +68,7 @@ class Change:
 
 
 class Watcher(Protocol):
-    def __call__(self, changes: list[Change]) -> None: ...
+    def __call__(self, changes: list[Change], /) -> None: ...
 
 
 class Store:
@@ -180,9 +180,15 @@ class Store:
             watcher(pending)
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
-        """Calls `watcher` with every batch of durable changes; what comes back ends that."""
+        """Calls `watcher` with every batch of durable changes; what comes back ends that, however
+        often it is called."""
         self._watchers.append(watcher)
-        return lambda: self._watchers.remove(watcher)
+
+        def leave() -> None:
+            if watcher in self._watchers:
+                self._watchers.remove(watcher)
+
+        return leave
 
     def close(self) -> None:
         self.commit()

@@ -188,6 +188,10 @@ def _pod(spec: Json) -> Iterator[Cause]:
                 yield Cause.unsupported(
                     f"{field}.restartPolicy", container["restartPolicy"], allowed
                 )
+            if listed == "containers" and container.get("restartPolicy") is not None:
+                yield Cause.forbidden(
+                    f"{field}.restartPolicy", "may not be set for non-init containers"
+                )
 
 
 def _unique(field: str, items: Any) -> Iterator[Cause]:
@@ -212,6 +216,21 @@ def _volume(field: str, volume: Json) -> Iterator[Cause]:
         yield Cause.required(f"{field}.configMap.name")
     if "hostPath" in volume and not (volume["hostPath"] or {}).get("path"):
         yield Cause.required(f"{field}.hostPath.path")
+    projected = (volume.get("projected") or {}).get("sources") or ()
+    parts = {f"{field}.projected.sources[{at}]": each for at, each in enumerate(projected)}
+    for where, part in {field: volume, **parts}.items():
+        for source in ("secret", "configMap", "downwardAPI"):
+            for at, item in enumerate((part.get(source) or {}).get("items") or ()):
+                yield from _within(f"{where}.{source}.items[{at}].path", item.get("path"))
+
+
+def _within(field: str, path: object) -> Iterator[Cause]:
+    if not path:
+        yield Cause.required(field)
+    elif str(path).startswith("/"):
+        yield Cause.invalid(field, path, "must be a relative path")
+    elif ".." in str(path).split("/"):
+        yield Cause.invalid(field, path, "must not contain '..'")
 
 
 def _container(field: str, container: Json, volumes: set[Any]) -> Iterator[Cause]:
@@ -243,11 +262,8 @@ def _container(field: str, container: Json, volumes: set[Any]) -> Iterator[Cause
         elif path in paths:
             yield Cause.invalid(f"{where}.mountPath", path, "must be unique")
         paths.add(str(path))
-        sub_path = str(mount.get("subPath") or "")
-        if sub_path.startswith("/"):
-            yield Cause.invalid(f"{where}.subPath", sub_path, "must be a relative path")
-        if ".." in sub_path.split("/"):
-            yield Cause.invalid(f"{where}.subPath", sub_path, "must not contain '..'")
+        if mount.get("subPath"):
+            yield from _within(f"{where}.subPath", mount["subPath"])
     yield from _resources(f"{field}.resources", container.get("resources") or {})
 
 

@@ -95,9 +95,11 @@ static void put_ended(const char *how, int number, const char *message) {
     put("ended", line);
 }
 
+static int lock = -1;
+
 /* True for the one shim that may run this attempt. */
 static int claim(void) {
-    int lock = openat(folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    lock = openat(folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0) return 0;
     char text[32], temporary[48];
     snprintf(text, sizeof text, "%d", getpid());
@@ -544,6 +546,7 @@ int main(int count, char **words) {
     if (pid < 0) fail("cannot isolate the container");
     if (pid == 0) {
         complaint = trouble[1];
+        close(lock);    /* the lock says that the shim lives, not that its child does */
         close(gate[1]); /* so that the end of the shim ends the wait for it */
         setsid();
         dup2(nothing, 0);

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _VERSION = "v1.33.0"
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 
-# What kubectl asks for; it reads nothing else.
-OPENAPI_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+# kubectl asks for `...spec.v2@v1.0+protobuf`, which is no media type; it wants it with a dot.
+OPENAPI_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
 
 def document(path: str) -> Json | None:

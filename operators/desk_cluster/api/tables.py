@@ -94,15 +94,18 @@ def _name_and_age(obj: Json, now: datetime) -> list[Any]:
 
 def _pod(pod: Json, now: datetime) -> list[Any]:
     status = status_of(pod)
-    containers = spec_of(pod).get("containers") or []
-    statuses = status.get("containerStatuses") or []
-    ready = sum(1 for container in statuses if container.get("ready"))
-    restarts = sum(int(container.get("restartCount", 0)) for container in statuses)
+    sidecars = _sidecars(pod)
+    inits = status.get("initContainerStatuses") or []
+    serving = [each for each in inits if each["name"] in sidecars]
+    initializing = _waiting_for_init(pod) and not _is_initialized(status)
+    if not initializing:
+        serving += status.get("containerStatuses") or []
+    ready = sum(1 for each in serving if each.get("ready") and "running" in each.get("state", {}))
     return [
         name_of(pod),
-        f"{ready}/{len(containers)}",
+        f"{ready}/{len(sidecars) + len(spec_of(pod).get('containers') or ())}",
         pod_status(pod),
-        str(restarts),
+        _restarts(inits if initializing else serving, now),
         _age(pod, now),
         status.get("podIP") or _NONE,
         spec_of(pod).get("nodeName") or _NONE,
@@ -118,15 +121,39 @@ def pod_status(pod: Json) -> str:
         if condition["type"] == "PodScheduled" and condition.get("reason") == "SchedulingGated":
             word = "SchedulingGated"
     waiting = _waiting_for_init(pod)
-    word = waiting or _word_of_containers(status, word)
+    if waiting and not _is_initialized(status):
+        word = waiting
+    else:
+        word = _word_of_containers(status, waiting or word)
     if is_terminating(pod) and phase_of(pod) not in ("Succeeded", "Failed"):
         return "Terminating"
     return word
 
 
+def _sidecars(pod: Json) -> set[str]:
+    inits = spec_of(pod).get("initContainers") or ()
+    return {each["name"] for each in inits if each.get("restartPolicy") == "Always"}
+
+
+def _is_initialized(status: Json) -> bool:
+    return _holds(status, "Initialized")
+
+
+def _holds(status: Json, condition: str) -> bool:
+    known = {each["type"]: each["status"] for each in status.get("conditions") or ()}
+    return known.get(condition) == "True"
+
+
+def _restarts(containers: list[Json], now: datetime) -> str:
+    count = sum(int(container.get("restartCount", 0)) for container in containers)
+    ends = [(container.get("lastState") or {}).get("terminated") or {} for container in containers]
+    last = max((end["finishedAt"] for end in ends if end.get("finishedAt")), default=None)
+    return f"{count} ({age(last, now)} ago)" if count and last else str(count)
+
+
 def _waiting_for_init(pod: Json) -> str:
     containers = spec_of(pod).get("initContainers") or []
-    sidecars = {each["name"] for each in containers if each.get("restartPolicy") == "Always"}
+    sidecars = _sidecars(pod)
     for number, container in enumerate(status_of(pod).get("initContainerStatuses") or ()):
         state = container.get("state") or {}
         if "terminated" in state and state["terminated"].get("exitCode") == 0:
@@ -152,9 +179,8 @@ def _word_of_containers(status: Json, word: str) -> str:
             word = _ending(state["terminated"])
         elif container.get("ready") and "running" in state:
             running = True
-    # A pod of which one container completed and another runs is running.
     if word == "Completed" and running:
-        return "Running"
+        return "Running" if _holds(status, "Ready") else "NotReady"
     return word
 
 

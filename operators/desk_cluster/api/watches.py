@@ -45,6 +45,7 @@ class Watch:
         self._events: list[tuple[str, Json]] = []
         self._news = asyncio.Event()
         self._ended = False
+        self._since = 0
         self._unsubscribe = store.watch(self._changed)
 
     def replay(self, revision: int) -> None:
@@ -56,6 +57,7 @@ class Watch:
             raise
 
     def begin_with(self, objects: list[Json]) -> None:
+        self._since = self._store.revision
         self._events += [("ADDED", obj) for obj in objects]
         self._news.set()
 
@@ -98,7 +100,8 @@ class Watch:
 
     def _changed(self, changes: list[Change]) -> None:
         for change in changes:
-            if change.key.kind != self._kind.plural:
+            # What the first objects show may be told a turn later, when it is durable.
+            if change.key.kind != self._kind.plural or change.revision <= self._since:
                 continue
             if self._namespace and change.key.namespace != self._namespace:
                 continue

@@ -21,6 +21,7 @@ MOVED_TO = 0x80
 
 _HEADER = struct.Struct("iIII")
 _BUFFER = 65536
+_OVERFLOW = -1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -63,7 +64,9 @@ class Inotify:
             watched, _, _, length = _HEADER.unpack_from(data, at)
             at += _HEADER.size + length
             seen.add(watched)
-        for watched in seen:
+        # The kernel's queue was full and it dropped what came then: any file may have changed.
+        told = tuple(self._callbacks) if _OVERFLOW in seen else tuple(seen)
+        for watched in told:
             for callback in tuple(self._callbacks.get(watched, {}).values()):
                 callback()
 

@@ -45,7 +45,13 @@ from operators.desk_cluster.kubelet.lifecycle import (
 )
 from operators.desk_cluster.kubelet.log_files import LogQuery, rendered, start_of_tail
 from operators.desk_cluster.kubelet.root import Mount, ThisHost, plan, resolver
-from operators.desk_cluster.kubelet.shim import KILLED, START_ERROR, Folder, Operation
+from operators.desk_cluster.kubelet.shim import (
+    KILLED,
+    OUT_OF_MEMORY,
+    START_ERROR,
+    Folder,
+    Operation,
+)
 from operators.desk_cluster.kubelet.volumes import NotMountable, Volumes
 from operators.desk_cluster.objects import (
     Json,
@@ -54,6 +60,7 @@ from operators.desk_cluster.objects import (
     name_of,
     namespace_of,
     spec_of,
+    status_of,
     uid_of,
 )
 from operators.desk_cluster.registry import DeleteOptions
@@ -78,6 +85,9 @@ _LOG_MESSAGE_LIMIT = 2048
 _CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31)
 
 _READ_SIZE = 262_144
+
+# Between its lock and its claim a shim writes one small file.
+_CLAIM_SECONDS = 0.01
 
 log = logging.getLogger(__name__)
 
@@ -151,10 +161,14 @@ class Kubelet:
 
     def start(self) -> None:
         """Finds what an earlier process left, then follows the store."""
-        folders = self._machine.state / "pods"
+        folders, removed = self._machine.state / "pods", self._removed
         folders.mkdir(exist_ok=True)
+        removed.mkdir(exist_ok=True)
+        for folder in removed.iterdir():
+            self._discard(folder.name)
+        known = {uid_of(pod) for pod in self._store.all_of("pods")}
         for folder in sorted(folders.iterdir()):
-            self._adopt(folder)
+            self._adopt(folder, wanted=folder.name in known)
         self._store.watch(self._changed)
         for pod in self._store.all_of("pods"):
             self._consider(pod)
@@ -301,6 +315,7 @@ class Kubelet:
         """The pod is gone from the API: nothing of it may run, and nothing is kept."""
         living = [name for name, attempts in pod.attempts.items() if attempts[-1].lives]
         for name in living:
+            pod.attempt_folder(name, pod.attempts[name][-1].number).forbid()
             self._signal(pod, name, signal.SIGKILL)
         if living:
             # A shim that has not yet said whom it keeps will say so within a moment.
@@ -309,23 +324,36 @@ class Kubelet:
         del self._pods[pod.uid]
         if pod.timer is not None:
             pod.timer.cancel()
-        memory = self._volumes(pod).memory
-        removal = asyncio.ensure_future(asyncio.to_thread(_remove, pod.folder, memory))
+        # In one step out of sight: of half an attempt the next process would make a new one.
+        with contextlib.suppress(FileNotFoundError):
+            pod.folder.rename(self._removed / pod.uid)
+        self._discard(pod.uid)
+
+    @property
+    def _removed(self) -> Path:
+        return self._machine.state / "removed"
+
+    def _discard(self, uid: str) -> None:
+        memory = self._volumes(_Pod(uid, self._machine.state / "pods" / uid)).memory
+        removal = asyncio.ensure_future(asyncio.to_thread(_remove, memory, self._removed / uid))
         self._removals.add(removal)
         removal.add_done_callback(self._removals.discard)
 
     # ---- facts
 
-    def _adopt(self, folder: Path) -> None:
+    def _adopt(self, folder: Path, *, wanted: bool) -> None:
         pod = _Pod(folder.name, folder)
         for container in sorted((folder / "containers").glob("*")):
-            numbers = sorted(int(path.name) for path in container.iterdir())
-            pod.attempts[container.name] = [Attempt(number, Starting()) for number in numbers[-2:]]
-            pod.ready = True
+            # A folder without its specification was being made; it is made again under its number.
+            prepared = (path for path in container.iterdir() if Folder(path).prepared)
+            numbers = sorted(int(path.name) for path in prepared)[-2:]
+            if numbers:
+                pod.attempts[container.name] = [Attempt(number, Starting()) for number in numbers]
+                pod.ready = True
         self._pods[pod.uid] = pod
         for name, attempts in pod.attempts.items():
             newest = pod.attempt_folder(name, attempts[-1].number)
-            if not newest.claimed and (newest.path / "spec").exists():
+            if wanted and not newest.claimed:
                 # The process ended between its two steps; the claim decides who runs the attempt.
                 self._launch(pod, name, newest)
             else:
@@ -344,17 +372,21 @@ class Kubelet:
         if state == attempt.state:
             return attempt
         if isinstance(state, Ended):
-            state = self._ended(pod, name, folder, state)
+            newest = attempt.number == pod.attempts[name][-1].number
+            state = self._ended(pod, name, folder, state, newest=newest)
         self._tell(pod, name, attempt.state, state)
         return Attempt(attempt.number, state)
 
-    def _ended(self, pod: _Pod, name: str, folder: Folder, state: Ended) -> Ended:
-        self._drop_keeper(pod, name)
-        pod.terminated.discard(name)
-        group = _group(pod.uid, name)
-        if state.code == KILLED and self._machine.cgroups.killed_for_memory(group):
-            state = replace(state, reason="OOMKilled")
-        self._machine.cgroups.remove(group)
+    def _ended(self, pod: _Pod, name: str, folder: Folder, state: Ended, *, newest: bool) -> Ended:
+        # An earlier attempt, found by the next process, has left these to the one that followed it.
+        if newest:
+            self._drop_keeper(pod, name)
+            pod.terminated.discard(name)
+            group = _group(pod.uid, name)
+            if state.code == KILLED and self._machine.cgroups.killed_for_memory(group):
+                folder.declare_out_of_memory()
+                state = replace(state, reason=OUT_OF_MEMORY)
+            self._machine.cgroups.remove(group)
         obj = self._store.get(pod.key) if pod.key else None
         if obj is not None and not state.message:
             state = replace(state, message=_last_words(obj, name, folder, state))
@@ -395,11 +427,18 @@ class Kubelet:
 
     def _keeper_ended(self, pod: _Pod, name: str, keeper: _Keeper) -> None:
         asyncio.get_running_loop().remove_reader(keeper.handle)
-        folder = keeper.folder
-        if not folder.claimed:
-            folder.declare_lost()
-        elif folder.keeper() is not None:
-            # Ours was the second of two and left; the first has the attempt.
+        self._seek_keeper(pod, name, keeper)
+
+    def _seek_keeper(self, pod: _Pod, name: str, gone: _Keeper) -> None:
+        """Was ours the second of two? The first has the attempt, or is about to claim it."""
+        folder = gone.folder
+        if pod.keepers.get(name) is not gone:
+            return
+        if folder.contested:
+            loop = asyncio.get_running_loop()
+            loop.call_later(_CLAIM_SECONDS, self._seek_keeper, pod, name, gone)
+            return
+        if not folder.forbid() and folder.keeper() is not None:
             self._follow(pod, name, folder)
         self._ring(pod.uid)
 
@@ -567,20 +606,19 @@ class Kubelet:
             raise BadRequest(f"container {name} is not valid for pod {name_of(pod)}")
         known = self._pods.get(uid_of(pod))
         attempts = known.attempts.get(name, []) if known else []
+        number = attempts[-1].number if attempts else None
         if asked.previous:
-            attempts = [attempt for attempt in attempts if not attempt.lives]
-            attempts = (
-                attempts[:-1] if attempts == (known.attempts[name] if known else []) else attempts
-            )
-            if not attempts:
+            number = _previous(pod, name)
+            if number is None:
                 raise BadRequest(
                     f'previous terminated container "{name}" in pod "{name_of(pod)}" not found'
                 )
-        if not attempts or known is None:
+        if number is None or known is None:
             raise BadRequest(
-                f'container "{name}" in pod "{name_of(pod)}" is waiting to start: ContainerCreating'
+                f'container "{name}" in pod "{name_of(pod)}" is waiting to start: '
+                f"{_why_waiting(pod, name)}"
             )
-        return self._read_log(known, name, attempts[-1].number, asked)
+        return self._read_log(known, name, number, asked)
 
     async def _read_log(
         self, pod: _Pod, name: str, number: int, query: LogQuery
@@ -633,6 +671,24 @@ def _container(pod: Json, name: str) -> Json:
 def _all_names(pod: Json) -> list[str]:
     spec = spec_of(pod)
     return [each["name"] for each in (*(spec.get("initContainers") or ()), *spec["containers"])]
+
+
+def _status_of(pod: Json, name: str) -> Json:
+    status = status_of(pod)
+    listed = ("initContainerStatuses", "containerStatuses")
+    found = (each for part in listed for each in status.get(part) or () if each["name"] == name)
+    return next(found, {})
+
+
+def _previous(pod: Json, name: str) -> int | None:
+    """The attempt that the status calls the last: the newest, while it waits to be repeated."""
+    last = (_status_of(pod, name).get("lastState") or {}).get("terminated")
+    return int(last["containerID"].rpartition("/")[2]) if last else None
+
+
+def _why_waiting(pod: Json, name: str) -> str:
+    waiting = (_status_of(pod, name).get("state") or {}).get("waiting") or {}
+    return str(waiting.get("reason", "ContainerCreating"))
 
 
 def _only_container(pod: Json) -> str:

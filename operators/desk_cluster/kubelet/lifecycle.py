@@ -7,7 +7,7 @@
 
 A container that ends is started again as its restart policy says: at once the first time, then
 after 10 s, 20 s, 40 s ... 300 s. Deletion and `activeDeadlineSeconds` stop everything: SIGTERM,
-and SIGKILL when the grace period is over; containers first, sidecars behind them.
+and SIGKILL when the grace period is over; containers first, then the sidecars, the last one first.
 
 `decide` is called whenever anything happened and says all there is to do now, so it does not
 matter whether a call was missed. Each attempt to run a container has a number; the shim's folder
@@ -111,6 +111,11 @@ class Facts:
         last = self.last(container)
         return last is not None and last.lives
 
+    def runs(self, container: str) -> bool:
+        """Before it does nobody is there to hear a signal."""
+        last = self.last(container)
+        return last is not None and isinstance(last.state, Running)
+
 
 # ---- what to do
 
@@ -204,7 +209,9 @@ def _deadline(pod: Json, started: datetime) -> datetime | None:
 
 def _stop(pod: Json, started: datetime, now: datetime) -> _Stop | None:
     if is_terminating(pod):
-        return _Stop(moment_of(meta(pod)["deletionTimestamp"]))
+        # The timestamp has whole seconds; who was given a grace of 1 s gets no less.
+        cut_off = timedelta(seconds=1 if meta(pod).get("deletionGracePeriodSeconds") else 0)
+        return _Stop(moment_of(meta(pod)["deletionTimestamp"]) + cut_off)
     deadline = _deadline(pod, started)
     if deadline is None or now < deadline:
         return None
@@ -218,13 +225,13 @@ def _stopping(
 ) -> tuple[tuple[Step, ...], datetime | None]:
     living = [name for name in _names(pod) if facts.lives(name)]
     sidecars = _sidecars(pod)
-    # Sidecars serve the others to their end.
-    first = [name for name in living if name not in sidecars] or living
+    # Sidecars serve the others, and those before them, to their end.
+    first = [name for name in living if name not in sidecars] or living[:1]
     steps: list[Step] = []
     for name in first if now < stop.kill_at else living:
         if now >= stop.kill_at:
             steps.append(Kill(name))
-        elif name not in facts.terminated:
+        elif name not in facts.terminated and facts.runs(name):
             steps.append(Terminate(name))
     return tuple(steps), stop.kill_at if living and now < stop.kill_at else None
 
@@ -268,7 +275,7 @@ def _going_on(pod: Json, facts: Facts, now: datetime) -> tuple[tuple[Step, ...],
 
     for container in _inits(pod):
         run(container)
-        if not _lets_pass(container, facts):
+        if not _lets_pass(pod, container, facts):
             break
     else:
         for container in _containers(pod):
@@ -279,18 +286,28 @@ def _going_on(pod: Json, facts: Facts, now: datetime) -> tuple[tuple[Step, ...],
 def _stop_sidecars(
     pod: Json, facts: Facts, now: datetime
 ) -> tuple[tuple[Step, ...], datetime | None]:
-    ends = [facts.last(each["name"]) for each in (*_inits(pod), *_containers(pod))]
+    ordinary = [each for each in (*_inits(pod), *_containers(pod)) if not _is_sidecar(each)]
+    ends = [facts.last(each["name"]) for each in ordinary]
     over = max((e.state.at for e in ends if e and isinstance(e.state, Ended)), default=now)
     grace = timedelta(seconds=int(spec_of(pod).get("terminationGracePeriodSeconds", 30)))
     return _stopping(pod, facts, _Stop(over + grace), now)
 
 
-def _lets_pass(container: Json, facts: Facts) -> bool:
+def _lets_pass(pod: Json, container: Json, facts: Facts) -> bool:
     """Whether what comes behind this init container may start."""
     attempts = facts.attempts.get(container["name"], ())
     if _is_sidecar(container):
-        return any(not isinstance(attempt.state, Starting) for attempt in attempts)
+        began = any(_has_begun(attempt) for attempt in attempts)
+        return began or any(facts.last(each["name"]) for each in _containers(pod))
     return bool(attempts) and _code(attempts[-1]) == 0
+
+
+def _has_begun(attempt: Attempt) -> bool:
+    match attempt.state:
+        case Ended(since=since):
+            return since is not None
+        case state:
+            return isinstance(state, Running)
 
 
 def _due(pod: Json, container: Json, facts: Facts, now: datetime) -> datetime | None:
@@ -340,11 +357,15 @@ def _failed_init(pod: Json, facts: Facts) -> bool:
     return any(end is not None and not end.lives and _code(end) != 0 for end in ends)
 
 
+def _is_initialized(pod: Json, facts: Facts) -> bool:
+    return all(_lets_pass(pod, container, facts) for container in _inits(pod))
+
+
 # ---- what the status says
 
 
 def _phase(pod: Json, facts: Facts, now: datetime) -> str:
-    if not all(_lets_pass(container, facts) for container in _inits(pod)):
+    if not _is_initialized(pod, facts):
         return "Pending"
     known = [facts.last(each["name"]) for each in _containers(pod)]
     if any(attempt is None or isinstance(attempt.state, Starting) for attempt in known):
@@ -355,7 +376,7 @@ def _phase(pod: Json, facts: Facts, now: datetime) -> str:
 
 def _container_statuses(pod: Json, facts: Facts, now: datetime) -> Json:
     statuses: Json = {}
-    initialized = all(_lets_pass(container, facts) for container in _inits(pod))
+    initialized = _is_initialized(pod, facts)
     if _inits(pod):
         statuses["initContainerStatuses"] = [
             _container_status(pod, each, facts, now, "PodInitializing") for each in _inits(pod)
@@ -439,8 +460,11 @@ def _terminated(pod: Json, name: str, attempt: Attempt) -> Json:
 
 
 def _conditions(pod: Json, facts: Facts, status: Json, now: datetime) -> list[Json]:
-    waiting_inits = [each["name"] for each in _inits(pod) if not _lets_pass(each, facts)]
-    unready = [each["name"] for each in status["containerStatuses"] if not each["ready"]]
+    waiting_inits = [each["name"] for each in _inits(pod) if not _lets_pass(pod, each, facts)]
+    sidecars = _sidecars(pod)
+    serving = [each for each in status.get("initContainerStatuses", ()) if each["name"] in sidecars]
+    serving += status["containerStatuses"]
+    unready = [each["name"] for each in serving if not each["ready"]]
     phase = status["phase"]
     initialized = _condition("Initialized", not waiting_inits)
     if waiting_inits:

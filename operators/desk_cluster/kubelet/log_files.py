@@ -64,7 +64,10 @@ def _comparable(moment: str) -> str:
     """The log's times are all UTC and of one length, so they compare as text."""
     if not moment:
         return ""
-    parsed = datetime.fromisoformat(moment.replace("Z", "+00:00")).astimezone(UTC)
+    try:
+        parsed = datetime.fromisoformat(moment.replace("Z", "+00:00")).astimezone(UTC)
+    except ValueError:
+        raise BadRequest(f"sinceTime: {moment!r} is not a moment") from None
     return parsed.strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 # What a shell, and with it Kubernetes, answers for a command that could not be executed.
 START_ERROR = 128
 KILLED = 128 + signal.SIGKILL
+OUT_OF_MEMORY = "OOMKilled"
+
+# What a claim says that was made so that no shim makes it.
+_NOBODY = "nobody"
 
 LOST = "the container's keeper is gone; how the container ended is not known"
 
@@ -103,7 +107,14 @@ class Folder:
         (self.path / "tmp").mkdir(exist_ok=True)
         (self.path / "tmp").chmod(0o1777)
         (self.path / "home").mkdir(mode=0o700, exist_ok=True)
-        (self.path / "spec").write_bytes(render(operations))
+        # In one step: what has a specification is run, whoever finds it.
+        temporary = self.path / ".spec"
+        temporary.write_bytes(render(operations))
+        temporary.rename(self.path / "spec")
+
+    @property
+    def prepared(self) -> bool:
+        return (self.path / "spec").exists()
 
     def start(self, program: Path, errors: int) -> int:
         """Starts a shim and gives back its pid. It leaves by itself if the attempt has another one."""
@@ -128,7 +139,28 @@ class Folder:
     def keeper(self) -> int | None:
         """The pid of the shim that lives; None if there is none."""
         claim = self._read("claim")
-        return int(claim) if claim and self._is_locked() else None
+        return int(claim) if claim and claim != _NOBODY and self._is_locked() else None
+
+    @property
+    def contested(self) -> bool:
+        """Whether a shim holds the lock and has not made its claim yet.
+
+        Asking disturbs a shim that is about to take the lock, so this is asked only once the shim
+        that was started for the attempt has ended."""
+        return not self.claimed and self._is_locked()
+
+    def forbid(self) -> bool:
+        """Makes the claim for nobody: a shim that has not made it yet never will, and the attempt
+        is lost. False if a shim was first."""
+        temporary = self.path / f".claim.{os.getpid()}"
+        temporary.write_text(_NOBODY)
+        try:
+            os.link(temporary, self.path / "claim")
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink()
+        return True
 
     def process(self) -> Process | None:
         text = self._read("process")
@@ -168,7 +200,18 @@ class Folder:
         temporary.write_text(f"{seconds:.9f} lost {KILLED} {LOST}")
         temporary.rename(self.path / "ended")
 
+    def declare_out_of_memory(self) -> None:
+        """Before the cgroup goes, which is all that knows it."""
+        (self.path / "out-of-memory").touch()
+
     def _ended(self, record: str, since: datetime | None) -> Ended:
+        ended = self._parsed(record, since)
+        if (self.path / "out-of-memory").exists():
+            return replace(ended, reason=OUT_OF_MEMORY)
+        return ended
+
+    @staticmethod
+    def _parsed(record: str, since: datetime | None) -> Ended:
         when, how, number, message = record.split(" ", 3)
         at, value = _moment(when), int(number)
         match how:
@@ -192,7 +235,8 @@ class Folder:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Shared, so that two who ask do not take each other for a shim.
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
         finally:

@@ -48,9 +48,7 @@ class Volumes:
     def of(
         uid: str, pod_folder: Path, claims: Path, *, ip: str, node: Mapping[str, str]
     ) -> Volumes:
-        # /dev/shm belongs to all users and to all clusters of this machine.
-        owner = hashlib.sha256(str(claims).encode()).hexdigest()[:12]
-        memory = _MEMORY / f"xylem-desk-{owner}" / uid
+        memory = memory_of(pod_folder.parent) / uid
         return Volumes(pod_folder / "volumes", claims, memory, ip, node)
 
     def make(self, pod: Json, lookup: Lookup) -> None:
@@ -129,6 +127,14 @@ class Volumes:
         if "fieldRef" in item:
             return pod_field(pod, item["fieldRef"]["fieldPath"], ip=self.ip)
         return resource_field(pod, item["resourceFieldRef"], self.node)
+
+
+def memory_of(pods: Path) -> Path:
+    """Where the pods of this folder have what they keep in memory.
+
+    /dev/shm belongs to all users and to all clusters of this machine."""
+    owner = hashlib.sha256(str(pods).encode()).hexdigest()[:12]
+    return _MEMORY / f"xylem-desk-{owner}"
 
 
 def _sources(volume: Json) -> list[Json]:

@@ -1,5 +1,6 @@
 """What a folder of an attempt says, whatever its shim does between two looks into it."""
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from operators.desk_cluster.kubelet.lifecycle import Ended, Running, Starting
-from operators.desk_cluster.kubelet.shim import Folder
+from operators.desk_cluster.kubelet.shim import Folder, Process, render, start_time
 
 
 class AShim:
@@ -23,7 +24,10 @@ class AShim:
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def claim(self) -> None:
-        (self._folder / "claim").write_text(str(os.getpid()))
+        (made := self._folder / "claim.made").write_text(str(os.getpid()))
+        with contextlib.suppress(FileExistsError):
+            os.link(made, self._folder / "claim")
+        made.unlink()
 
     def start(self) -> None:
         (self._folder / "started").write_text("1000.000000000")
@@ -114,3 +118,111 @@ def test_an_attempt_runs_from_its_first_instruction_on(tmp_path: Path, shim: ASh
         step()
 
     assert isinstance(Folder(tmp_path).look(), Running)
+
+
+def test_an_attempt_is_there_with_its_whole_specification_or_not_at_all(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "0")
+
+    folder.path.mkdir()
+    before = folder.prepared
+    folder.prepare([("argument", "true")])
+
+    assert (before, folder.prepared) == (False, True)
+    assert (folder.path / "spec").read_bytes() == b"argument\0true\0"
+    assert not list(folder.path.glob(".*"))
+
+
+def test_a_specification_holds_no_nul() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        render([("argument", "a\0b")])
+
+
+@pytest.mark.parametrize("done_before", range(6))
+def test_an_attempt_is_forbidden_or_its_shims_and_never_both(
+    tmp_path: Path, shim: AShim, done_before: int
+) -> None:
+    for step in shim.life[:done_before]:
+        step()
+    claimed = Folder(tmp_path).claimed
+
+    forbidden = Folder(tmp_path).forbid()
+    for step in shim.life[done_before:2]:
+        step()
+
+    assert forbidden is not claimed
+    mine = (tmp_path / "claim").read_text() == str(os.getpid())
+    assert mine is not forbidden, "the shim sees that the claim is not its own, and leaves"
+
+
+def test_a_forbidden_attempt_is_lost_and_nobody_keeps_it(tmp_path: Path, shim: AShim) -> None:
+    shim.lock()
+
+    Folder(tmp_path).forbid()
+
+    assert Folder(tmp_path).keeper() is None
+    shim.leave()
+    state = Folder(tmp_path).look()
+    assert isinstance(state, Ended)
+    assert (state.code, state.reason) == (137, "ContainerStatusUnknown")
+
+
+def test_an_attempt_is_contested_while_a_shim_is_about_to_claim_it(
+    tmp_path: Path, shim: AShim
+) -> None:
+    seen = [Folder(tmp_path).contested]
+    for step in shim.life:
+        step()
+        seen.append(Folder(tmp_path).contested)
+
+    assert seen == [False, True, False, False, False, False]
+
+
+def test_two_who_ask_do_not_take_each_other_for_a_shim(tmp_path: Path, shim: AShim) -> None:
+    shim.lock()
+    shim.claim()
+    shim.leave()
+    with (tmp_path / "lock").open() as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+
+        assert Folder(tmp_path).keeper() is None
+
+
+@pytest.mark.parametrize(
+    ("record", "code", "reason", "signal"),
+    [
+        ("1001.0 exit 0 ", 0, "Completed", 0),
+        ("1001.0 exit 3 ", 3, "Error", 0),
+        ("1001.0 signal 9 ", 137, "Error", 9),
+        ("1001.0 signal 15 ", 143, "Error", 15),
+        ("1001.0 error 128 exec: no such file", 128, "StartError", 0),
+    ],
+)
+def test_how_an_attempt_ended_is_said_in_the_words_of_kubernetes(
+    tmp_path: Path, record: str, code: int, reason: str, signal: int
+) -> None:
+    (tmp_path / "ended").write_text(record)
+
+    state = Folder(tmp_path).state()
+
+    assert isinstance(state, Ended)
+    assert (state.code, state.reason, state.signal) == (code, reason, signal)
+
+
+def test_that_memory_ran_out_is_known_when_the_cgroup_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "ended").write_text("1001.0 signal 9 ")
+
+    Folder(tmp_path).declare_out_of_memory()
+
+    state = Folder(tmp_path).state()
+    assert isinstance(state, Ended)
+    assert (state.code, state.reason) == (137, "OOMKilled")
+
+
+def test_a_process_is_known_by_its_start_and_not_by_its_pid_alone() -> None:
+    pid = os.getpid()
+    me, earlier = Process(pid, start_time(pid)), Process(pid, "1")
+
+    handle = me.open()
+    assert handle is not None
+    os.close(handle)
+    assert earlier.open() is None
