@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from io import StringIO, TextIOWrapper
 
 import typer
 
@@ -37,7 +38,12 @@ def run(arguments: Sequence[str], session: Session) -> int:
 def main() -> None:
     # A reader that had enough (`| head`) ends us as it ends any other program.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    session = Session(out=console(), err=console(stderr=True), stdin=sys.stdin, environ=os.environ)
+    # Whatever the locale says: a spec is UTF-8, and a sign that a terminal lacks is no failure.
+    for stream, errors in ((sys.stdin, "strict"), (sys.stdout, "replace"), (sys.stderr, "replace")):
+        if isinstance(stream, TextIOWrapper):  # not where a stream was closed before we came
+            stream.reconfigure(encoding="utf-8" if stream is sys.stdin else None, errors=errors)
+    stdin = sys.stdin or StringIO()
+    session = Session(out=console(), err=console(stderr=True), stdin=stdin, environ=os.environ)
     sys.exit(run(sys.argv[1:], session))
 
 

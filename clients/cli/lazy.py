@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from clients.cli.problems import Exit, advice, as_json, exit_code
+from clients.cli.problems import Exit, advice, as_client_error, as_json, exit_code
 from clients.cli.session import Session
 from clients.sdk.errors import ClientError
 from clients.sdk.login import current_login
@@ -36,7 +36,8 @@ class Commands(TyperGroup):
         session: Session = ctx.obj
         try:
             return super().invoke(ctx)
-        except ClientError as error:
+        except (ClientError, OSError, UnicodeEncodeError) as problem:
+            error = as_client_error(problem)
             _tell(session, error)
             raise typer.Exit(exit_code(error)) from None
         except KeyboardInterrupt:

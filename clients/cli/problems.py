@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import IntEnum
 
 from clients.sdk.errors import (
+    BadInput,
     ClientError,
     NotLoggedIn,
     Refused,
@@ -37,6 +38,19 @@ class Exit(IntEnum):
 
 class SubmissionRefused(Refused):
     """The service said no to a workflow, in the words of its cause."""
+
+
+def as_client_error(problem: ClientError | OSError | UnicodeEncodeError) -> ClientError:
+    """What this machine itself refuses, in the same words as everything else."""
+    match problem:
+        case ClientError():
+            return problem
+        case UnicodeEncodeError():  # bytes of the command line, kept as lone surrogates
+            return BadInput("what was typed is not a text in UTF-8")
+        case OSError(filename=None):
+            return BadInput(f"this machine refuses: {problem.strerror or problem}")
+        case _:
+            return BadInput(f"{problem.filename} cannot be used: {problem.strerror}")
 
 
 def exit_code(error: ClientError) -> Exit:

@@ -230,5 +230,6 @@ def _say(branch: Tree, record: LogRecord | None) -> None:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # The name stands in one piece, to be copied, however narrow the terminal is.
+        table.add_column(column, overflow="fold", no_wrap=column is columns[0])
     return table

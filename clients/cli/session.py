@@ -58,7 +58,8 @@ class Session:
         try:
             return self.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
         except UnicodeDecodeError:
-            raise BadInput(f"{file} is not a text in UTF-8") from None
+            name = "standard input" if str(file) == "-" else file
+            raise BadInput(f"{name} is not a text in UTF-8") from None
         except OSError as error:
             raise BadInput(f"{file} cannot be read: {error.strerror}") from error
 

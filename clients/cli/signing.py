@@ -3,7 +3,7 @@ with a login: the first token has to come from somewhere.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
 import boto3
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 Environment = Annotated[
-    str,
-    typer.Option("--environment", "-e", metavar="local|dev|prod", help="Which deployment."),
+    Literal["local", "dev", "prod"],
+    typer.Option("--environment", "-e", help="Which deployment."),
 ]
 Region = Annotated[
     str | None, typer.Option(help="Of the deployment; default: as your AWS profile says.")
@@ -67,8 +67,8 @@ def deployment(
         )
     except (BotoCoreError, ClientError) as error:
         raise BadInput(
-            f"the stack {stack} cannot be read: {error}. Use the AWS credentials and the --region"
-            f" with which it was deployed (make deploy ENV={environment})."
+            f"the stack {stack} cannot be read: {str(error).rstrip('.')}. Use the AWS credentials"
+            f" and the --region with which it was deployed (make deploy ENV={environment})."
         ) from error
 
 
@@ -79,4 +79,6 @@ def signer(found: Deployment) -> Signer:
         return Signer(read_keys(found.ssm, found.keys_path, "signing"), found.api_url)
     except (BotoCoreError, ClientError, XylemError) as error:
         where = urlsplit(found.api_url).netloc
-        raise BadInput(f"the keys of {where} cannot be read: {error}") from error
+        local = found.keys_path == KEYS_PATH
+        way_out = "\nIs the local stack up? Start it: `xylem local up`." if local else ""
+        raise BadInput(f"the keys of {where} cannot be read: {error}{way_out}") from error

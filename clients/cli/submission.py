@@ -83,7 +83,11 @@ def submit(
             else:
                 session.say(f"Watch it: xylem workflow query {submitted.name}")
             return
-        ended = follow_in(session, client, submitted.name)
+        try:
+            ended = follow_in(session, client, submitted.name)
+        except KeyboardInterrupt:
+            session.hint(f"{submitted.name} goes on: xylem workflow query {submitted.name}")
+            raise
     if session.json:
         session.write_json(ended.model_dump(mode="json"))
     else:

@@ -30,6 +30,11 @@ def check_machine(settings: Settings, steps: Collection[Step]) -> None:
             "The local stack needs Linux: its Lambdas and its pods are processes of this machine.",
             "Use a Linux machine, a virtual machine or a container; the CLI alone works here.",
         )
+    if settings.ports["aws"] == settings.ports["cluster"]:
+        raise LocalError(
+            f"The embedded AWS and the desk cluster cannot both listen on {settings.ports['aws']}.",
+            "Give them two ports: `xylem local up --port-aws N --port-cluster M`.",
+        )
     if missing := missing_build(settings.root):
         raise LocalError(f"{missing} is not there yet.", "Run `make install`.")
     if _NEEDS_NODE & set(steps) and shutil.which("node") is None:

@@ -4,6 +4,7 @@ broke off."""
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 
 from clients.local.errors import LocalError
 from clients.local.processes import end, find_ours
@@ -28,17 +29,19 @@ def down(settings: Settings) -> int:
     if settings.cluster_state.is_dir():
         _stop_tasks(settings)
     end(find_ours(settings.home))
-    settings.supervisor_socket.unlink(missing_ok=True)
+    with suppress(OSError):  # of a folder that may only be read: it is in nobody's way
+        settings.supervisor_socket.unlink()
     return count
 
 
-def reset(settings: Settings) -> None:
-    """Forget everything: workflows, logs, data, keys."""
+def reset(settings: Settings) -> bool:
+    """Forget everything: workflows, logs, data, keys. Returns whether there was something."""
     down(settings)
     try:
         shutil.rmtree(settings.home)
+        return True
     except FileNotFoundError:
-        return
+        return False
     except OSError as error:
         raise LocalError(
             f"{error.filename} cannot be deleted: {error.strerror}.",

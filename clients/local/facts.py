@@ -44,6 +44,7 @@ def look(settings: Settings, *, now: datetime) -> Look:
         bootstrapped=deployed.bootstrapped,
         deployed=deployed.assembly == app,
         tokens_last=_tokens_last(settings, now),
+        finished=deployed.finished,
     )
     return Look(facts, parts, running or {}, wanted, app)
 

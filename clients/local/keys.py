@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
+from clients.local.errors import LocalError
 from clients.local.parts import BACKEND
 from clients.local.settings import ENVIRONMENT, Settings
 from clients.local.stack import aws_environment
 from xylem.domain.access import ADMIN, USER
+from xylem.domain.errors import XylemError
 from xylem.domain.ids import BackendName, UserName
 from xylem_aws.identity import Signer
 from xylem_aws.keys import ensure_keys, read_keys
@@ -31,10 +34,17 @@ class Tokens:
 
 
 def make_tokens(settings: Settings, *, subject: str, now: datetime) -> Tokens:
-    """For whoever brings up a stack of their own, who may do everything there, and its operator."""
+    """For whoever brings up a stack of their own, who may do everything there, and its operator.
+
+    Raises `LocalError`."""
     ssm = local_ssm(settings)
-    ensure_keys(ssm, KEYS_PATH)
-    signer = Signer(read_keys(ssm, KEYS_PATH, "signing"), settings.api_url)
+    try:
+        ensure_keys(ssm, KEYS_PATH)
+        signer = Signer(read_keys(ssm, KEYS_PATH, "signing"), settings.api_url)
+    except (BotoCoreError, ClientError, XylemError) as error:
+        raise LocalError(
+            f"The embedded AWS keeps no keys: {error}.", "See `xylem local logs embedded-aws`."
+        ) from error
     return Tokens(
         user=signer.user(UserName(subject), (ADMIN, USER), life=LIFE, now=now),
         operator=signer.operator(BackendName(BACKEND), life=LIFE, now=now),

@@ -36,7 +36,8 @@ def _all(settings: Settings) -> list[Path]:
 
 
 def last_lines(path: Path, count: int) -> list[str]:
-    return path.read_text(errors="replace").splitlines()[-count:]
+    lines = path.read_text(errors="replace").splitlines()
+    return lines[max(0, len(lines) - count) :]
 
 
 def follow(

@@ -39,12 +39,15 @@ class Facts:
     """The assembly was deployed onto the state that there is."""
     tokens_last: bool
     """There are tokens, and they have some days left."""
+    finished: bool
+    """An `up` came to its end since the last deployment: there is a pool."""
 
 
 def plan_up(facts: Facts) -> tuple[Step, ...]:
     keep = facts.supervised and facts.as_wanted
     fresh = keep and facts.synthesised and facts.deployed
-    if fresh and facts.started and facts.tokens_last and not facts.leftovers:
+    usable = facts.started and facts.tokens_last and facts.finished
+    if fresh and usable and not facts.leftovers:
         return ()
     steps = {
         Step.CLEAR: facts.leftovers,

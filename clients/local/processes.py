@@ -10,7 +10,7 @@ all.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -50,14 +50,20 @@ def find_ours(home: Path) -> list[psutil.Process]:
 def find_leftovers(home: Path, *, supervised: bool) -> list[psutil.Process]:
     """What an earlier start left: parts that no supervisord knows of, and a CDK in any case, for
     whoever waited for it is gone when we are asked."""
-    found = []
+    return [process for process, role in _roles(home) if is_leftover(role, supervised=supervised)]
+
+
+def find_orphans(home: Path) -> dict[str, int]:
+    """Role and process id of what runs without a supervisord."""
+    return {role: process.pid for process, role in _roles(home) if role is not None}
+
+
+def _roles(home: Path) -> Iterator[tuple[psutil.Process, str | None]]:
     for process in find_ours(home):
         try:
-            if is_leftover(role_of(process.cmdline()), supervised=supervised):
-                found.append(process)
+            yield process, role_of(process.cmdline())
         except psutil.Error:
-            continue
-    return found
+            continue  # it is gone
 
 
 def is_leftover(role: str | None, *, supervised: bool) -> bool:

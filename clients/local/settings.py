@@ -7,10 +7,11 @@ up on other ports is found there by `status` and `down` without saying it again.
 
 import hashlib
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clients.local.errors import LocalError
@@ -29,6 +30,9 @@ DEFAULT_PORTS = {"aws": 4566, "cluster": 6440}
 # sun_path of a Unix socket holds 108 bytes with its NUL (unix(7)); supervisord binds a longer name
 # first and renames it.
 _SOCKET_CHARS = 90
+
+# What its parser expands, unquotes, or takes for the end of a line or for a comment.
+_UNTOLD = re.compile(r"""[%"\\\r\n]|\s[;#]""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,10 @@ class Settings:
     def remembered_ports(self) -> Path:
         return self.home / "ports.json"
 
+    def as_started(self) -> "Settings":
+        """With the ports of what runs, whatever the environment says by now."""
+        return replace(self, ports={**self.ports, **_remembered(self.home)})
+
     @property
     def assembly(self) -> Path:
         """The synthesised app. It holds the endpoint, so each has its own."""
@@ -122,9 +130,10 @@ def find_settings(
         )
     home = Path(environ.get("XYLEM_HOME") or root / ".xylem").expanduser().absolute()
     for folder in (root, home):
-        if set('%"') & set(str(folder)):
+        if _UNTOLD.search(str(folder)):
             raise LocalError(
-                f"{folder} has a % or a quote in its name, which supervisord cannot be told.",
+                f"{folder} has a %, a quote, a backslash, a line break, or a ; or # after a space"
+                " in its name, which supervisord cannot be told.",
                 "Set XYLEM_HOME to another folder, or move the repository.",
             )
     remembered = _remembered(home)
@@ -142,14 +151,14 @@ def _port_of(environ: Mapping[str, str], name: str) -> int | None:
     text = environ.get(name)
     if not text:
         return None
-    if not text.isdigit() or not 0 < int(text) < 65536:
+    if not re.fullmatch("[0-9]{1,5}", text) or not 0 < int(text) < 65536:
         raise LocalError(f"{name}={text} is not a port.", "Give a number from 1 to 65535.")
     return int(text)
 
 
 def _remembered(home: Path) -> Mapping[str, int]:
     try:
-        ports = json.loads((home / "ports.json").read_text())
-    except (OSError, ValueError):
+        ports = dict(json.loads((home / "ports.json").read_text()))
+    except (OSError, ValueError, TypeError):
         return {}
     return {name: port for name, port in ports.items() if isinstance(port, int)}

@@ -27,6 +27,8 @@ class Deployment(BaseModel):
     bootstrapped: bool = False
     assembly: str | None = None
     """The fingerprint of the deployed app; None from the start of a deployment to its end."""
+    finished: bool = False
+    """What `up` adds to a deployment is there, too: its pool."""
 
 
 def app_fingerprint(settings: Settings) -> str:
@@ -67,6 +69,10 @@ def deploy(settings: Settings, app: str) -> None:
     _write(settings, Deployment(bootstrapped=True))
     _cdk(settings, "deploy", "--all", "--require-approval", "never", "--progress", "events")
     _write(settings, Deployment(bootstrapped=True, assembly=app))
+
+
+def finish(settings: Settings) -> None:
+    _write(settings, deployment(settings).model_copy(update={"finished": True}))
 
 
 def aws_environment(settings: Settings) -> Mapping[str, str]:
@@ -120,9 +126,18 @@ def _run(
             check=False,
         )
     if done.returncode:
-        last = path.read_text(errors="replace").strip().splitlines()[-8:]
         raise LocalError(
-            "\n".join([f"{' '.join(Path(word).name for word in command[:3])} failed:", *last]),
-            f"All that it said is in {path}. Where the code is fine, `xylem local reset` and"
-            " `xylem local up` start from nothing.",
+            f"{' '.join(Path(word).name for word in command[:3])} failed:"
+            f" {gist(path.read_text(errors='replace'))}",
+            f"All that it said: `xylem local logs {log}`. Where the code is fine, `xylem local"
+            " reset` and `xylem local up` start from nothing.",
         )
+
+
+def gist(said: str) -> str:
+    """The line that tells why: the CDK marks it, Python ends with it. The lines that are set in
+    are of stacks and of printed objects, and the CDK's last may be a mere `Unknown`."""
+    lines = [line.rstrip() for line in said.splitlines() if line.strip()]
+    marked = [line for line in lines if "❌" in line]
+    flush = [line for line in lines if not line[0].isspace()]
+    return next(iter([*marked, *flush[-1:]]), "it said nothing.").strip(" ❌")

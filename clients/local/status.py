@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from clients.local.parts import PartName, parts_of
+from clients.local.processes import find_orphans
 from clients.local.settings import Settings
-from clients.local.supervisor import Supervisor
+from clients.local.supervisor import Running, Supervisor
 
 _MINISTACK = re.compile(r"^ministack==([\w.]+)", re.MULTILINE)
 
@@ -24,23 +25,35 @@ class PartStatus:
 
 
 def status(settings: Settings) -> list[PartStatus]:
-    running = Supervisor(settings).running() or {}
+    running = Supervisor(settings).running()
+    if running is not None:
+        settings = settings.as_started()
+    orphans = {} if running is not None else find_orphans(settings.home)
     found = []
     for part in parts_of(settings):
-        told = running.get(part.name)
+        told = (running or {}).get(part.name)
         is_up = told is not None and told.up
+        orphan = orphans.get(part.name)
         found.append(
             PartStatus(
                 name=part.name.value,
                 up=is_up,
-                pid=told.pid if told else None,
+                pid=told.pid if told else orphan,
                 address=part.address,
                 version=_version(settings, part.name),
                 seconds=told.seconds if told else 0,
-                detail="" if told is None or is_up else f"{told.state}: {told.why}",
+                detail=_why_not(told, orphan),
             )
         )
     return found
+
+
+def _why_not(told: Running | None, orphan: int | None) -> str:
+    if told is not None:
+        return "" if told.up else f"{told.state}: {told.why}"
+    if orphan is not None:
+        return f"process {orphan} is left of an earlier start, which `up` or `down` ends"
+    return ""
 
 
 def _version(settings: Settings, part: PartName) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from clients.local.errors import LocalError
 from clients.local.parts import HOME_VARIABLE, Part, PartName, log_of
 from clients.local.settings import Settings
 
@@ -132,12 +133,19 @@ class Supervisor:
         return {each["name"]: _running(each) for each in told}
 
     def start_part(self, name: PartName) -> None:
-        """Nothing happens to one that runs."""
+        """Nothing happens to one that runs. Raises `LocalError`."""
         try:
             self._server.supervisor.startProcess(name.value, False)
         except xmlrpc.client.Fault as fault:
-            if "ALREADY_STARTED" not in fault.faultString:
-                raise
+            if "ALREADY_STARTED" in fault.faultString:
+                return
+            raise LocalError(
+                f"supervisord cannot start the {name}: {fault.faultString}.", "Run `make install`."
+            ) from fault
+        except (OSError, HTTPException) as error:
+            raise LocalError(
+                "supervisord ended before it had started its parts.", "Run `xylem local up` again."
+            ) from error
 
     def shut_down(self) -> None:
         try:

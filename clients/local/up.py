@@ -32,6 +32,7 @@ from clients.sdk.client import Client
 from clients.sdk.login import Login, config_folder, load, store, write_private
 
 POOL = "default"
+LOCK = "up.lock"
 _POOL_CONFIGURATION = {
     "description": "This machine",
     "backend": BACKEND,
@@ -65,7 +66,7 @@ class Ready:
 def up(settings: Settings, environ: Mapping[str, str], progress: Progress) -> Ready:
     """Bring everything up that is not. Raises `LocalError`, `ClientError`."""
     began = time.monotonic()
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)  # keys are in it
+    _make_home(settings.home)
     with _alone(settings):
         seen = look(settings, now=datetime.now(UTC))
         steps = plan_up(seen.facts)
@@ -84,6 +85,18 @@ def up(settings: Settings, environ: Mapping[str, str], progress: Progress) -> Re
         seconds=time.monotonic() - began,
         warnings=cluster_warnings(log_of(settings, PartName.CLUSTER)),
     )
+
+
+def _make_home(home: Path) -> None:
+    """A folder that we may write. Raises `LocalError`."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)  # keys are in it
+        (home / LOCK).touch()
+    except OSError as error:
+        raise LocalError(
+            f"{home} cannot hold the stack's state: {error.strerror}.",
+            "Set XYLEM_HOME to a folder that you may write.",
+        ) from error
 
 
 class _Up:
@@ -183,6 +196,7 @@ class _Up:
                     "Look with `xylem local logs operator`.",
                 ),
             )
+        stack.finish(self._settings)
 
     def _await_part(self, name: PartName, ready: Callable[[], bool]) -> None:
         began = time.monotonic()
@@ -196,7 +210,13 @@ class _Up:
     def _check_part(self, name: PartName, *, tries_are_over: bool = False) -> bool:
         """Whether it runs. Raises `LocalError` once it is given up: by supervisord, or by us when
         it ended again at each of its starts."""
-        part = (self._supervisor.running() or {}).get(name)
+        running = self._supervisor.running()
+        if running is None:
+            raise LocalError(
+                "supervisord ended while its parts were awaited, perhaps by `xylem local down`.",
+                "Run `xylem local up` again.",
+            )
+        part = running.get(name)
         if part is not None and (part.given_up or (tries_are_over and part.state == "BACKOFF")):
             raise self._failure(name)
         return part is not None and part.up
@@ -214,7 +234,7 @@ class _Up:
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """Two at once would start everything twice. The kernel's lock goes with whoever holds it."""
-    with (settings.home / "up.lock").open("w") as lock:
+    with (settings.home / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

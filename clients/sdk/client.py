@@ -19,7 +19,14 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from clients.sdk.errors import Refused, ServiceError, Unauthorized, Unavailable, Unreachable
+from clients.sdk.errors import (
+    BadInput,
+    Refused,
+    ServiceError,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+)
 from clients.sdk.login import Login, is_loopback
 from clients.sdk.models import (
     Answer,
@@ -197,7 +204,7 @@ class Client:
     def put_pool(self, name: str, configs: Mapping[str, Any], *, description: str) -> None:
         """Create or replace a pool: `configs` as in OSMO's POOL configuration."""
         body = {"configs": dict(configs), "description": description}
-        self._send("PUT", f"/api/configs/pool/{quote(name, safe='')}", json=body)
+        self._send("PUT", f"/api/configs/pool/{_segment(name)}", json=body)
 
     def version(self) -> Version:
         return _parsed(Version, self._get("/api/version", {}))
@@ -211,7 +218,7 @@ class Client:
     ) -> httpx.Response:
         return self._send(
             "POST",
-            f"/api/pool/{quote(request.pool, safe='')}/workflow",
+            f"/api/pool/{_segment(request.pool)}/workflow",
             parameters={
                 **mode,
                 "priority": request.priority,
@@ -312,7 +319,14 @@ def _parsed(model: type[AnAnswer], answer: httpx.Response) -> AnAnswer:
 
 
 def _path(workflow: str, *rest: str) -> str:
-    return "/".join(("/api/workflow", quote(workflow, safe=""), *rest))
+    return "/".join(("/api/workflow", _segment(workflow), *rest))
+
+
+def _segment(name: str) -> str:
+    """A name as a segment of a path, which dots alone would climb (RFC 3986, 5.2.4)."""
+    if name in {"", ".", ".."}:
+        raise BadInput(f"'{name}' is no name")
+    return quote(name, safe="")
 
 
 def _given(parameters: Mapping[str, _PARAMETER]) -> dict[str, Any]:

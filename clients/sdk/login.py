@@ -13,22 +13,56 @@ import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from clients.sdk.errors import BadInput
 
 FILE = "login.json"
 
 
+def checked_url(url: str) -> str:
+    """The URL without its last slash. Raises `BadInput`."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # which is read, and refused, when it is asked for
+    except ValueError as error:
+        raise BadInput(f"{url} is not the address of a service: {error}") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise BadInput(f"{url} is not the address of a service: it begins with https:// or http://")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise BadInput(f"{url} would send tokens in clear over the network: use https://")
+    return url.rstrip("/")
+
+
+def is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+
+
+def _checked_header(text: str) -> str:
+    """Names and tokens travel in headers. The message does not repeat them: a token is a secret."""
+    if not (text.isascii() and text.isprintable()):
+        raise BadInput(
+            "the token (or the name) of the login has a line break or a letter that none has:"
+            " was it copied in full, and nothing else?"
+        )
+    return text
+
+
+Header = Annotated[str, AfterValidator(_checked_header)]
+
+
 class Login(BaseModel):
+    """Raises `BadInput`, too, for what no request could carry."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    url: str
-    token: str | None = None
-    user: str | None = None
+    url: Annotated[str, AfterValidator(checked_url)]
+    token: Header | None = None
+    user: Header | None = None
     """Sent as `x-osmo-user`, which the environment `local` alone believes."""
     pool: str | None = None
     """Where workflows go when nobody says where."""
@@ -44,7 +78,7 @@ def current_login(environ: Mapping[str, str]) -> Login | None:
     """The login of the environment, else the stored one. Raises `BadInput`."""
     if url := environ.get("XYLEM_URL"):
         return Login(
-            url=checked_url(url),
+            url=url,
             token=environ.get("XYLEM_TOKEN"),
             user=environ.get("XYLEM_USER"),
             pool=environ.get("XYLEM_POOL"),
@@ -59,7 +93,7 @@ def load(folder: Path) -> Login | None:
         return Login.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (ValidationError, OSError) as error:
+    except (ValidationError, BadInput, OSError) as error:
         raise BadInput(f"{path} cannot be read as a login: delete it and log in again") from error
 
 
@@ -78,20 +112,6 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     unfinished.replace(path)
-
-
-def checked_url(url: str) -> str:
-    """The URL without its last slash. Raises `BadInput`."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise BadInput(f"{url} is not the address of a service: it begins with https:// or http://")
-    if parts.scheme == "http" and not is_loopback(url):
-        raise BadInput(f"{url} would send tokens in clear over the network: use https://")
-    return url.rstrip("/")
-
-
-def is_loopback(url: str) -> bool:
-    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 def token_expiry(token: str) -> datetime | None:

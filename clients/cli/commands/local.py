@@ -1,5 +1,7 @@
 """`xylem local …`: the stack of this machine. `clients.local` does it; here it is shown."""
 
+import json
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,22 +70,26 @@ def up(
         session.hint(f"Warning: {warning}")
     session.say(f"Xylem is up after {render.duration(ready.seconds)}.")
     session.say(f"  service   {ready.api_url}")
-    session.say(f"  cluster   export KUBECONFIG={settings.kubeconfig}; kubectl get pods -A")
+    kubeconfig = shlex.quote(str(settings.kubeconfig))
+    session.say(f"  cluster   export KUBECONFIG={kubeconfig}; kubectl get pods -A")
     session.say(f"  AWS       aws --endpoint-url {settings.endpoint} ...")
     session.say("  try       xylem workflow submit examples/hello.yaml --follow")
     if ready.other_login:
         session.say(
             f"Your login leads to {ready.other_login} and was left as it is. For this stack say"
-            f" `export XYLEM_CONFIG_DIR={ready.login_folder}`."
+            f" `export XYLEM_CONFIG_DIR={shlex.quote(str(ready.login_folder))}`."
         )
 
 
 @app.command()
-def down(context: typer.Context) -> None:
+def down(context: typer.Context, format_type: LongFormatType = None) -> None:
     """End every process of it; what it knows is kept for the next `up`."""
     session = session_of(context)
     with _explained():
         count = end_stack(_settings(session))
+    if session.json:
+        session.write_json({"ended": count})
+        return
     session.say(f"Down: {count} processes ended." if count else "Nothing was up.")
 
 
@@ -98,7 +104,7 @@ def status(context: typer.Context, format_type: LongFormatType = None) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("part", "", "pid", "for", "address", "version"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in {"part", "", "pid"})
     for part in found:
         table.add_row(
             part.name,
@@ -115,7 +121,7 @@ def status(context: typer.Context, format_type: LongFormatType = None) -> None:
 
 
 @app.command()
-def reset(context: typer.Context, yes: Yes = False) -> None:
+def reset(context: typer.Context, yes: Yes = False, format_type: LongFormatType = None) -> None:
     """Forget everything: workflows, logs, data, keys."""
     session = session_of(context)
     with _explained():
@@ -124,8 +130,11 @@ def reset(context: typer.Context, yes: Yes = False) -> None:
             if not session.stdin.isatty():
                 raise BadInput(f"nobody is there to ask: --yes deletes {settings.home}")
             typer.confirm(f"Delete {settings.home} with every workflow in it?", abort=True)
-        forget_stack(settings)
-    session.say(f"Deleted {settings.home}.")
+        deleted = forget_stack(settings)
+    if session.json:
+        session.write_json({"deleted": settings.home if deleted else None})
+        return
+    session.say(f"Deleted {settings.home}." if deleted else f"There is no {settings.home}.")
 
 
 @app.command()
@@ -134,18 +143,25 @@ def logs(
     part: Annotated[str | None, typer.Argument(help="A part, a function or a tool.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
     lines: Annotated[int, typer.Option("-n", min=0, help="Of each log.")] = 50,
+    format_type: LongFormatType = None,
 ) -> None:
-    """Show what the parts wrote."""
+    """Show what the parts wrote; in JSON, an object for each line of theirs."""
     session = session_of(context)
     with _explained():
         files = log_files(_settings(session), part)
-    prefixed = len(files) > 1
+
+    def say(log: str, line: str) -> None:
+        if session.json:
+            session.say(json.dumps({"log": log, "line": line}))
+        else:
+            session.say(f"{log}: {line}" if len(files) > 1 else line)
+
     for path in files:
         for line in last_lines(path, lines):
-            session.say(f"{name_of(path)}: {line}" if prefixed else line)
+            say(name_of(path), line)
     if follow:
-        for name, line in follow_files(files):
-            session.say(f"{name}: {line}" if prefixed else line)
+        for log, line in follow_files(files):
+            say(log, line)
 
 
 class _Steps:

@@ -9,7 +9,7 @@ from clients.cli.options import LongFormatType
 from clients.cli.session import Session, session_of
 from clients.sdk.client import Client
 from clients.sdk.errors import BadInput
-from clients.sdk.login import Login, checked_url, store, token_expiry
+from clients.sdk.login import Login, store, token_expiry
 
 app = typer.Typer(add_completion=False)
 
@@ -35,9 +35,7 @@ def login(
     if url is None:
         kept = session.login()
     else:
-        kept = Login(
-            url=checked_url(url), token=_token(session, token, token_file), user=user, pool=pool
-        )
+        kept = Login(url=url, token=_token(session, token, token_file), user=user, pool=pool)
         if (kept.token is None) == (kept.user is None):
             raise BadInput(
                 "a login has either a token (--token-file FILE) or, at a local stack, a name"

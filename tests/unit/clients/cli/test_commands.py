@@ -427,3 +427,86 @@ def test_records_are_written_as_the_service_writes_its_lines() -> None:
         "2026/11/24 12:00:00 [hello][osmo] uploading",
         "2026/11/24 12:00:00 [hello retry-2] again",
     ]
+
+
+def test_who_stops_following_is_told_that_the_workflow_goes_on(tmp_path: Path) -> None:
+    answers = {SUBMIT: SUBMITTED, FOLLOW: KeyboardInterrupt()}
+
+    said = xylem(
+        "workflow", "submit", a_spec(tmp_path), "-p", "default", "--follow", answers=answers
+    )
+
+    assert said.code == 3
+    assert said.err == "hello-1 goes on: xylem workflow query hello-1\nInterrupted.\n"
+
+
+def test_what_is_typed_in_no_known_letters_is_refused() -> None:
+    said = xylem("workflow", "query", "\udcff")
+
+    assert (said.code, said.err) == (2, "Error: what was typed is not a text in UTF-8\n")
+
+
+def test_a_folder_that_cannot_keep_the_login_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    environ = {"XYLEM_CONFIG_DIR": str(tmp_path / "file")}
+
+    said = xylem(
+        "login", "https://xylem.example", "--user", "u", answers={POOLS: ONE_POOL}, environ=environ
+    )
+
+    assert said.code == 2
+    assert f"{tmp_path / 'file'} cannot be used: File exists" in said.err
+
+
+def test_an_address_that_cannot_be_read_is_refused_before_anybody_is_asked() -> None:
+    said = xylem("login", "https://xylem.example:https", "--user", "u")
+
+    assert said.code == 2
+    assert "https://xylem.example:https is not the address of a service" in said.err
+
+
+def test_a_token_is_of_a_deployment_that_there_may_be(capsys: pytest.CaptureFixture[str]) -> None:
+    said = xylem("token", "mint", "bob", "--environment", "nope")
+
+    assert (said.code, said.out) == (2, "")
+    assert "'local', 'dev'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_what_is_no_name_never_leads_to_another_address(name: str) -> None:
+    service = Service({})
+
+    said = xylem("workflow", "query", name, service=service)
+
+    assert (said.code, said.err) == (2, f"Error: '{name}' is no name\n")
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("below", ["", "home"])
+def test_a_home_that_cannot_be_a_folder_is_a_sentence_and_a_way_out(
+    tmp_path: Path, below: str
+) -> None:
+    (tmp_path / "file").touch()
+    environ = {
+        "XYLEM_HOME": str(tmp_path / "file" / below),
+        "XYLEM_CONFIG_DIR": str(tmp_path / "config"),
+    }
+
+    said = xylem("local", "up", environ=environ)
+
+    assert (said.code, said.out) == (2, "")
+    assert "cannot hold the stack's state" in said.err
+    assert "Set XYLEM_HOME" in said.err
+
+
+def test_every_local_command_speaks_json_to_programs(tmp_path: Path) -> None:
+    environ = {"XYLEM_HOME": str(tmp_path / "home")}
+    as_json = ("--format-type", "json", "local")
+
+    assert json.loads(xylem(*as_json, "down", environ=environ).out) == {"ended": 0}
+    assert json.loads(xylem(*as_json, "reset", "-y", environ=environ).out) == {"deleted": None}
+
+    (tmp_path / "home" / "logs").mkdir(parents=True)
+    (tmp_path / "home" / "logs" / "operator.log").write_text("one\n[two]\n")
+    lines = xylem("local", "logs", "--format-type", "json", environ=environ).out.splitlines()
+    assert [json.loads(line)["line"] for line in lines] == ["one", "[two]"]

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from clients.cli import render
-from clients.sdk.models import Workflow
+from clients.sdk.models import ListedWorkflow, Workflow
 from tests.unit.clients.answers import NOON, a_group, a_record, a_task, workflow
 from xylem.domain.status import TaskStatus, WorkflowStatus
 
@@ -154,3 +154,13 @@ def test_the_newest_line_of_a_task_is_the_last_of_its_record() -> None:
     tree = render.workflow_tree(workflow(), NOON, newest=[a_record("first\nlast\n")])
 
     assert drawn(tree)[-1].endswith("└── last")
+
+
+def test_a_name_stays_in_one_piece_in_a_narrow_terminal() -> None:
+    listed = ListedWorkflow.model_validate(
+        {"name": "a-longish-name-1", "user": "alice", "status": "RUNNING", "submit_time": NOON}
+    )
+
+    lines = drawn(render.workflow_table([listed], NOON), width=30)
+
+    assert [line.split()[0] for line in lines if "longish" in line] == ["a-longish-name-1"]

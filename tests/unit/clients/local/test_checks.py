@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.local.checks import check_ports, missing_build
+from clients.local.checks import check_machine, check_ports, missing_build
 from clients.local.errors import LocalError
 from clients.local.parts import PartName
 from clients.local.settings import Settings, find_settings
@@ -38,6 +38,13 @@ def test_a_taken_port_names_who_has_it_and_how_to_choose_another(
 
 def test_a_port_that_our_own_part_holds_is_not_taken(taken: int, tmp_path: Path) -> None:
     check_ports(on_port(taken, tmp_path), running=[PartName.AWS])
+
+
+def test_one_port_for_both_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    one = find_settings({"XYLEM_HOME": str(tmp_path)}, {"aws": 4566, "cluster": 4566})
+
+    with pytest.raises(LocalError, match="both listen on 4566"):
+        check_machine(one, steps=[])
 
 
 def test_what_was_not_built_yet_is_named(tmp_path: Path) -> None:

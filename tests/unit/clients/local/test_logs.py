@@ -30,6 +30,8 @@ def test_all_logs_are_those_of_the_parts_and_a_named_one_may_be_a_functions(
 
     assert [name_of(path) for path in log_files(settings, None)] == ["operator"]
     assert last_lines(log_files(settings, "worker")[0], 2) == ["two", "three"]
+    assert last_lines(log_files(settings, "worker")[0], 9) == ["one", "two", "three"]
+    assert last_lines(log_files(settings, "worker")[0], 0) == []
     with pytest.raises(LocalError) as refused:
         log_files(settings, "nobody")
     assert refused.value.way_out == "There are: deploy, operator, worker."

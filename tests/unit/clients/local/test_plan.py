@@ -16,6 +16,7 @@ NOTHING = Facts(
     bootstrapped=False,
     deployed=False,
     tokens_last=False,
+    finished=False,
 )
 EVERYTHING = Facts(
     supervised=True,
@@ -26,6 +27,7 @@ EVERYTHING = Facts(
     bootstrapped=True,
     deployed=True,
     tokens_last=True,
+    finished=True,
 )
 DOWN = replace(EVERYTHING, supervised=False, started=False)
 
@@ -94,11 +96,15 @@ def test_a_part_that_was_given_up_is_started_again() -> None:
     assert plan_up(replace(EVERYTHING, started=False))[0] is Step.START
 
 
+def test_a_first_start_that_was_interrupted_before_its_pool_is_finished() -> None:
+    assert plan_up(replace(EVERYTHING, finished=False)) == (Step.AWAIT_AWS, *FINISHING)
+
+
 def test_tokens_that_end_soon_are_signed_anew() -> None:
     assert Step.KEYS in plan_up(replace(EVERYTHING, tokens_last=False))
 
 
-@pytest.mark.parametrize("flags", list(product([False, True], repeat=8)))
+@pytest.mark.parametrize("flags", list(product([False, True], repeat=9)))
 def test_in_every_state_the_steps_are_in_an_order_in_which_they_can_be_done(
     flags: tuple[bool, ...],
 ) -> None:
@@ -111,7 +117,7 @@ def test_in_every_state_the_steps_are_in_an_order_in_which_they_can_be_done(
         assert steps[-1] is Step.POOL
 
 
-@pytest.mark.parametrize("flags", list(product([False, True], repeat=8)))
+@pytest.mark.parametrize("flags", list(product([False, True], repeat=9)))
 def test_what_was_synthesised_is_deployed(flags: tuple[bool, ...]) -> None:
     steps = plan_up(Facts(*flags))
 

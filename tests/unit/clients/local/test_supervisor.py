@@ -3,11 +3,13 @@
 import shlex
 from pathlib import Path
 
+import pytest
 from supervisor.options import ServerOptions
 
+from clients.local.errors import LocalError
 from clients.local.parts import HOME_VARIABLE, PartName, parts_of
 from clients.local.settings import Settings, find_settings
-from clients.local.supervisor import Running, configuration, scrubbed_environment
+from clients.local.supervisor import Running, Supervisor, configuration, scrubbed_environment
 
 MADE_OF = {name.value: f"hash-of-{name}" for name in PartName}
 
@@ -73,3 +75,10 @@ def test_a_part_that_backs_off_may_still_come_and_one_that_is_fatal_will_not() -
 
     assert [state for state, part in states.items() if part.up] == ["RUNNING"]
     assert [state for state, part in states.items() if part.given_up] == ["FATAL", "EXITED"]
+
+
+def test_a_supervisor_that_ended_meanwhile_is_a_sentence_and_a_way_out(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="supervisord ended") as refused:
+        Supervisor(some_settings(tmp_path)).start_part(PartName.AWS)
+
+    assert "xylem local up" in refused.value.way_out

@@ -49,6 +49,24 @@ def test_no_login_is_none_and_a_broken_one_says_which_file(tmp_path: Path) -> No
         load(tmp_path)
 
 
+@pytest.mark.parametrize("url", ["http://[::1", "https://x:foo", "https://x:99999", "foo", ""])
+def test_what_is_no_address_is_refused_wherever_it_stands(url: str, tmp_path: Path) -> None:
+    (tmp_path / "login.json").write_text(f'{{"url": "{url}"}}')
+
+    with pytest.raises(BadInput, match="not the address"):
+        Login(url=url)
+    with pytest.raises(BadInput, match="login.json"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("token", ["sec\nret", "sécret", "secret\r"])
+def test_a_token_that_no_request_can_carry_is_refused_and_not_repeated(token: str) -> None:
+    with pytest.raises(BadInput, match="copied") as refused:
+        Login(url="https://xylem.example", token=token)
+
+    assert token not in str(refused.value)
+
+
 def test_tokens_do_not_travel_in_clear_but_on_this_machine() -> None:
     assert checked_url("http://127.0.0.1:4566/x/") == "http://127.0.0.1:4566/x"
     with pytest.raises(BadInput, match="https"):
