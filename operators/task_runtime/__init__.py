@@ -9,10 +9,11 @@
     __main__   threads around them
 
 It starts in every pod and has 100 ms of CPU for all it does there, the start of its interpreter
-included (`tests/benchmarks` measures it). That decides its style: the standard library only, and of
-that what imports quickly. `http.client` with its mail parser costs 35 ms, `dataclasses` 15,
-`urllib` 10, `pydantic` more than all there is; so exchanges are an own page of code, values are
-named tuples, and words on the wire are dictionaries that `tests/wire` holds against the models.
+included (`tests/contract/task_runtime` measures it). That decides its style: the standard library
+only, and of that what imports quickly. `http.client` with its mail parser costs 35 ms,
+`dataclasses` 15, `urllib` 10, `pydantic` more than all there is; so exchanges are an own page of
+code, values are named tuples, and words on the wire are dictionaries that `tests/wire` holds
+against the models.
 
 Rejected: the sidecar in Go or C as well (fast, but the retries, the transfers and the masking that
 is to come are better read, tested and changed in the language of the rest), and a task's command

@@ -45,6 +45,9 @@ FIRST_LOOK_SECONDS = 0.01
 LONGEST_LOOK_SECONDS = 1.0
 """For the wrapper to come up: its image may take minutes to pull."""
 
+SPOOL_FULL = 74
+"""The wrapper's code when its disk stayed full: as if it was killed, its last record is torn."""
+
 GZIP = 31
 """zlib's `wbits` for a gzip header and trailer."""
 
@@ -99,7 +102,7 @@ class Sidecar:
                     return order.code
                 self._carry_out(order)
             event = self._happened.get()
-            if event == runtime.CommandEnded(None):
+            if isinstance(event, runtime.CommandEnded) and event.code in (None, SPOOL_FULL):
                 self._spool.mend(self._shipper.offset)
             life, orders = runtime.decide(life, event)
 

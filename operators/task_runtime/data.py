@@ -8,7 +8,7 @@ is.
 """
 
 # pathlib takes 8 ms to import.
-# ruff: noqa: PTH103, PTH104, PTH106, PTH108, PTH116, PTH120, PTH123
+# ruff: noqa: PTH103, PTH104, PTH106, PTH108, PTH116, PTH120, PTH123, PTH208
 
 import os
 import stat
@@ -95,17 +95,18 @@ def download(
     """Each input into a folder of its number. Raises `TransferFailed`, `Stopped`."""
     for wanted in inputs:
         index = int(wanted["index"])
-        folder = f"{root}/{index}"
+        folder, parts = f"{root}/{index}", f"{root}/{PARTS}"
         _make_folder(folder)
-        _make_folder(f"{root}/{PARTS}")
+        _make_folder(parts)
+        _empty(parts)
         progress = Progress(f"Downloading input {index} from {wanted['task']}", say)
         cursor: str | None = None
         while True:
-            cursor = _download_page(index, cursor, folder, f"{root}/{PARTS}", api, progress, stop)
+            cursor = _download_page(index, cursor, folder, parts, api, progress, stop)
             if cursor is None:
                 break
         progress.finished()
-        os.rmdir(f"{root}/{PARTS}")
+        os.rmdir(parts)
 
 
 def upload(root: str, *, api: Api, say: Say, stop: Event) -> None:
@@ -183,7 +184,7 @@ def _in_rounds(
         failures = _in_parallel(left, work, done, stop)
         if not failures:
             return
-        if stop.wait(backoff(number + FIRST_PAUSE)):
+        if number < ROUNDS - 1 and stop.wait(backoff(number + FIRST_PAUSE)):
             raise Stopped
     raise TransferFailed(f"{failures[0]} ({ROUNDS} attempts)")
 
@@ -213,6 +214,8 @@ def _in_parallel(
                 failures.append(f"{transfer.path}: {error}")
             except (OSError, LocalFailed, TransferFailed) as error:
                 hopeless.append(f"{transfer.path}: {error}")
+            except Exception as error:  # else its file would be missing, and nobody would know
+                hopeless.append(f"{transfer.path}: {type(error).__name__}: {error}")
         connections.close()
 
     threads = [Thread(target=run) for _ in range(min(THREADS, len(transfers)))]
@@ -231,20 +234,26 @@ def _get(transfer: Transfer, folder: str, parts: str, connections: Connections) 
     target = f"{folder}/{_safe(transfer.path)}"
     if _is_there(target, transfer.size):
         return
-    address, path = split(transfer.url)
     part = f"{parts}/{id(connections)}"
+    try:
+        _fetch(transfer, part, connections)
+        _make_folder(os.path.dirname(target))
+        os.rename(part, target)
+    except BaseException:
+        _remove(part)
+        raise
+
+
+def _fetch(transfer: Transfer, part: str, connections: Connections) -> None:
+    address, path = split(transfer.url)
     with open(part, "wb") as file:
         answer = connections.to(address).exchange(
             "GET", path, headers={}, into=file, timeout=TIMEOUT_SECONDS
         )
     if answer.status != 200:
-        os.unlink(part)
         raise ExchangeFailed(f"the store answered {answer.status}")
     if answer.size != transfer.size:
-        os.unlink(part)
         raise ExchangeFailed(f"{answer.size} bytes came instead of {transfer.size}")
-    _make_folder(os.path.dirname(target))
-    os.rename(part, target)
 
 
 def _put(transfer: Transfer, root: str, connections: Connections) -> None:
@@ -267,7 +276,7 @@ def _files(root: str, say: Say) -> Iterator[File]:
         try:
             entries = sorted(os.scandir(f"{root}/{folder}"), key=lambda entry: entry.name)
         except FileNotFoundError:
-            return
+            continue
         for entry in entries:
             path = folder + entry.name
             if entry.is_dir(follow_symlinks=False):
@@ -316,6 +325,19 @@ def _is_there(path: str, size: int) -> bool:
 
 def _make_folder(path: str) -> None:
     os.makedirs(path, exist_ok=True)
+
+
+def _empty(folder: str) -> None:
+    """Of what a sidecar left that was killed in the middle."""
+    for name in os.listdir(folder):
+        _remove(f"{folder}/{name}")
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
 
 
 def _human(size: float) -> str:

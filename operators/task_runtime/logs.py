@@ -80,7 +80,10 @@ class Shipper:
             return Wait(self._retry_at - now)
         waiting = (size if self._length is None else self._length) - self.offset
         if self._length is not None:
-            return Send(self.offset, BATCH_BYTES) if waiting > 0 else SayEnd(self._length)
+            if waiting > 0:
+                return Send(self.offset, BATCH_BYTES)
+            # What was said after the end was sent with the last batch: it belongs to the log.
+            return SayEnd(max(self._length, self.offset))
         if waiting <= 0:
             return Wait(self._looked())
         if self._seen_at is None:
@@ -92,8 +95,11 @@ class Shipper:
         return Wait(min(due - now, self._looked()))
 
     def hurry(self) -> None:
-        """The pod is to end: what there is goes out at once."""
+        """The pod is to end: what there is goes out at once, and patience begins anew: after an
+        outage it is longer than a pod's grace."""
         self._hurried = True
+        self._retry_at = 0.0
+        self._tries = 0
 
     def ended(self, length: int) -> None:
         """The spool is finished: nothing waits any longer, not even for a failed request."""

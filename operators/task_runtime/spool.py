@@ -8,6 +8,7 @@ Logger has stored already.
 import fcntl
 import os
 import time
+from threading import Lock
 
 from xylem.protocol.spool import HEADER, RECORD_BYTES, Record, Stream, encode, whole
 
@@ -24,6 +25,7 @@ class Spool:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         os.fchmod(self._file, 0o666)
         self._synced = 0
+        self._exclusive = _Exclusive(self._file)
 
     def size(self) -> int:
         return os.fstat(self._file).st_size
@@ -31,11 +33,8 @@ class Spool:
     def say(self, text: str) -> None:
         """A line of the runtime's own in the task's log."""
         data = text.encode("utf-8", "replace")[: RECORD_BYTES - 1] + b"\n"
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        try:
+        with self._exclusive:
             self._append(encode(Record(Stream.CONTROL, time.time_ns() // 1000, data)))
-        finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def read(self, offset: int, limit: int) -> bytes:
         """Whole records from `offset`, synced. Raises `ValueError` where there is no record."""
@@ -47,8 +46,12 @@ class Spool:
         return raw
 
     def mend(self, offset: int) -> None:
-        """Fill up the record that a killed wrapper left torn at the end. `offset`: where a record
-        begins. For when nobody else writes."""
+        """Fill up the record that the wrapper left torn at the end. `offset`: where a record
+        begins. For when the wrapper is gone."""
+        with self._exclusive:
+            self._mend(offset)
+
+    def _mend(self, offset: int) -> None:
         size = self.size()
         position = offset
         while position < size:
@@ -70,3 +73,20 @@ class Spool:
                 if time.monotonic() > give_up:
                     raise
                 time.sleep(FULL_DISK_RETRY_SECONDS)
+
+
+class _Exclusive:
+    """The file's lock between the wrapper and us, and one between our threads: for the file's they
+    are one and the same."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self._threads = Lock()
+
+    def __enter__(self) -> None:
+        self._threads.acquire()
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._threads.release()

@@ -1,0 +1,198 @@
+"""One value at least of everything that is said on a wire, and which files hold its words.
+
+`golden/CONVERSATION/NAME.json` is a message as today's code says it. `yesterday/…` is the same
+message with only what the first release had to say; nothing in there is ever changed again, and a
+message that a later release adds comes to it with what it has to say then.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel, TypeAdapter
+
+from xylem.domain.ids import (
+    BackendName,
+    ConnectionId,
+    GroupId,
+    JobId,
+    TaskName,
+    WorkflowId,
+    mail_id,
+)
+from xylem.domain.status import TaskStatus
+from xylem.protocol import agent, queues, runtime
+from xylem.protocol.message import Message
+
+HERE = Path(__file__).parent
+GOLDEN = HERE / "golden"
+YESTERDAY = HERE / "yesterday"
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+BACKEND = BackendName("cluster-1")
+CONNECTION = ConnectionId("L0SM9cOFvHcCIhw=")
+HELLO = WorkflowId("hello-1")
+GROUP = GroupId("0" + "a" * 31)
+MAIL = mail_id(GROUP, 0, 1)
+BOOT = "boot-1"
+
+POD = agent.PodObservation(
+    workflow=HELLO,
+    group=GROUP,
+    incarnation=0,
+    task=TaskName("lead"),
+    retry=0,
+    uid="6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+    status=TaskStatus.FAILED,
+    exit_code=137,
+    message='It said "no" — ü.',
+    node="node-1",
+    pod_ip="10.0.0.7",
+    bound=True,
+    scheduled_at=NOON,
+    initializing_at=NOON.replace(second=1),
+    started_at=NOON.replace(second=2),
+    ended_at=NOON.replace(minute=5, microsecond=250_000),
+)
+EVENT = agent.Event(seq=7, pod=POD)
+ANCHOR = agent.Anchor(workflow=HELLO, group=GROUP, incarnation=0, state="created", done=1)
+RESULT = agent.JobResult(
+    workflow=HELLO,
+    job_id=MAIL,
+    status="done",
+    message="two pods",
+    observations=[POD],
+    tasks=("a", "m"),
+    more=True,
+)
+JOB = agent.Job(workflow=HELLO, job_id=MAIL, ordinal=1, after=0, kind="create", payload="H4sIAAAA")
+STORED_JOB = agent.Job(
+    workflow=HELLO,
+    job_id=MAIL,
+    ordinal=2,
+    after=1,
+    kind="observe",
+    payload_url="https://store.test/payload?signature=x",
+)
+
+
+class Conversation(NamedTuple):
+    """`union` None: one model is all there is, or each has a route of its own."""
+
+    union: TypeAdapter[Any] | None
+    messages: dict[str, Message]
+
+    def reader(self, name: str) -> TypeAdapter[Any]:
+        return self.union or TypeAdapter(type(self.messages[name]))
+
+
+CONVERSATIONS: dict[str, Conversation] = {
+    "operator": Conversation(
+        agent.operator_message,
+        {
+            "hello": agent.Hello(
+                backend=BACKEND, cluster_uid="uid-1", boot_id=BOOT, version="0.1.0"
+            ),
+            "heartbeat": agent.Heartbeat(),
+            "news": agent.News(boot_id=BOOT, events=[EVENT]),
+            "job_result": RESULT,
+            "inventory": agent.Inventory(
+                boot_id=BOOT,
+                first="0",
+                last="7f",
+                anchors=[ANCHOR],
+                pods=[POD],
+                tasks=("a", "m"),
+            ),
+        },
+    ),
+    "agent": Conversation(
+        agent.agent_message,
+        {
+            "welcome": agent.Welcome(epoch=3),
+            "ack": agent.Ack(boot_id=BOOT, ranges=[(1, 4), (7, 7)]),
+            "rejected": agent.Rejected(
+                boot_id=BOOT, seq=5, code="unknown_entity", message="There is no such task."
+            ),
+            "refusal": agent.Refusal(code="invalid_frame", message="It is no JSON."),
+            "jobs": agent.Jobs(jobs=[JOB, STORED_JOB]),
+        },
+    ),
+    "payload": Conversation(
+        None,
+        {
+            "create": agent.CreatePayload(objects=[{"kind": "Pod", "metadata": {"name": "a"}}]),
+            "cleanup": agent.CleanupPayload(grace_seconds=30, force=True),
+        },
+    ),
+    "news": Conversation(
+        queues.news_message,
+        {
+            "events": queues.EventsOf(
+                backend=BACKEND,
+                connection=CONNECTION,
+                tries=2,
+                workflow=HELLO,
+                boot_id=BOOT,
+                events=[EVENT],
+            ),
+            "result": queues.ResultOf(
+                backend=BACKEND, connection=CONNECTION, tries=2, workflow=HELLO, result=RESULT
+            ),
+            "stock": queues.StockOf(
+                backend=BACKEND,
+                connection=CONNECTION,
+                tries=2,
+                workflow=HELLO,
+                anchors=[ANCHOR],
+                pods=[POD],
+                tasks=("a", "m"),
+            ),
+            "greeted": queues.Greeted(backend=BACKEND, connection=CONNECTION, tries=2),
+            "retired": queues.Retired(backend=BACKEND, connection=CONNECTION, tries=2),
+        },
+    ),
+    "jobs": Conversation(None, {"job": queues.Doorbell(job=JobId("01J9Z3"))}),
+    "runtime": Conversation(
+        None,
+        {
+            "token": runtime.Token(token="eyJh.eyJh.c2ln", expires_in=3600),
+            "stored": runtime.Stored(next=4711, closed=True),
+            "log_end": runtime.LogEnd(length=4711),
+            "barrier": runtime.Barrier(open=True),
+            "input_query": runtime.InputQuery(index=1, cursor="page-2"),
+            "input_page": runtime.InputPage(
+                files=[runtime.InputFile(path="a/ü", size=5, url="https://store.test/a?x=y")],
+                cursor="page-3",
+            ),
+            "output_query": runtime.OutputQuery(files=[runtime.OutputFile(path="a/ü", size=5)]),
+            "output_page": runtime.OutputPage(
+                files=[runtime.OutputTarget(path="a/ü", url="https://store.test/a?x=y")]
+            ),
+        },
+    ),
+}
+
+ALL = [
+    (conversation, name) for conversation, found in CONVERSATIONS.items() for name in found.messages
+]
+
+
+def members(union: Any) -> set[type[Message]]:
+    """Of `Annotated[A | B, ...]`."""
+    return set(get_args(get_args(union)[0]))
+
+
+def models_of(module: Any) -> set[type[BaseModel]]:
+    """Every message that a module of the protocol defines."""
+    return {
+        found
+        for found in vars(module).values()
+        if isinstance(found, type)
+        and issubclass(found, BaseModel)
+        and found.__module__ == module.__name__
+    }
+
+
+def written(value: Message) -> str:
+    return value.model_dump_json(indent=2) + "\n"
