@@ -8,6 +8,8 @@ where OSMO's is a slip, on purpose:
 * InvalidImageName and ErrImageNeverPull are failures of an image, too: they never mend themselves.
 * A pod whose node is lost failed by its backend, and a pod that Failed stays failed although a
   container still waits for its configuration: otherwise its task would never end.
+* A command that ran longer than its limit was ended by its wrapper, which says so; a pod that ran
+  longer than `activeDeadlineSeconds` by its kubelet: both are FAILED_EXEC_TIMEOUT.
 * DisruptionTarget does not overrule a pod that Succeeded: what is done is done.
 
 Exit codes are a container's own plus an offset that says whose it is; the highest wins.
@@ -61,6 +63,7 @@ POD_REASON = {
     "Evicted": (TaskStatus.FAILED_EVICTED, ExitCode.EVICTED),
     "StartError": (TaskStatus.FAILED_START_ERROR, ExitCode.START_ERROR),
     "UnexpectedAdmissionError": (TaskStatus.FAILED_BACKEND_ERROR, ExitCode.BACKEND_ERROR),
+    "DeadlineExceeded": (TaskStatus.FAILED_EXEC_TIMEOUT, None),
 }
 
 NAME_CHARS = 253
@@ -139,6 +142,8 @@ def _by_phase(phase: str, pod: Json, status: Json) -> Verdict:
             return Verdict(TaskStatus.INITIALIZING)
         case TaskStatus.RUNNING if highest is not None and _doomed(status):
             return Verdict(TaskStatus.FAILED, highest, message)
+        case TaskStatus.FAILED if _ran_too_long(status):
+            return Verdict(TaskStatus.FAILED_EXEC_TIMEOUT)
         case TaskStatus.FAILED if _out_of_memory(status):
             return Verdict(TaskStatus.FAILED_EVICTED, ExitCode.EVICTED, message)
         case TaskStatus.FAILED:
@@ -207,6 +212,16 @@ def _doomed(status: Json) -> bool:
     )
 
 
+def _ran_too_long(status: Json) -> bool:
+    """The wrapper ended the command (`operators/native/xylem-exec.c`). Its last words are the
+    task's own to write; whoever forges them shortens nobody's task but that."""
+    return any(
+        _said(_state(container, "terminated").get("message")).get("xylem") == "exec_timeout"
+        for container in status.get("containerStatuses") or ()
+        if container["name"] not in OFFSET
+    )
+
+
 def _out_of_memory(status: Json) -> bool:
     return any(
         _state(container, "terminated").get("reason") == "OOMKilled"
@@ -228,13 +243,16 @@ def _failures(status: Json) -> Iterator[tuple[int, str]]:
 
 def _told_code(message: str | None, code: int) -> int:
     """The control container writes its own code into its termination message."""
+    told = _said(message).get("code")
+    return told if isinstance(told, int) else code
+
+
+def _said(message: str | None) -> Json:
     try:
         told = json.loads(message or "")
     except ValueError:
-        return code
-    if isinstance(told, dict) and isinstance(told.get("code"), int):
-        return int(told["code"])
-    return code
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _failure_message(pod: Json, status: Json, failures: Iterable[tuple[int, str]]) -> str:

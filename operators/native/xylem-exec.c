@@ -1,7 +1,8 @@
 /* xylem-exec: runs the command of one task, in the task's own container.
  *
  *     xylem-exec install FOLDER
- *     xylem-exec run --run FOLDER [--output FOLDER] [--wait] -- COMMAND [ARGUMENT...]
+ *     xylem-exec run --run FOLDER [--output FOLDER] [--wait] [--timeout SECONDS]
+ *                    [--last-words FILE] -- COMMAND [ARGUMENT...]
  *
  * `install` puts this program into a volume that the task's container mounts. That image may hold
  * no shell, no libc and no certificate: so the program is static, and everything that needs more
@@ -17,6 +18,11 @@
  * The command is a child in a process group of its own, with /dev/null as input and a pipe each for
  * stdout and stderr. Signals are passed on to its group, and its exit code becomes ours (128 + n
  * after signal n, as a shell says it), so nobody outside sees that there is a wrapper.
+ *
+ * With --timeout the command gets SIGTERM when that much time has passed since we started (waiting
+ * for the sidecar included), and SIGKILL ten seconds later. Then the exit code is 124, and the file
+ * given by --last-words says {"xylem":"exec_timeout"}: where it is the container's termination message,
+ * whoever watches the pod knows why it ended, and no network is needed to keep the limit.
  *
  * The spool is only ever appended to, by us and by the sidecar (its own words), each record under
  * the file's lock. A writer that was killed in the middle of a record leaves it torn; who comes next
@@ -58,6 +64,8 @@ enum stream { STDOUT = 1, STDERR = 2 };
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NOT_FOUND 127
 #define EXIT_SIGNALLED 128
+/* timeout(1) of the GNU core utilities. */
+#define EXIT_TIMED_OUT 124
 /* sysexits.h EX_IOERR: the spool's disk stayed full, so the log could not be kept. */
 #define EXIT_SPOOL_FULL 74
 
@@ -71,6 +79,9 @@ enum stream { STDOUT = 1, STDERR = 2 };
 #define FULL_DISK_PATIENCE_MS 30000
 #define FULL_DISK_RETRY_MS 100
 
+/* Between asking a command that ran too long to end and making it. */
+#define TIMEOUT_GRACE_MS 10000
+
 /* inotify wakes us at once; this is for file systems that do not tell. */
 #define WAIT_POLL_MS 1000
 
@@ -78,6 +89,9 @@ static char folder[PATH_MAX];
 static int spool = -1;
 static pid_t child = -1;
 static sigset_t original_mask;
+static int64_t time_is_up; /* 0: never */
+static int timed_out;
+static const char *last_words = "/dev/termination-log";
 
 /* ---- small things ---------------------------------------------------------------------------- */
 
@@ -257,6 +271,29 @@ static int finish(int code) {
     return code;
 }
 
+/* ---- the limit of the run --------------------------------------------------------------------- */
+
+static int is_overdue(void) { return time_is_up && now_ms() >= time_is_up; }
+
+/* The soonest of the two, as poll(2) takes it; -1 is never. */
+static int soonest(int64_t left) {
+    if (time_is_up) {
+        int64_t until = time_is_up - now_ms();
+        if (until < 0) until = 0;
+        if (left < 0 || until < left) left = until;
+    }
+    return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+static void say_timed_out(void) {
+    static const char text[] = "{\"xylem\":\"exec_timeout\"}";
+    timed_out = 1;
+    int file = open(last_words, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    if (file < 0) return;
+    write_all(file, text, sizeof text - 1);
+    close(file);
+}
+
 /* ---- waiting for the sidecar ------------------------------------------------------------------ */
 
 /* -1: go. Else the code to end with. */
@@ -272,8 +309,12 @@ static int wait_for_go(int signals) {
             close(file);
             if (length > 0) return atoi(text) & 0xff;
         }
+        if (is_overdue()) {
+            say_timed_out();
+            return EXIT_TIMED_OUT;
+        }
         if (access(path("go"), F_OK) == 0) break;
-        if (poll(sources, 2, WAIT_POLL_MS) <= 0) continue;
+        if (poll(sources, 2, soonest(WAIT_POLL_MS)) <= 0) continue;
         if (sources[1].revents) {
             char events[4096];
             while (read(watch, events, sizeof events) > 0) continue;
@@ -388,7 +429,12 @@ static int follow(int pipes[2], int signals) {
             {pipes[0], POLLIN, 0}, {pipes[1], POLLIN, 0}, {signals, POLLIN, 0}};
         int64_t left = ended ? deadline - now_ms() : -1;
         if (ended && left <= 0) break;
-        if (poll(sources, 3, (int)left) < 0) continue;
+        if (!ended && is_overdue()) {
+            kill(-child, timed_out ? SIGKILL : SIGTERM);
+            if (!timed_out) say_timed_out();
+            time_is_up = now_ms() + TIMEOUT_GRACE_MS;
+        }
+        if (poll(sources, 3, ended ? (int)left : soonest(left)) < 0) continue;
         if (sources[0].revents) copy(&pipes[0], STDOUT, RECORD_BYTES, &lost);
         if (sources[1].revents) copy(&pipes[1], STDERR, RECORD_BYTES, &lost);
         if (lost) {
@@ -407,7 +453,7 @@ static int follow(int pipes[2], int signals) {
     }
     drain(&pipes[0], STDOUT, &lost);
     drain(&pipes[1], STDERR, &lost);
-    return lost ? EXIT_SPOOL_FULL : code;
+    return lost ? EXIT_SPOOL_FULL : timed_out ? EXIT_TIMED_OUT : code;
 }
 
 static int run(const char *output, int waits, char **command) {
@@ -434,7 +480,8 @@ static int run(const char *output, int waits, char **command) {
 
 static int usage(void) {
     fputs("usage: xylem-exec install FOLDER\n"
-          "       xylem-exec run --run FOLDER [--output FOLDER] [--wait] -- COMMAND [ARGUMENT...]\n",
+          "       xylem-exec run --run FOLDER [--output FOLDER] [--wait] [--timeout SECONDS]\n"
+          "                      [--last-words FILE] -- COMMAND [ARGUMENT...]\n",
           stderr);
     return EXIT_OWN_FAILURE;
 }
@@ -449,6 +496,9 @@ int main(int count, char **arguments) {
         else if (!strcmp(arguments[i], "--run") && i + 1 < count)
             snprintf(folder, sizeof folder, "%s", arguments[++i]);
         else if (!strcmp(arguments[i], "--output") && i + 1 < count) output = arguments[++i];
+        else if (!strcmp(arguments[i], "--last-words") && i + 1 < count) last_words = arguments[++i];
+        else if (!strcmp(arguments[i], "--timeout") && i + 1 < count)
+            time_is_up = now_ms() + (int64_t)(atof(arguments[++i]) * 1000);
         else return usage();
     }
     if (!folder[0] || i + 1 >= count) return usage();

@@ -1,10 +1,11 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.builders_spec import GROUP, UUID, a_plan, a_planned_task, facts_of
 from xylem.domain.ids import TaskName, UserName, task_uuid
-from xylem.domain.plan import File, GroupPlan, Resources, TaskInput
+from xylem.domain.plan import File, GroupPlan, Limits, Resources, TaskInput
 from xylem.manifests import render
 from xylem.manifests.names import FINALIZER, GATE, GROUP_LABEL
 from xylem.manifests.pod import quantity
@@ -46,6 +47,16 @@ def test_a_pod_is_gated_and_held_until_its_end_is_known() -> None:
     assert pod["spec"]["schedulingGates"] == [{"name": GATE}]
     assert pod["metadata"]["finalizers"] == [FINALIZER]
     assert pod["spec"]["restartPolicy"] == "Never"
+
+
+def test_the_limit_of_a_run_is_kept_in_the_pod_and_by_the_kubelet_behind_it() -> None:
+    limits = Limits(execution=timedelta(minutes=90), start=timedelta(minutes=30))
+
+    pod = pod_of(limits=limits)
+
+    command = container(pod, "a")["command"]
+    assert command[command.index("--timeout") + 1] == "5400.000"
+    assert pod["spec"]["activeDeadlineSeconds"] == (30 + 90 + 5) * 60
 
 
 def test_the_fences_are_in_the_annotations_uncut() -> None:
@@ -116,7 +127,8 @@ def test_the_wrapper_runs_the_users_command() -> None:
     pod = pod_of(a_plan(a_planned_task(args=("-x", "--", "y"))))
 
     assert container(pod, "a")["command"] == [
-        *["/osmo/bin/xylem-exec", "run", "--run", "/osmo/run/task", "--"],
+        *["/osmo/bin/xylem-exec", "run", "--run", "/osmo/run/task"],
+        *["--timeout", "5184000.000", "--"],
         *["true", "-x", "--", "y"],
     ]
     assert container(pod, "osmo-init")["command"] == [

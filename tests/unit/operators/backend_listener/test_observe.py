@@ -44,6 +44,33 @@ def test_a_configuration_error_has_its_own_exit_code() -> None:
     assert said(pod) == (TaskStatus.FAILED, 303)
 
 
+def ended(name: str, code: int, message: str) -> Json:
+    return {
+        "name": name,
+        "state": {"terminated": {"reason": "Error", "exitCode": code, "message": message}},
+    }
+
+
+def test_a_command_that_its_wrapper_ended_for_its_time_ran_too_long() -> None:
+    words = '{"xylem":"exec_timeout"}'
+    pod = a_seen_pod("Failed", containerStatuses=[ended("main", 124, words)])
+
+    assert said(pod) == (TaskStatus.FAILED_EXEC_TIMEOUT, None)
+
+
+@pytest.mark.parametrize("words", ["", "exec_timeout", '{"xylem":1}', "[]", '{"code":124}'])
+def test_an_exit_code_of_124_alone_is_the_users_own(words: str) -> None:
+    pod = a_seen_pod("Failed", containerStatuses=[ended("main", 124, words)])
+
+    assert said(pod) == (TaskStatus.FAILED, 124)
+
+
+def test_a_pod_past_its_deadline_ran_too_long() -> None:
+    pod = a_seen_pod("Failed", reason="DeadlineExceeded")
+
+    assert said(pod) == (TaskStatus.FAILED_EXEC_TIMEOUT, None)
+
+
 @pytest.mark.parametrize("reason", ["InvalidImageName", "ErrImageNeverPull"])
 def test_an_image_that_cannot_be_had_is_a_failure_to_pull(reason: str) -> None:
     pod = a_seen_pod("Pending", containerStatuses=[waiting(reason)])

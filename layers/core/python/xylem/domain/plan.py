@@ -8,8 +8,19 @@ are still in the strings, because some are known only when a group is rendered (
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from xylem.domain.ids import TaskName
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a group may be in the queue of its cluster, how long its tasks may take to start,
+    and how long they may run. The defaults are OSMO's (60 d, 30 m, 60 d)."""
+
+    queue: timedelta = timedelta(days=60)
+    start: timedelta = timedelta(minutes=30)
+    execution: timedelta = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +88,12 @@ class GroupPlan:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowPlan:
-    """Groups in the order of the file. `labels` go onto the pods."""
+    """Groups in the order of the file. `labels` go onto the pods. `limits` are each group's."""
 
     name: str
     groups: tuple[GroupPlan, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = Limits()
 
     def group(self, name: str) -> GroupPlan:
         """Raises `KeyError`."""

@@ -16,7 +16,7 @@ from xylem.domain.ids import (
     WorkflowUuid,
     task_uuid,
 )
-from xylem.domain.plan import Resources, TaskPlan
+from xylem.domain.plan import Limits, Resources, TaskPlan
 
 SHIPPED_DEFAULTS = Resources(cpu=1, gpu=0, memory=1024**3, storage=1024**3)
 """OSMO's USER_CPU 1, USER_GPU 0, USER_MEMORY 1Gi and USER_STORAGE 1Gi."""
@@ -43,6 +43,7 @@ class GroupFacts:
     image_pull_policy: str
     default_platform: str | None = None
     defaults: Resources = SHIPPED_DEFAULTS
+    limits: Limits = Limits()
 
 
 def pod_name(task: TaskPlan, facts: GroupFacts) -> str:

@@ -10,6 +10,8 @@ template. Like OSMO's, its command and environment are subject to Kubernetes' ow
 `$$` in them is one `$`; what must not change belongs into a file.
 """
 
+import math
+from datetime import timedelta
 from typing import Any
 
 from xylem.domain.ids import task_uuid
@@ -22,6 +24,8 @@ Manifest = dict[str, Any]
 
 GRACE_SECONDS = 30
 """Kubernetes' default, written out: the runtime plans its last upload by it."""
+
+BACKSTOP_ROOM = timedelta(minutes=5)
 
 GPU = "nvidia.com/gpu"
 
@@ -41,6 +45,7 @@ def pod(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
             "schedulingGates": [{"name": GATE}],
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": GRACE_SECONDS,
+            "activeDeadlineSeconds": _backstop(facts),
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "hostname": task_uuid(facts.group, task.name),
@@ -51,6 +56,13 @@ def pod(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
             "volumes": _volumes(task, facts),
         },
     }
+
+
+def _backstop(facts: GroupFacts) -> int:
+    """The wrapper keeps the limit of the run; this ends a pod whose wrapper cannot. It counts from
+    the binding, so pulls and downloads are in it."""
+    limits = facts.limits
+    return math.ceil((limits.start + limits.execution + BACKSTOP_ROOM).total_seconds())
 
 
 def _init(facts: GroupFacts) -> Manifest:
@@ -74,7 +86,7 @@ def _task(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
         "name": container_name(task),
         "image": task.image,
         "imagePullPolicy": facts.image_pull_policy,
-        "command": runtime.command(plan, task),
+        "command": runtime.command(plan, task, facts.limits),
         "env": _environment(task, facts),
         "resources": _resources(task.resources, facts.defaults),
         "securityContext": {"allowPrivilegeEscalation": False},

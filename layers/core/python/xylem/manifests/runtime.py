@@ -7,7 +7,7 @@ the release's.
 from collections.abc import Mapping
 from typing import Any
 
-from xylem.domain.plan import GroupPlan, TaskPlan
+from xylem.domain.plan import GroupPlan, Limits, TaskPlan
 from xylem.domain.tokens import INPUT_FOLDER, OUTPUT_FOLDER
 from xylem.manifests.facts import GroupFacts
 
@@ -36,10 +36,12 @@ def waits(plan: GroupPlan, task: TaskPlan) -> bool:
     return bool(task.inputs) or plan.waits_at_barrier
 
 
-def command(plan: GroupPlan, task: TaskPlan) -> list[str]:
-    """The task's command, run by the wrapper."""
+def command(plan: GroupPlan, task: TaskPlan, limits: Limits) -> list[str]:
+    """The task's command, run by the wrapper, which keeps the limit of its run whether or not
+    anybody hears of the pod."""
     wait = ["--wait"] if waits(plan, task) else []
-    return [EXEC, "run", "--run", RUN_OF_TASK, *wait, "--", *task.command, *task.args]
+    limit = ["--timeout", f"{limits.execution.total_seconds():.3f}"]
+    return [EXEC, "run", "--run", RUN_OF_TASK, *wait, *limit, "--", *task.command, *task.args]
 
 
 def config(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Mapping[str, Any]:
