@@ -26,7 +26,7 @@ from xylem.protocol.agent import (
     Welcome,
     operator_message,
 )
-from xylem.protocol.limits import FRAME_BYTES, MESSAGE_CHARS
+from xylem.protocol.limits import FRAME_BYTES, MESSAGE_CHARS, URGENT_NEWS_GAP
 from xylem.protocol.link import (
     PENDING_PODS,
     Collect,
@@ -291,8 +291,22 @@ def test_an_acknowledgement_of_an_older_number_does_not_clear_a_newer_event() ->
 
     assert hear(link, number, ack((1, 1))) == []
     assert hear(link, number, ack((1, 1000))) == []
-    assert seqs(said(link, number, NOON)) == [2]
+    assert seqs(said(link, number, NOON + URGENT_NEWS_GAP)) == [2]
     assert hear(link, number, ack((2, 2))) == [Settled("pod-1")]
+
+
+def test_the_first_of_a_burst_of_urgent_news_goes_out_at_once_and_the_rest_together() -> None:
+    link = a_link()
+    number = connected(link)
+    link.report(a_pod("pod-1", status=RUNNING), NOON)
+    first = said(link, number, NOON)
+    for uid in ("pod-2", "pod-3", "pod-4"):
+        link.report(a_pod(uid, status=RUNNING), NOON)
+
+    assert seqs(first) == [1]
+    assert said(link, number, NOON) == []
+    assert link.wake_at == NOON + URGENT_NEWS_GAP
+    assert seqs(said(link, number, NOON + URGENT_NEWS_GAP)) == [2, 3, 4]
 
 
 def test_an_acknowledgement_for_another_boot_id_is_ignored() -> None:
@@ -356,16 +370,16 @@ def test_everything_unacknowledged_is_said_again_on_a_new_connection() -> None:
     assert seqs(said(link, number, later)) == [2]
 
 
-def test_a_newcomer_waits_a_quarter_of_a_second_for_company() -> None:
+def test_a_newcomer_waits_a_second_for_company() -> None:
     link = a_link()
     number = connected(link)
     said(link, number, NOON)
 
     link.report(a_pod(), NOON)
 
-    assert said(link, number, NOON + 249 * MS) == []
-    assert link.wake_at == NOON + 250 * MS
-    assert seqs(said(link, number, NOON + 250 * MS)) == [1]
+    assert said(link, number, NOON + 999 * MS) == []
+    assert link.wake_at == NOON + 1000 * MS
+    assert seqs(said(link, number, NOON + 1000 * MS)) == [1]
 
 
 @pytest.mark.parametrize("status", [RUNNING, COMPLETED, TaskStatus.FAILED_IMAGE_PULL])

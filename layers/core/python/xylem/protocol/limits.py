@@ -18,7 +18,13 @@ INLINE_PAYLOAD_BYTES = 23_000
 """A gzipped payload up to this size travels in the frame (base64 makes it 30,668 bytes)."""
 
 NEWS_EVENTS = 50
-NEWS_FLUSH = timedelta(milliseconds=250)
+NEWS_FLUSH = timedelta(seconds=1)
+"""Of news that nobody waits for: most pods run before it is over, and then that is the news. At 250
+ms each pod costs a frame, a commit and a tenth of its bill more."""
+
+URGENT_NEWS_GAP = timedelta(milliseconds=100)
+"""Between two frames of news that a pod runs or ended; the first of a burst goes out at once."""
+
 MESSAGE_CHARS = 4_000
 """A pod's message is cut to this many characters: four bytes each still fit a frame."""
 

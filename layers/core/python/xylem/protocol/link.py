@@ -63,6 +63,7 @@ from xylem.protocol.limits import (
     NEWS_FLUSH,
     OFFLINE_AFTER,
     SAY_AGAIN_AFTER,
+    URGENT_NEWS_GAP,
 )
 from xylem.protocol.message import Message
 
@@ -182,6 +183,7 @@ class Link:
         self._unsaid: dict[str, None] = {}
         self._unsaid_bytes = 0
         self._flush_at: datetime | None = None
+        self._flushed_at: datetime | None = None
         self._said: deque[tuple[datetime, str, int]] = deque()
         self._performing: dict[MailId, Job] = {}
         self._results: dict[MailId, JobResult] = {}
@@ -388,9 +390,16 @@ class Link:
             self._droppable[pod.uid] = None
             if len(self._droppable) > PENDING_PODS:
                 self._forget(next(iter(self._droppable)))
-        self._flush_by(now if _urgent(pod) else now + NEWS_FLUSH)
+        self._flush_by(self._at_once(now) if _urgent(pod) else now + NEWS_FLUSH)
         if len(self._unsaid) >= NEWS_EVENTS or self._unsaid_bytes >= FRAME_BYTES:
             self._flush_by(now)
+
+    def _at_once(self, now: datetime) -> datetime:
+        """Urgent news goes out now, unless other news did a moment ago: a gang that starts or ends
+        is one frame, one commit and one bill then, not one for each pod."""
+        if self._flushed_at is None:
+            return now
+        return max(now, self._flushed_at + URGENT_NEWS_GAP)
 
     def is_said(self, uid: str) -> bool:
         """Whether nothing is left that was seen of this pod and never said."""
@@ -478,7 +487,7 @@ class Link:
             events.append((news.text, news.size))
         self._unsaid.clear()
         self._unsaid_bytes = 0
-        self._flush_at = None
+        self._flush_at, self._flushed_at = None, now
         return [
             f"{self._news_head}{','.join(batch)}]}}"
             for batch in _batches(events, self._event_room, NEWS_EVENTS)
