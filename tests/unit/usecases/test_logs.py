@@ -261,3 +261,31 @@ def test_an_incomplete_log_is_what_came_of_it() -> None:
     desk.logs.put_end(desk.attempt, LogTail(len(record("one\n")), complete=False))
 
     assert desk.follow().closed
+
+
+def test_a_page_of_many_logs_fits_an_answer_and_the_next_ones_have_the_rest() -> None:
+    desk = Desk()
+    rows = MemoryStore()
+    desk.workflows = rows.workflows
+    names = [f"t{number}" for number in range(20)]
+    tasks = tuple(
+        a_task(name, TaskStatus.COMPLETED, ordinal=1, lead=name == "t0", ended_at=NOON)
+        for name in names
+    )
+    group = a_group(tasks=tasks, status=TaskStatus.COMPLETED)
+    over = a_workflow(status=WorkflowStatus.COMPLETED)
+    rows.workflows.create(a_creation(group, workflow=over))
+    large = b"".join(record("x" * 30_000, second=second) for second in range(8))
+    for name in names:
+        desk.attempt = an_attempt(name)
+        desk.put(0, large)
+        desk.end(len(large))
+
+    pages = [desk.follow()]
+    while not pages[-1].closed:
+        pages.append(desk.follow(pages[-1].cursor))
+
+    sizes = [sum(len(shown.record.data) for shown in page.records) for page in pages]
+    assert max(sizes) <= log_reading.FOLLOW_BYTES + MAX_BATCH_BYTES
+    shown = [(one.attempt.task, one.record.micros) for page in pages for one in page.records]
+    assert len(shown) == len(set(shown)) == 20 * 8

@@ -26,9 +26,10 @@ PAGE_CHUNKS = 100
 POLL_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 20
 FOLLOW_RECORDS = 2_000
-"""In one page of a follower: with records of 32 KB at most it stays below Lambda's 6 MB."""
+FOLLOW_BYTES = 256 * 1024
+"""Of the spool, in one page of a follower, with one chunk beyond it. A byte becomes six in JSON
+where it is no text (`\\u0000`), and Lambda answers 6 MB at the most."""
 
-FOLLOW_BYTES = 2 * 1024 * 1024
 SILENT_END = timedelta(seconds=60)
 """A follower ends this long after an attempt that never closed its log."""
 
@@ -129,14 +130,13 @@ def _page(
         # The end is read before the chunks: whoever sees it sees all that came before it.
         end = logs.end(found.attempt)
         for chunk in _chunks(found.attempt, logs, start):
-            if chunk.offset != moved.get(key, 0) or len(shown) >= FOLLOW_RECORDS:
+            full = size > FOLLOW_BYTES or len(shown) >= FOLLOW_RECORDS
+            if full or chunk.offset != moved.get(key, 0):
                 break
             raw = _body(chunk, store)
             size += len(raw)
             shown += [Shown(found.attempt, record) for record in spool.decode(raw)]
             moved[key] = chunk.offset + chunk.length
-            if size > FOLLOW_BYTES:
-                break
         closed = closed and _is_closed(found, end, moved.get(key, 0), clock())
     shown.sort(key=lambda each: each.record.micros)
     return Page(shown, _cursor(moved), closed)
@@ -161,7 +161,8 @@ class _Found(NamedTuple):
 
 def _attempts(workflow: str, wanted: Wanted, workflows: Workflows) -> list[_Found]:
     id = workflows.resolve(workflow)
-    groups = [stored.value for stored in workflows.groups(id)]
+    shards = workflows.workflow(id).value.shards
+    groups = [stored.value for stored in workflows.groups(id, shards=shards)]
     found = [
         _Found(Attempt(id, group.id, group.incarnation, task.name, retry), task)
         for group in groups
@@ -240,7 +241,7 @@ def _pattern(query: str | None) -> Callable[[str], object] | None:
         return None
     try:
         return re.compile(query).search
-    except re.error:
+    except (re.error, OverflowError, RecursionError):
         raise InvalidRequest(f"Invalid regex: {query}", code="USER") from None
 
 
@@ -254,5 +255,5 @@ def _positions(cursor: str) -> dict[str, int]:
     try:
         found = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         return {str(key): int(value) for key, value in found.items()}
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, ArithmeticError, RecursionError):
         raise InvalidRequest("The cursor is not one of ours: begin without one.") from None
