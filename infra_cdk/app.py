@@ -1,4 +1,5 @@
-"""The CDK app: `cdk synth -c environment=local|dev|prod [-c endpoint=] [-c alarm_email=]`.
+"""The CDK app: `cdk synth -c environment=local|dev|prod`, and where it applies `-c endpoint=`,
+`-c runtime_image=`, `-c alarm_email=`.
 
 A finding of cdk-nag that nobody acknowledged with a reason fails the synthesis: no environment can
 be deployed with one.
@@ -33,7 +34,7 @@ def main() -> None:
     app = App()
     context = app.node.try_get_context
     try:
-        environment = choose(context("environment"), context("endpoint"))
+        environment = choose(context("environment"), context("endpoint"), context("runtime_image"))
         compose(app, environment, alarm_email=context("alarm_email")).synth()
     except (UnknownEnvironment, VendorLayerMissing) as error:
         raise SystemExit(str(error)) from None

@@ -89,6 +89,10 @@ class Environment:
     was raised, 10 in a new one); what is reserved keeps the operators' way in and out free."""
 
 
+NO_IMAGE = "task-runtime.invalid/not-chosen"
+"""Nobody can own a name below `.invalid` (RFC 6761), so nobody can have his own program run in
+every pod, beside the task's token, by owning the name that we would assume."""
+
 local = Environment(
     name="local",
     platform=LOCAL,
@@ -111,7 +115,7 @@ dev = Environment(
     name="dev",
     platform=AWS_ARM64,
     embedded=None,
-    runtime_image="xylem/task-runtime:0.1.0",
+    runtime_image=NO_IMAGE,
     removal=RemovalPolicy.DESTROY,
     deletion_protection=False,
     point_in_time_recovery=True,
@@ -120,6 +124,7 @@ dev = Environment(
     data_kept_days=30,
     log_retention=RetentionDays.TWO_WEEKS,
     platform_log_level=SystemLogLevel.INFO,
+    # Whoever develops wants to see; idle it costs half a dollar a month, a quarter of all.
     tracing=True,
     throttle=Throttle(rate=200, burst=400),
     queue_concurrency=5,
@@ -129,7 +134,7 @@ prod = Environment(
     name="prod",
     platform=AWS_ARM64,
     embedded=None,
-    runtime_image="xylem/task-runtime:0.1.0",
+    runtime_image=NO_IMAGE,
     removal=RemovalPolicy.RETAIN,
     deletion_protection=True,
     point_in_time_recovery=True,
@@ -138,7 +143,7 @@ prod = Environment(
     data_kept_days=None,
     log_retention=RetentionDays.THREE_MONTHS,
     platform_log_level=SystemLogLevel.WARN,
-    tracing=True,
+    tracing=False,
     throttle=Throttle(rate=2_000, burst=4_000),
     queue_concurrency=100,
     reserved_concurrency={
@@ -147,6 +152,7 @@ prod = Environment(
         "authorizer-websocket": 50,
         "connections": 50,
         "delayed-job-monitor": 1,
+        "delayed-job-monitor-timers": 50,
         "worker": 100,
     },
 )
@@ -154,14 +160,17 @@ prod = Environment(
 ENVIRONMENTS = {environment.name: environment for environment in (local, dev, prod)}
 
 
-def choose(name: str | None, endpoint: str | None) -> Environment:
-    """The environment that the context asks for; `endpoint` is where the embedded AWS listens."""
+def choose(name: str | None, endpoint: str | None, runtime_image: str | None = None) -> Environment:
+    """The environment that the context asks for; `endpoint` is where the embedded AWS listens,
+    `runtime_image` the image that clusters pull the Task Runtime from."""
     chosen = ENVIRONMENTS.get(name or dev.name)
     if chosen is None:
         known = ", ".join(ENVIRONMENTS)
         raise UnknownEnvironment(
             f"environment {name!r} is unknown: use -c environment=, of {known}"
         )
+    if runtime_image:
+        chosen = replace(chosen, runtime_image=runtime_image)
     if endpoint is None:
         return chosen
     if chosen.embedded is None:

@@ -18,10 +18,11 @@ from xylem.domain.ids import (
     WorkflowUuid,
     mail_id,
 )
+from xylem.domain.plan import GroupPlan, TaskPlan, WorkflowPlan
 from xylem.domain.pool import Platform, Pool
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
-from xylem.domain.workflow import Workflow
+from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import Attempt, Change, Commit, Creation, Job, Mail, StartGroups, Stored
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -56,7 +57,7 @@ def a_workflow(**fields: Any) -> Workflow:
         "pool": PoolName("default"),
         "backend": BACKEND,
         "submitted_at": NOON,
-        "live": 1,
+        "counts": Counts(1),
     }
     return Workflow(**{**known, **fields})
 
@@ -89,7 +90,7 @@ def a_mail(ordinal: int = 1, *, group: GroupId = GROUP, **fields: Any) -> Mail:
 def a_creation(*groups: Group, number: int = 1, **fields: Any) -> Creation:
     """Of `<name>-<number>`, with one group and no job."""
     given = groups or (a_group(),)
-    workflow = fields.pop("workflow", None) or a_workflow(live=len(given))
+    workflow = fields.pop("workflow", None) or a_workflow(counts=Counts(len(given)))
     known: dict[str, Any] = {"workflow": workflow, "number": number, "groups": given, "jobs": ()}
     return Creation(**{**known, **fields})
 
@@ -122,3 +123,19 @@ def a_pool(name: str = "default", **fields: Any) -> Pool:
         "platforms": {"default": Platform()},
     }
     return Pool(**{**known, **fields})
+
+
+def a_group_plan(name: str, *upstream: str, tasks: int = 1) -> GroupPlan:
+    """Named as the spec names the group of one task; the first of several tasks leads."""
+    names = [name] if tasks == 1 else [f"{name}{number}" for number in range(tasks)]
+    return GroupPlan(
+        name=f"{name}-group",
+        tasks=tuple(
+            TaskPlan(TaskName(task), "alpine", ("true",), lead=task == names[0]) for task in names
+        ),
+        upstream=tuple(f"{one}-group" for one in upstream),
+    )
+
+
+def a_plan(*groups: GroupPlan, name: str = "hello") -> WorkflowPlan:
+    return WorkflowPlan(name, groups or (a_group_plan("hello"),))

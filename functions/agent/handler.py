@@ -12,7 +12,7 @@ from xylem.domain.ids import WorkflowId
 from xylem.protocol.queues import Greeted, Retired, news_message
 from xylem.usecases import news, operators
 from xylem.usecases.apply import Engine
-from xylem_aws.bootstrap import ports
+from xylem_aws.bootstrap import Ports, ports
 from xylem_aws.observability import logger, metrics, traced
 
 Received = tuple[SQSRecord, news.OfWorkflow]
@@ -34,16 +34,28 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dic
             failed.append(record)
             continue
         match message:
-            case Greeted():
-                operators.deliver_mailbox(message, engine=mine)
-            case Retired():
-                operators.retire(message, links=mine.links, backends=mine.backends)
+            case Greeted() | Retired():
+                if not _attend(message, mine):
+                    failed.append(record)
             case _:
                 by_workflow[message.workflow].append((record, message))
     for workflow, received in by_workflow.items():
         if not _apply(workflow, received, mine):
             failed += [record for record, _ in received]
     return {"batchItemFailures": [{"itemIdentifier": record.message_id} for record in failed]}
+
+
+def _attend(message: Greeted | Retired, mine: Ports) -> bool:
+    try:
+        match message:
+            case Greeted():
+                operators.deliver_mailbox(message, engine=mine)
+            case Retired():
+                operators.retire(message, links=mine.links, backends=mine.backends)
+    except Exception:
+        logger.exception("a connection not attended to", backend=message.backend)
+        return False
+    return True
 
 
 def _apply(workflow: WorkflowId, received: list[Received], mine: Engine) -> bool:

@@ -24,7 +24,8 @@ processor = BatchProcessor(event_type=EventType.SQS)
 
 def perform(record: SQSRecord) -> None:
     job = Doorbell.model_validate_json(record.body).job
-    outcome = jobs.perform(job, engine=ports(), jobs=ports().jobs, run=_run)
+    received = int(record.attributes.approximate_receive_count)
+    outcome = jobs.perform(job, engine=ports(), jobs=ports().jobs, run=_run, received=received)
     logger.info("job", job=job, outcome=outcome.kind, exc_info=outcome.error)
     metrics.add_metric(f"job_{outcome.kind}", unit="Count", value=1)
 
@@ -42,7 +43,7 @@ def _run(job: Job) -> None:
             image_pull_policy=settings.image_pull_policy,
         ),
     )
-    jobs.dispatch(job, start=start)
+    jobs.dispatch(job, start=start, engine=ports(), workflows=ports().workflows)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration
 from constructs import Construct
 
 from infra_cdk.components.websocket_api import WebSocketApi
@@ -24,6 +23,7 @@ class Agent(Construct):
         service: Service,
         data: "Data",
         jobs: DoorbellQueue,
+        timers: DoorbellQueue,
         websocket: WebSocketApi,
     ) -> None:
         super().__init__(scope, id)
@@ -60,13 +60,15 @@ class Agent(Construct):
                 "STORE_BUCKET": data.store.name,
                 "JOBS_QUEUE_URL": jobs.queue_url,
                 "NEWS_QUEUE_URL": self.news.queue_url,
+                "TIMERS_QUEUE_URL": timers.queue_url,
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
             },
             rights=[
-                rows(data.workflows, *READ, "PutItem", "UpdateItem"),
+                rows(data.workflows, *READ, *CHANGE),
                 rows(data.backends, *READ, *CHANGE),
                 objects(data.store, "payloads/", "GetObject"),
                 send(jobs),
+                send(timers),
                 consume(self.news),
                 send(self.news),
                 websocket.push,
@@ -77,10 +79,3 @@ class Agent(Construct):
 
     def watched_by(self, alarms: Alarms) -> None:
         self.news.watched_by(alarms, oldest_seconds=60)
-        alarms.when(
-            "AgentErrors",
-            self.function.metric_errors(period=Duration.minutes(1)),
-            at_least=3,
-            minutes=3,
-            says="Agent: batches of news crash; look at the log of agent",
-        )

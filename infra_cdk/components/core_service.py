@@ -1,12 +1,15 @@
 """Core Service: the HTTP API's function for all but logs and the Task Runtime."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from aws_cdk.aws_sqs import IQueue
 from constructs import Construct
 
 from infra_cdk.components.http_api import HttpApi
+from infra_cdk.components.websocket_api import WebSocketApi
 from infra_cdk.constructs.doorbell_queue import DoorbellQueue
-from infra_cdk.constructs.rights import READ, objects, rows, send
+from infra_cdk.constructs.rights import CHANGE, CHECK, READ, index, objects, peek, rows, send
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
 
 if TYPE_CHECKING:
@@ -22,8 +25,11 @@ class CoreService(Construct):
         service: Service,
         data: "Data",
         jobs: DoorbellQueue,
+        dead: Mapping[str, IQueue],
         http: HttpApi,
+        websocket: WebSocketApi,
     ) -> None:
+        """`dead`: where messages end that nobody could answer, by the word for them."""
         super().__init__(scope, id)
         function = ServiceFunction(
             self,
@@ -37,14 +43,22 @@ class CoreService(Construct):
                 "CONFIGS_TABLE": data.configs.name,
                 "STORE_BUCKET": data.store.name,
                 "JOBS_QUEUE_URL": jobs.queue_url,
+                "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
                 "API_URL": http.url,
+                **{
+                    f"DEAD_{word.upper()}_QUEUE_URL": queue.queue_url
+                    for word, queue in dead.items()
+                },
             },
             rights=[
-                rows(data.workflows, *READ, "PutItem"),
+                rows(data.workflows, *READ, *CHANGE, CHECK),
+                index(data.workflows, "due"),
                 rows(data.configs, "GetItem", "PutItem"),
-                rows(data.backends, *READ),
+                rows(data.backends, *READ, *CHANGE),
                 objects(data.store, "specs/", "GetObject", "PutObject"),
                 send(jobs),
+                *(peek(queue) for queue in dead.values()),
+                websocket.push,
             ],
         )
         http.serves(function, "ANY /api/{proxy+}", "GET /health", "GET /client/version")

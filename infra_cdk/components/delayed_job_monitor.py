@@ -1,4 +1,5 @@
-"""Delayed Job Monitor: once a minute, rings for what was forgotten.
+"""Delayed Job Monitor: once a minute, rings for what was forgotten and what is due soon; and the
+queue of timers, which it answers to the second.
 
 A sweep that fails is not tried again: the next one comes in a minute and finds the same rows. So
 neither the Scheduler nor Lambda retries, and both drop a start that is older than the next one.
@@ -14,7 +15,16 @@ from constructs import Construct
 from infra_cdk.components.websocket_api import WebSocketApi
 from infra_cdk.constructs.alarms import Alarms
 from infra_cdk.constructs.doorbell_queue import DoorbellQueue
-from infra_cdk.constructs.rights import READ, depth, index, objects, rows, send
+from infra_cdk.constructs.rights import (
+    CHANGE,
+    READ,
+    consume,
+    depth,
+    index,
+    objects,
+    rows,
+    send,
+)
 from infra_cdk.constructs.service_function import Service, ServiceFunction
 
 if TYPE_CHECKING:
@@ -34,6 +44,7 @@ class DelayedJobMonitor(Construct):
     ) -> None:
         super().__init__(scope, id)
         self._environment = service.environment
+        self.timers = DoorbellQueue(self, "Timers", environment=service.environment)
         self._function = ServiceFunction(
             self,
             "Sweep",
@@ -45,6 +56,7 @@ class DelayedJobMonitor(Construct):
                 "BACKENDS_TABLE": data.backends.name,
                 "STORE_BUCKET": data.store.name,
                 "JOBS_QUEUE_URL": jobs.queue_url,
+                "TIMERS_QUEUE_URL": self.timers.queue_url,
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
             },
             rights=[
@@ -53,14 +65,47 @@ class DelayedJobMonitor(Construct):
                 rows(data.backends, *READ, "UpdateItem"),
                 objects(data.store, "payloads/", "GetObject"),
                 send(jobs),
+                send(self.timers),
                 depth(jobs),
                 websocket.push,
+                websocket.close,
             ],
+            # It may have thousands of rows to move after an outage; the next one may overlap.
+            timeout=Duration.seconds(90),
+            # Its traces would cost a tenth of what all of Xylem costs while nobody uses it.
+            traced=False,
             invoked_at_most_once=True,
         )
+        self._timed = ServiceFunction(
+            self,
+            "Timed",
+            service=service,
+            component="delayed_job_monitor",
+            entry="timers.handler",
+            name="delayed-job-monitor-timers",
+            settings={
+                "WORKFLOWS_TABLE": data.workflows.name,
+                "BACKENDS_TABLE": data.backends.name,
+                "STORE_BUCKET": data.store.name,
+                "JOBS_QUEUE_URL": jobs.queue_url,
+                "TIMERS_QUEUE_URL": self.timers.queue_url,
+                "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
+            },
+            rights=[
+                rows(data.workflows, *READ, *CHANGE),
+                rows(data.backends, "GetItem", "PutItem", "UpdateItem"),
+                objects(data.store, "payloads/", "GetObject"),
+                send(jobs),
+                send(self.timers),
+                consume(self.timers),
+                websocket.push,
+            ],
+        )
+        self.timers.feeds(self._timed)
         self._schedule()
 
     def watched_by(self, alarms: Alarms) -> None:
+        self.timers.watched_by(alarms)
         alarms.when(
             "SweepErrors",
             self._function.metric_errors(period=Duration.minutes(1)),

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration
 from constructs import Construct
 
 from infra_cdk.components.http_api import HttpApi
@@ -11,6 +10,7 @@ from infra_cdk.constructs.alarms import Alarms
 from infra_cdk.constructs.doorbell_queue import DoorbellQueue
 from infra_cdk.constructs.rights import (
     CHANGE,
+    CHECK,
     READ,
     consume,
     key,
@@ -56,8 +56,8 @@ class Worker(Construct):
                 "KEYS_PATH": keys_path(environment),
             },
             rights=[
-                rows(data.workflows, *READ, *CHANGE),
-                rows(data.backends, "GetItem", "PutItem", "UpdateItem"),
+                rows(data.workflows, *READ, *CHANGE, CHECK, "BatchWriteItem"),
+                rows(data.backends, "GetItem", *CHANGE),
                 objects(data.store, "specs/", "GetObject"),
                 objects(data.store, "payloads/", "GetObject", "PutObject"),
                 consume(self.jobs),
@@ -70,10 +70,3 @@ class Worker(Construct):
 
     def watched_by(self, alarms: Alarms) -> None:
         self.jobs.watched_by(alarms, oldest_seconds=120)
-        alarms.when(
-            "WorkerErrors",
-            self.function.metric_errors(period=Duration.minutes(1)),
-            at_least=3,
-            minutes=3,
-            says="Worker: batches of jobs crash; look at the log of worker",
-        )

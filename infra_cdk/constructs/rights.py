@@ -21,6 +21,7 @@ READ = ("GetItem", "Query")
 # A transaction needs the right of each of its actions; there is none for the transaction itself
 # (docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html).
 CHANGE = ("PutItem", "UpdateItem", "DeleteItem")
+CHECK = "ConditionCheckItem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ def send(queue: IQueue) -> Right:
 
 def depth(queue: IQueue) -> Right:
     return _right("sqs", ("GetQueueAttributes",), queue.queue_arn)
+
+
+def peek(queue: IQueue) -> Right:
+    """To show an admin what lies in a queue, and how much; nothing is taken out."""
+    return _right("sqs", ("ReceiveMessage", "GetQueueAttributes"), queue.queue_arn)
 
 
 def consume(queue: IQueue) -> Right:

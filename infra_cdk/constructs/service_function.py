@@ -55,6 +55,8 @@ class ServiceFunction(lambda_.Function):
         memory_mb: int = PASSING_MB,
         settings: Mapping[str, str],
         rights: Sequence[Right],
+        timeout: Duration = TIMEOUT,
+        traced: bool = True,
         invoked_at_most_once: bool = False,
     ) -> None:
         """`component` is a folder of `functions/`, `entry` a module in it and its handler; `name`
@@ -69,8 +71,9 @@ class ServiceFunction(lambda_.Function):
             retention=environment.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        traced = [traces()] if environment.tracing else []
-        role = _role(scope, f"{id}Role", [log_lines(log), *traced, *rights])
+        traced = traced and environment.tracing
+        tracing = [traces()] if traced else []
+        role = _role(scope, f"{id}Role", [log_lines(log), *tracing, *rights])
         super().__init__(
             scope,
             id,
@@ -86,10 +89,10 @@ class ServiceFunction(lambda_.Function):
                 "POWERTOOLS_SERVICE_NAME": self.short_name,
                 **settings,
             },
-            timeout=TIMEOUT,
+            timeout=timeout,
             memory_size=memory_mb,
             reserved_concurrent_executions=environment.reserved_concurrency.get(self.short_name),
-            tracing=lambda_.Tracing.ACTIVE if environment.tracing else lambda_.Tracing.DISABLED,
+            tracing=lambda_.Tracing.ACTIVE if traced else lambda_.Tracing.DISABLED,
             log_group=log,
             logging_format=lambda_.LoggingFormat.JSON,
             system_log_level_v2=environment.platform_log_level,

@@ -50,9 +50,6 @@ class ControlPlane(Stack):
         )
         Router(self, "Router", service=service, websocket=websocket)
         worker = Worker(self, "Worker", service=service, data=data, http=http, websocket=websocket)
-        agent = Agent(
-            self, "Agent", service=service, data=data, jobs=worker.jobs, websocket=websocket
-        )
         monitor = DelayedJobMonitor(
             self,
             "DelayedJobMonitor",
@@ -61,7 +58,29 @@ class ControlPlane(Stack):
             jobs=worker.jobs,
             websocket=websocket,
         )
-        CoreService(self, "CoreService", service=service, data=data, jobs=worker.jobs, http=http)
+        agent = Agent(
+            self,
+            "Agent",
+            service=service,
+            data=data,
+            jobs=worker.jobs,
+            timers=monitor.timers,
+            websocket=websocket,
+        )
+        CoreService(
+            self,
+            "CoreService",
+            service=service,
+            data=data,
+            jobs=worker.jobs,
+            dead={
+                "jobs": worker.jobs.dead,
+                "news": agent.news.dead,
+                "timers": monitor.timers.dead,
+            },
+            http=http,
+            websocket=websocket,
+        )
         Logger(self, "Logger", service=service, data=data, http=http)
 
         alarms = Alarms(self, "Alarms", environment=environment, email=alarm_email)
@@ -78,6 +97,7 @@ class ControlPlane(Stack):
                 "DataBucket": data.data.name,
                 "JobsQueueUrl": worker.jobs.queue_url,
                 "NewsQueueUrl": agent.news.queue_url,
+                "TimersQueueUrl": monitor.timers.queue_url,
                 "AlarmTopic": alarms.topic.topic_arn,
                 **{f"{table.node.id}Table": table.name for table in data.tables},
             }

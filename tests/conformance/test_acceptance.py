@@ -12,17 +12,21 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.stories.world import World
+from tests.stories.world import USER, World
 from xylem.domain.errors import InvalidSpec
-from xylem.domain.ids import WorkflowId
+from xylem.domain.group import Group, deadline
+from xylem.domain.ids import TaskName, WorkflowId
+from xylem.domain.status import TaskStatus
+from xylem.protocol import agent
+from xylem.usecases import timers
+from xylem.usecases.cancel import cancel
 
 ROOT = Path(__file__).parents[2]
 FILE = Path(
     os.environ.get("XYLEM_ACCEPTANCE_CASES")
     or ROOT.parent / "shared" / "reference" / "acceptance-cases.yaml"
 )
-NOT_YET = {"cancel", "exec_timeout", "queue_timeout", "start_timeout", "node_lost", "restart"}
-NOT_YET |= {"resubmit"}
+NOT_YET = {"node_lost", "restart", "resubmit"}
 
 
 def _cases() -> list[Any]:
@@ -61,6 +65,19 @@ def _happen(world: World, workflow: WorkflowId, name: str, what: Any) -> None:
         case "pod":
             for task, (status, code, message) in what.items():
                 world.pod(workflow, task, status, code, message=message)
+        case "cancel":
+            cancel(
+                workflow,
+                by=USER,
+                message=what.get("message", ""),
+                force=what.get("force", False),
+                engine=world,
+            )
+        case "exec_timeout" | "queue_timeout":
+            _time_passes(world, workflow, world.group(workflow, what))
+        case "start_timeout":
+            group = next(g for g in world.look(workflow).groups if g.task(TaskName(what)))
+            _time_passes(world, workflow, group)
         case "check":
             world.settle()
             _check(world, workflow, what)
@@ -68,10 +85,40 @@ def _happen(world: World, workflow: WorkflowId, name: str, what: Any) -> None:
             pytest.fail(f"an event that this test does not know: {name}")
 
 
+def _time_passes(world: World, workflow: WorkflowId, group: Group) -> None:
+    """Until the group's deadline; the cluster, when it is asked, shows every pod as it was."""
+    due = deadline(group)
+    assert due is not None, f"{group.name} has no deadline"
+    world.clock.advance(due - world.clock())
+    timers.look(workflow, group.id, engine=world)
+    world.settle()
+    [question] = [job for job in world.cluster.jobs if job.kind == "observe"]
+    world.cluster.jobs.remove(question)
+    pods = [
+        {
+            "workflow": workflow,
+            "group": group.id,
+            "incarnation": group.incarnation,
+            "task": task.name,
+            "retry": task.retry,
+            "uid": task.uid or "",
+            "status": task.status,
+            "bound": True,
+        }
+        for task in group.tasks
+        if task.status.rank >= TaskStatus.SCHEDULING.rank
+    ]
+    answer = {"workflow": workflow, "job_id": question.job_id, "status": "done"}
+    world.say(agent.JobResult.model_validate({**answer, "observations": pods}))
+
+
 def _check(world: World, workflow: WorkflowId, expected: dict[str, Any]) -> None:
     found = world.look(workflow)
     if "wf" in expected:
         assert found.workflow.status == expected["wf"]
+    if "cancelled_by" in expected:
+        assert found.workflow.cancel is not None
+        assert found.workflow.cancel.by == expected["cancelled_by"]
     groups = {group.name: str(group.status) for group in found.groups}
     for name, status in expected.get("groups", {}).items():
         assert (name, groups[name]) == (name, status)

@@ -22,7 +22,8 @@ CASES = json.loads(FILE.read_text())["test_cases"] if FILE.exists() else []
 
 DIFFERENT: dict[str, dict[str, Any]] = {}
 """By the name of a case: what we say instead, on purpose. None of the 35 is touched by the
-differences of `docs/osmo-differences.md`, which `tests/unit/operators/backend_listener/test_observe.py` asks for."""
+differences of `docs/osmo-differences.md`, which
+`tests/unit/operators/backend_listener/test_observe.py` asks for."""
 
 
 @pytest.mark.skipif(not CASES, reason=f"{FILE} is not there")

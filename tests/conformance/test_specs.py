@@ -39,13 +39,11 @@ NOT_YET = {
     "data_download",
     "data_filter",
     "data_upload",
-    "jupyter",
-    "robot_simulation",
     "train",
     "train_policy",
     "train_template",
 }
-"""Workflows of the cookbook that need a timeout, credentials or an object store."""
+"""Workflows of the cookbook that need credentials or an object store."""
 
 
 def as_the_client_sends(text: str) -> str:

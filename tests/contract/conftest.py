@@ -12,11 +12,11 @@ from xylem.memory.configs import MemoryPools
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.store import MemoryStore
-from xylem.ports import Backends, Connections, Jobs, Logs, Pools, Workflows
+from xylem.ports import Backends, Connections, Jobs, Logs, Pools, Timers, Workflows
 from xylem_aws.backends import DynamoBackends
 from xylem_aws.configs import DynamoPools
 from xylem_aws.connections import DynamoConnections
-from xylem_aws.jobs import DynamoJobs
+from xylem_aws.jobs import DynamoJobs, DynamoTimers
 from xylem_aws.logs import DynamoLogs
 from xylem_aws.tables.backends import BackendsTable
 from xylem_aws.tables.binding import bind
@@ -40,6 +40,7 @@ TABLES: Mapping[str, type[Model]] = {
 class Stores:
     workflows: Workflows
     jobs: Jobs
+    timers: Timers
     backends: Backends
     pools: Pools
     logs: Logs
@@ -53,6 +54,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         yield Stores(
             store.workflows,
             store.jobs,
+            store.timers,
             MemoryBackends(store),
             MemoryPools(),
             MemoryLogs(),
@@ -67,6 +69,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         yield Stores(
             DynamoWorkflows(REGION, workflows="workflows", backends="backends"),
             DynamoJobs(REGION, "workflows"),
+            DynamoTimers(REGION, "workflows"),
             DynamoBackends(REGION, "backends"),
             DynamoPools(REGION, "configs"),
             DynamoLogs(REGION, "logs"),

@@ -21,10 +21,32 @@ from tests.builders import (
 )
 from tests.contract.conftest import Stores
 from xylem.domain.errors import Conflict, TooLarge, UnknownWorkflow
-from xylem.domain.group import Cleanup, Group, Pending
+from xylem.domain.group import (
+    Cleanup,
+    Ending,
+    Group,
+    HandedOver,
+    Pending,
+    Settling,
+    UpstreamCompleted,
+    decide,
+)
 from xylem.domain.ids import GroupId, JobId, UserName, WorkflowId, WorkflowUuid
 from xylem.domain.status import TaskStatus, WorkflowStatus
-from xylem.ports import Change, Scope, Stored
+from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping
+from xylem.ports import (
+    PARK_AFTER,
+    Change,
+    Laying,
+    RemoveWorkflow,
+    Reservation,
+    Scope,
+    SettleGroup,
+    Stored,
+    SweepWorkflow,
+    Work,
+)
+from xylem.usecases import footprint
 
 LATER = NOON + timedelta(seconds=90)
 
@@ -74,7 +96,7 @@ def test_a_commit_changes_groups_tasks_workflow_jobs_and_mail_together(stores: S
         status=TaskStatus.RUNNING,
         tasks=(a_task("lead", TaskStatus.RUNNING, lead=True, ordinal=1, started_at=LATER),),
         ordinal=1,
-        pending=(Pending(0, 1, "create", 0),),
+        pending=(Pending(0, 1, "create", 0, LATER),),
         cleanup=Cleanup.ASKED,
         started_at=LATER,
     )
@@ -286,3 +308,181 @@ def test_a_list_of_many_is_read_to_its_end(stores: Stores) -> None:
     listed = [entry.id for entry in stores.workflows.entries(Scope("user", "alice"))]
 
     assert listed == [f"hello-{number}" for number in range(60, 0, -1)]
+
+
+# Counters, cancels, dropped jobs -----------------------------------------------------------------
+
+
+def in_shards(stores: Stores) -> None:
+    """A workflow of which shard 0 has two groups that live."""
+    workflow = a_workflow(counts=Counts(0), shards=16, amounts={0: Amount(live=True)})
+    removal = a_job("removal", work=RemoveWorkflow(HELLO))
+    stores.workflows.reserve(Reservation(HELLO, "hello", 1, removal, by=UserName("alice"), at=NOON))
+    stores.workflows.lay(Laying(workflow, 1, (), (), removal.id, {0: Counts(2)}))
+    creation = a_creation(workflow=workflow, removal=removal.id)
+    stores.workflows.create(replace(creation, groups=()))
+
+
+def test_counters_change_under_the_version_that_was_read(stores: Stores) -> None:
+    in_shards(stores)
+    one = Counts(1, {TaskStatus.COMPLETED: 1}, ran=True)
+    change = Change(1, Counts(2), one)
+
+    stores.workflows.commit(a_commit(counts={0: change}))
+
+    assert stores.workflows.counts(HELLO, 0) == Stored(one, 2)
+    with pytest.raises(Conflict):
+        stores.workflows.commit(a_commit(counts={0: change}, jobs=(a_job(),)))
+    assert stores.workflows.counts(HELLO, 0) == Stored(one, 2)
+    assert stores.jobs.load(JobId("job-1")) is None
+
+
+def test_counters_that_there_are_not_are_said_not_to_be(stores: Stores) -> None:
+    stores.workflows.create(a_creation())
+
+    with pytest.raises(UnknownWorkflow):
+        stores.workflows.counts(HELLO, 0)
+
+
+def test_what_requires_that_there_is_no_cancel_is_refused_after_one(stores: Stores) -> None:
+    """[a group starts after the cancel]"""
+    stores.workflows.create(a_creation())
+    before = stored(stores)
+    stores.workflows.commit(
+        a_commit(groups=(a_change(before, replace(before.value, ordinal=1)),), uncancelled=True)
+    )
+    cancelled = a_workflow(cancel=Cancel(UserName("bob"), LATER, "enough", force=True))
+    stores.workflows.commit(a_commit(workflow_change=Change(1, a_workflow(), cancelled)))
+    assert stores.workflows.workflow(HELLO) == Stored(cancelled, 2)
+
+    now = stored(stores)
+    with pytest.raises(Conflict):
+        stores.workflows.commit(
+            a_commit(groups=(a_change(now, replace(now.value, ordinal=2)),), uncancelled=True)
+        )
+    assert stored(stores) == now
+
+
+def test_a_job_is_dropped_whether_or_not_it_is_there(stores: Stores) -> None:
+    stores.workflows.create(a_creation(jobs=(a_job(),)))
+    for number in (1, 2):
+        now = stored(stores)
+        change = a_change(now, replace(now.value, ordinal=number))
+        stores.workflows.commit(a_commit(groups=(change,), jobs_dropped=(JobId("job-1"),)))
+
+    assert stores.jobs.load(JobId("job-1")) is None
+    assert stored(stores).value.ordinal == 2
+
+
+def test_a_job_id_is_never_used_twice(stores: Stores) -> None:
+    """[an old result deletes a new job]"""
+    stores.workflows.create(a_creation(jobs=(a_job(),)))
+    before = stored(stores)
+
+    with pytest.raises(Conflict):
+        stores.workflows.commit(
+            a_commit(
+                groups=(a_change(before, replace(before.value, message="x")),),
+                jobs=(a_job(attempts=3),),
+            )
+        )
+    assert stores.jobs.load(JobId("job-1")) == a_job()
+    assert stored(stores) == before
+
+
+def test_an_intent_is_kept_in_the_group_and_in_the_workflow(stores: Stores) -> None:
+    stores.workflows.create(a_creation())
+    before = stored(stores)
+    ending = Ending(TaskStatus.COMPLETED, "Lead task finished", None)
+    settling = Settling(JobId("job-7"), ending, tell=True, cursor=60)
+    walking = a_workflow(sweeping=Sweeping(JobId("job-8"), "cancel", shard=3, after=GROUP))
+    change = a_change(before, replace(before.value, settling=settling))
+    stores.workflows.commit(
+        a_commit(workflow_change=Change(1, a_workflow(), walking), groups=(change,))
+    )
+
+    assert stored(stores).value.settling == settling
+    assert stores.workflows.workflow(HELLO).value == walking
+    now = stored(stores)
+    over = a_change(now, replace(now.value, settling=None))
+    stores.workflows.commit(a_commit(groups=(over,)))
+    assert stored(stores).value == before.value
+
+
+def test_a_start_is_a_change_of_the_groups_row_alone(stores: Stores) -> None:
+    tasks = tuple(a_task(f"t{number}", lead=number == 0) for number in range(90))
+    stores.workflows.create(a_creation(a_group(tasks=tasks, waits_for=1)))
+    for event in (UpstreamCompleted(), HandedOver()):
+        before = stored(stores)
+        after, _ = decide(before.value, event, LATER)
+        commit = a_commit(groups=(a_change(before, after),))
+        assert footprint.actions(commit) == 2, "its row and the audit"
+        stores.workflows.commit(commit)
+        assert stored(stores).value == after
+
+    assert {(task.status, task.ordinal) for task in stored(stores).value.tasks} == {
+        (TaskStatus.PROCESSING, 1)
+    }
+
+
+# Parked jobs -------------------------------------------------------------------------------------
+
+
+def test_what_is_parked_is_not_due_and_is_shown(stores: Stores) -> None:
+    stores.workflows.create(a_creation(jobs=(a_job("one"), a_job("two"))))
+    parked = replace(a_job("one"), attempts=PARK_AFTER, last_error="no")
+
+    assert stores.jobs.parked(limit=5) == []
+    assert stores.jobs.update(parked, expected=a_job("one"))
+
+    assert stores.jobs.parked(limit=5) == [parked]
+    assert [job.id for job in stores.jobs.due(LATER, limit=5)] == ["two"]
+
+
+def test_a_parked_job_that_gets_more_attempts_is_due_again(stores: Stores) -> None:
+    parked = a_job(attempts=PARK_AFTER)
+    stores.workflows.create(a_creation(jobs=(parked,)))
+
+    again = replace(parked, park_at=2 * PARK_AFTER)
+    assert stores.jobs.update(again, expected=parked)
+
+    assert stores.jobs.parked(limit=5) == []
+    assert stores.jobs.due(LATER, limit=5) == [again]
+
+
+@pytest.mark.parametrize(
+    "other", [{"attempts": 4}, {"park_at": 9}, {"next_ring_at": LATER}], ids=str
+)
+def test_a_late_write_un_parks_nothing(stores: Stores, other: dict[str, object]) -> None:
+    parked = a_job(attempts=PARK_AFTER)
+    stores.workflows.create(a_creation(jobs=(parked,)))
+    late = replace(parked, **other)  # type: ignore[arg-type]
+
+    assert not stores.jobs.update(replace(late, park_at=99), expected=late)
+    assert not stores.jobs.drop(late)
+    assert stores.jobs.parked(limit=5) == [parked]
+
+
+def test_only_what_is_parked_is_dropped(stores: Stores) -> None:
+    parked, busy = a_job("parked", attempts=PARK_AFTER), a_job("busy", attempts=1)
+    stores.workflows.create(a_creation(jobs=(parked, busy)))
+
+    assert not stores.jobs.drop(busy)
+    assert stores.jobs.drop(parked)
+    assert not stores.jobs.drop(parked), "it is gone"
+    assert stores.jobs.load(JobId("parked")) is None
+    assert stores.jobs.load(JobId("busy")) == busy
+
+
+@pytest.mark.parametrize(
+    "work", [SettleGroup(HELLO, GROUP), SweepWorkflow(HELLO), RemoveWorkflow(HELLO)], ids=str
+)
+def test_jobs_of_intents_and_removals_are_never_parked_nor_dropped(
+    stores: Stores, work: Work
+) -> None:
+    job = a_job(work=work, attempts=100)
+    stores.workflows.create(a_creation(jobs=(job,)))
+
+    assert stores.jobs.parked(limit=5) == []
+    assert stores.jobs.due(LATER, limit=5) == [job]
+    assert not stores.jobs.drop(job)

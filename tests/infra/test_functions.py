@@ -16,10 +16,17 @@ HANDLERS = {
     "connections": "functions.connections.handler.handler",
     "core-service": "functions.core_service.handler.handler",
     "delayed-job-monitor": "functions.delayed_job_monitor.sweep.handler",
+    "delayed-job-monitor-timers": "functions.delayed_job_monitor.timers.handler",
     "logger": "functions.logger.handler.handler",
     "router": "functions.router.handler.handler",
     "worker": "functions.worker.handler.handler",
 }
+
+# Started by the Scheduler: nobody waits for it, and it is no part of anybody's request.
+SWEEP = "delayed-job-monitor"
+
+# Which function each queue is answered by.
+QUEUES = {"jobs": "worker", "news": "agent", "timers": "delayed-job-monitor-timers"}
 
 # Route of the HTTP API: (function, asks the authorizer).
 HTTP_ROUTES = {
@@ -71,9 +78,10 @@ def test_every_component_has_its_functions(stacks: Synthesized) -> None:
 
 
 def test_a_function_ends_before_whoever_waits_for_it_gives_up(stacks: Synthesized) -> None:
-    timeouts = {each["Timeout"] for each in stacks.functions.values()}
+    timeouts = {name: each["Timeout"] for name, each in stacks.functions.items()}
 
-    assert max(timeouts) <= WEBSOCKET_INTEGRATION_SECONDS
+    assert timeouts.pop(SWEEP) < 2 * 60, "of two that overlap, each does what the other left"
+    assert max(timeouts.values()) <= WEBSOCKET_INTEGRATION_SECONDS
 
 
 def test_every_log_ends_some_day(stacks: Synthesized) -> None:
@@ -98,11 +106,14 @@ def test_aws_runs_arm_and_the_embedded_stack_this_machine(
     assert _runs_on(dev) == _runs_on(prod) == {("arm64", "python3.13")}
 
 
-def test_functions_are_traced_on_aws_alone(local: Synthesized, prod: Synthesized) -> None:
-    assert {each.get("TracingConfig", {}).get("Mode") for each in local.functions.values()} == {
-        None
-    }
-    assert {each["TracingConfig"]["Mode"] for each in prod.functions.values()} == {"Active"}
+def test_functions_are_traced_in_dev_but_for_the_sweep(
+    local: Synthesized, dev: Synthesized, prod: Synthesized
+) -> None:
+    for untraced in (local, prod):
+        assert not [name for name, each in untraced.functions.items() if "TracingConfig" in each]
+    traced = {name for name, each in dev.functions.items() if "TracingConfig" in each}
+    assert dev.functions.keys() - traced == {SWEEP}
+    assert {dev.functions[name]["TracingConfig"]["Mode"] for name in traced} == {"Active"}
 
 
 def test_prod_keeps_the_operators_way_in_free_of_long_polls(prod: Synthesized) -> None:
@@ -133,7 +144,7 @@ def test_a_queue_takes_no_more_concurrency_than_its_function_reserved(prod: Synt
 
 def test_a_message_that_kills_its_function_ends_in_the_dead_letters(stacks: Synthesized) -> None:
     queues = _queues(stacks)
-    for name in ("jobs", "news"):
+    for name in QUEUES:
         redrive = queues[name]["RedrivePolicy"]
         assert redrive["maxReceiveCount"] >= 3
         assert _logical_id(stacks, f"{name}-dead") in str(redrive["deadLetterTargetArn"])
@@ -142,7 +153,7 @@ def test_a_message_that_kills_its_function_ends_in_the_dead_letters(stacks: Synt
 def test_a_message_comes_back_fifteen_seconds_after_its_function_can_still_run(
     stacks: Synthesized,
 ) -> None:
-    timeouts = {"jobs": _timeout(stacks, "worker"), "news": _timeout(stacks, "agent")}
+    timeouts = {name: _timeout(stacks, function) for name, function in QUEUES.items()}
     found = {name: _queues(stacks)[name]["VisibilityTimeout"] for name in timeouts}
 
     assert found == {name: timeout + 15 for name, timeout in timeouts.items()}
@@ -152,7 +163,7 @@ def test_a_dead_letter_stays_for_two_weeks(stacks: Synthesized) -> None:
     two_weeks = 14 * 24 * 3600
     dead = [each for name, each in _queues(stacks).items() if name.endswith("-dead")]
 
-    assert [each["MessageRetentionPeriod"] for each in dead] == [two_weeks, two_weeks]
+    assert [each["MessageRetentionPeriod"] for each in dead] == [two_weeks] * len(QUEUES)
 
 
 def test_every_queue_is_a_standard_queue(stacks: Synthesized) -> None:
@@ -162,7 +173,7 @@ def test_every_queue_is_a_standard_queue(stacks: Synthesized) -> None:
 def test_a_bad_message_fails_alone_and_no_message_waits_for_a_batch(stacks: Synthesized) -> None:
     sources = stacks.properties("AWS::Lambda::EventSourceMapping")
 
-    assert len(sources) == 2
+    assert len(sources) == len(QUEUES)
     for source in sources:
         assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert source["BatchSize"] == 10
@@ -294,10 +305,9 @@ def test_an_alarm_tells_of_dead_letters_of_errors_and_of_messages_that_wait(
         "JobsOld": "ApproximateAgeOfOldestMessage",
         "NewsDead": "ApproximateNumberOfMessagesVisible",
         "NewsOld": "ApproximateAgeOfOldestMessage",
+        "TimersDead": "ApproximateNumberOfMessagesVisible",
         "HttpErrors": "5xx",
         "WebSocketErrors": "IntegrationError",
-        "WorkerErrors": "Errors",
-        "AgentErrors": "Errors",
         "SweepErrors": "Errors",
         "SweepSilent": "Invocations",
     }

@@ -10,15 +10,19 @@ import pytest
 from infra_cdk.policies import UNSEEN, Permission, Unseen
 from tests.infra.synthesized import Synthesized
 
-# A setting, and the part of an ARN that a function which has it may touch.
+# A setting, and the part of an ARN that a function which has it may touch ($: its end).
 TOLD_OF = {
     "WORKFLOWS_TABLE": "table/xylem-{0}-workflows",
     "BACKENDS_TABLE": "table/xylem-{0}-backends",
     "LOGS_TABLE": "table/xylem-{0}-logs",
     "CONFIGS_TABLE": "table/xylem-{0}-configs",
     "CONNECTIONS_TABLE": "table/xylem-{0}-connections",
-    "JOBS_QUEUE_URL": ":xylem-{0}-jobs",
-    "NEWS_QUEUE_URL": ":xylem-{0}-news",
+    "JOBS_QUEUE_URL": ":xylem-{0}-jobs$",
+    "DEAD_JOBS_QUEUE_URL": ":xylem-{0}-jobs-dead$",
+    "NEWS_QUEUE_URL": ":xylem-{0}-news$",
+    "DEAD_NEWS_QUEUE_URL": ":xylem-{0}-news-dead$",
+    "TIMERS_QUEUE_URL": ":xylem-{0}-timers$",
+    "DEAD_TIMERS_QUEUE_URL": ":xylem-{0}-timers-dead$",
     "STORE_BUCKET": ":::xylem-{0}-store-",
     "DATA_BUCKET": ":::xylem-{0}-data-",
     "CONNECTIONS_ENDPOINT": "/@connections/",
@@ -61,7 +65,9 @@ def test_a_function_is_told_of_exactly_what_it_may_touch(stacks: Synthesized) ->
         touched = {
             key
             for key, part in TOLD_OF.items()
-            if any(part.format(environment) in each.resource for each in stacks.permissions[name])
+            if any(
+                part.format(environment) in f"{each.resource}$" for each in stacks.permissions[name]
+            )
         }
         assert (name, told) == (name, touched)
 
@@ -70,6 +76,7 @@ def test_no_function_may_scan_a_table_or_change_its_settings(stacks: Synthesized
     on_tables = {each.action for each in _all(stacks) if each.action.startswith("dynamodb:")}
 
     assert on_tables <= {
+        "dynamodb:BatchWriteItem",  # the Worker takes away what was laid of no workflow
         "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
@@ -128,12 +135,15 @@ def test_the_schedule_may_start_one_function(stacks: Synthesized) -> None:
 
 
 @pytest.mark.parametrize("unseen", UNSEEN, ids=lambda each: f"{each.who}-{each.action}")
-def test_every_stated_reason_is_still_needed(unseen: Unseen, prod: Synthesized) -> None:
+def test_every_stated_reason_is_still_needed(
+    unseen: Unseen, dev: Synthesized, prod: Synthesized
+) -> None:
     explained = [
         permission
-        for name, permissions in prod.permissions.items()
+        for stacks in (dev, prod)
+        for name, permissions in stacks.permissions.items()
         for permission in permissions
-        if unseen.explains(f"xylem-prod-{name}", permission)
+        if unseen.explains(f"xylem-{stacks.environment.name}-{name}", permission)
     ]
 
     assert explained

@@ -2,10 +2,7 @@
 
 from datetime import timedelta
 
-import pytest
-
 from tests.stories.world import BACKEND, BOOT, World
-from xylem.domain.errors import InvalidSpec
 from xylem.domain.group import Cleanup
 from xylem.domain.ids import ConnectionId
 from xylem.domain.status import TaskStatus, WorkflowStatus
@@ -275,17 +272,20 @@ def test_a_submission_that_is_repeated_under_its_key_makes_one_workflow() -> Non
     assert len(world.doorbell.take()) == 1
 
 
-def test_a_workflow_that_one_transaction_cannot_create_is_refused_and_leaves_nothing() -> None:
+def test_a_workflow_that_one_transaction_cannot_create_is_created_in_several() -> None:
     world = World()
-    tasks = "\n".join(f"  - {{name: t{n}, image: alpine, command: [echo]}}" for n in range(41))
+    tasks = "\n".join(f"  - {{name: t{n}, image: alpine, command: [echo]}}" for n in range(60))
 
-    with pytest.raises(InvalidSpec, match="82 groups and tasks .* at most 80"):
-        world.submit(f"workflow:\n  name: large\n  tasks:\n{tasks}\n")
-    assert world.store.keys() == []
-    assert world.doorbell.take() == []
+    large = world.submit(f"workflow:\n  name: large\n  tasks:\n{tasks}\n")
+    world.settle()
+
+    assert sorted(task for job in world.cluster.jobs for task in world.pods(job)) == sorted(
+        f"t{number}" for number in range(60)
+    )
+    assert len(world.look(large).groups) == 60
 
 
-def test_the_largest_workflow_is_created_run_and_failed_within_its_transactions() -> None:
+def test_the_largest_workflow_of_one_transaction_is_run_and_failed_within_its_own() -> None:
     world = World()
     tasks = "\n".join(
         f"  - {{name: t{n}, image: alpine, command: [echo], inputs: [{{task: root}}]}}"
@@ -314,3 +314,21 @@ def test_many_groups_that_end_in_one_batch_take_as_many_commits_as_they_need() -
 
     assert world.look(wide).workflow.status is WorkflowStatus.COMPLETED
     assert world.cluster.acknowledged == set(range(1, 41))
+
+
+def test_an_inventory_in_which_many_groups_lack_their_pods_asks_for_each_of_them() -> None:
+    """Two actions a group: more than a transaction holds, so it is divided."""
+    world = World()
+    tasks = "\n".join(f"  - {{name: t{n}, image: alpine, command: [echo]}}" for n in range(80))
+    wide = world.submit(f"workflow:\n  name: wide\n  tasks:\n{tasks}\n")
+    world.settle()
+    world.answer()
+    world.settle()
+    anchors = [
+        agent.Anchor(workflow=wide, group=group.id, incarnation=0, state="created", done=1)
+        for group in world.look(wide).groups
+    ]
+
+    world.apply(world.bodies(agent.Inventory(boot_id=BOOT, first="", last="~", anchors=anchors)))
+
+    assert [mail.kind for mail in world.backends.mailbox(BACKEND)] == ["observe"] * 80

@@ -2,7 +2,8 @@
 that does what the test says.
 
 Nothing happens by itself. `settle()` delivers doorbells and news until there are none; a test that
-wants them late, twice or never delivers them itself.
+wants them late, twice or never delivers them itself. Rings of timers wait for `ring()`, which
+delivers those whose time has come.
 """
 
 import base64
@@ -10,13 +11,22 @@ import gzip
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.builders import NOON
 from xylem.domain.errors import Conflict
 from xylem.domain.group import Group
-from xylem.domain.ids import BackendName, ConnectionId, JobId, PoolName, UserName, WorkflowId
+from xylem.domain.ids import (
+    BackendName,
+    ConnectionId,
+    GroupId,
+    JobId,
+    PoolName,
+    UserName,
+    WorkflowId,
+)
+from xylem.domain.plan import WorkflowPlan
 from xylem.domain.pool import Platform, Pool
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
@@ -24,14 +34,14 @@ from xylem.manifests import names
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.configs import MemoryPools
-from xylem.memory.queues import MemoryDoorbell, MemoryLinks, MemoryNewsQueue
+from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.store import MemoryStore
 from xylem.memory.time import FakeClock, FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
-from xylem.ports import Job
+from xylem.ports import Job, Workflows
 from xylem.protocol import agent
 from xylem.protocol.queues import Greeted, Retired, news_message
-from xylem.usecases import jobs, news, operators, submit
+from xylem.usecases import cancel, jobs, news, operators, submit, timers
 from xylem.usecases.queries import Described, describe
 from xylem.usecases.start import Rendering, start_groups
 
@@ -68,12 +78,14 @@ class World:
         self.clock = FakeClock(NOON)
         self.ids = FakeIds()
         self.rows = MemoryStore()
-        self.workflows = self.rows.workflows
+        self.workflows: Workflows = self.rows.workflows
         self.jobs = self.rows.jobs
         self.backends = MemoryBackends(self.rows)
         self.links = MemoryLinks()
         self.store = MemoryBlobs()
         self.doorbell = MemoryDoorbell()
+        self.alarm = MemoryAlarm()
+        self.timers = self.rows.timers
         self.news = MemoryNewsQueue()
         self.pools = MemoryPools()
         self.tokens = MemoryTaskTokens()
@@ -81,6 +93,7 @@ class World:
         self.wait: Callable[[float], None] = self.waited.append
         self.chance: Callable[[], float] = lambda: 0.5
         self.cluster = Cluster()
+        self.rung: list[tuple[datetime, WorkflowId, GroupId]] = []
         platforms = {"default": Platform()}
         pool = Pool(PoolName("default"), BACKEND, default_platform="default", platforms=platforms)
         self.pools.put(pool, author=USER, now=NOON)
@@ -94,6 +107,16 @@ class World:
         checked = submit.check(request, "default", pools=self.pools)
         return submit.submit(request, checked, engine=self)
 
+    def make(self, plan: WorkflowPlan, **options: Any) -> WorkflowId:
+        """Submit what no text is needed for."""
+        request = submit.Request(text="", user=USER, **options)
+        pool = self.pools.pool("default")
+        return submit.submit(request, submit.Checked(plan, "", None, pool), engine=self)
+
+    def cancel(self, workflow: WorkflowId, **options: Any) -> None:
+        cancel.cancel(workflow, by=USER, engine=self, **options)
+        self.listen()
+
     def look(self, workflow: WorkflowId) -> Described:
         return describe(workflow, workflows=self.workflows)
 
@@ -106,18 +129,27 @@ class World:
 
     # The service -------------------------------------------------------------------------------
 
-    def perform(self, job: JobId) -> jobs.Outcome:
+    def perform(self, job: JobId, *, received: int = 1) -> jobs.Outcome:
+        return jobs.perform(job, engine=self, jobs=self.jobs, run=self.run, received=received)
+
+    def run_of(self, job: JobId) -> Callable[["World"], None]:
+        """What a process does that was rung for this job, and read its row, some time ago."""
+        found = self.jobs.load(job)
+        assert found is not None
+        return lambda process: process.run(found)
+
+    def run(self, found: Job) -> None:
+        """What the Worker does with a job once its doorbell was answered."""
         rendering = Rendering("https://api.test", "xylem/task-runtime", "IfNotPresent")
 
-        def run(found: Job) -> None:
-            jobs.dispatch(
-                found,
-                start=lambda job, work: start_groups(
-                    job, work, engine=self, jobs=self.jobs, tokens=self.tokens, rendering=rendering
-                ),
-            )
-
-        return jobs.perform(job, engine=self, jobs=self.jobs, run=run)
+        jobs.dispatch(
+            found,
+            start=lambda job, work: start_groups(
+                job, work, engine=self, jobs=self.jobs, tokens=self.tokens, rendering=rendering
+            ),
+            engine=self,
+            workflows=self.workflows,
+        )
 
     def apply(self, bodies: Iterable[str]) -> None:
         """As the Agent does with one batch."""
@@ -132,12 +164,27 @@ class World:
                     by_workflow.setdefault(message.workflow, []).append(message)
         for workflow, messages in by_workflow.items():
             news.apply(workflow, messages, engine=self)
-        self._listen()
+        self.listen()
 
     def sweep(self) -> tuple[int, int]:
         swept = jobs.sweep(engine=self, jobs=self.jobs)
-        self._listen()
+        self.listen()
         return swept
+
+    def sweep_timers(self) -> int:
+        swept = timers.sweep_timers(engine=self, timers=self.timers)
+        self.listen()
+        return swept
+
+    def ring(self) -> int:
+        """Deliver the timers' rings whose time has come: how many."""
+        self.listen()
+        due = [rung for rung in self.rung if rung[0] <= self.clock()]
+        self.rung = [rung for rung in self.rung if rung[0] > self.clock()]
+        for _, workflow, group in due:
+            timers.look(workflow, group, engine=self)
+        self.listen()
+        return len(due)
 
     def settle(self) -> None:
         """Deliver everything that is on its way, and what that sets going."""
@@ -148,7 +195,7 @@ class World:
             for job in rung:
                 self.perform(job)
             self.apply(bodies)
-        self._listen()
+        self.listen()
 
     def later(self, wait: timedelta) -> None:
         self.clock.advance(wait)
@@ -166,7 +213,7 @@ class World:
             news=self.news,
             clock=self.clock,
         )
-        self._listen()
+        self.listen()
 
     def answer(self, *, status: str = "done", kind: str | None = None) -> None:
         """Every job that was pushed is answered, of one kind or of all."""
@@ -179,15 +226,36 @@ class World:
                 )
             )
 
+    def bodies(self, message: agent.OperatorMessage) -> list[str]:
+        """What ingest would make of a frame, were frames of any size."""
+        return list(operators.split(message, backend=BACKEND, connection=CONNECTION))
+
+    def observed(self, workflow: WorkflowId, *pods: agent.PodObservation) -> None:
+        """The question that was pushed last is answered with these pods."""
+        asked = [job for job in self.cluster.jobs if job.kind == "observe"][-1]
+        self.cluster.jobs.remove(asked)
+        self.say(
+            agent.JobResult(
+                workflow=workflow, job_id=asked.job_id, status="done", observations=list(pods)
+            )
+        )
+
     def pod(
         self, workflow: WorkflowId, task: str, status: str, code: int | None = None, **more: Any
     ) -> int:
         """News of a task's pod; the number that it was said with."""
+        self.cluster.seq += 1
+        seen = self.seen(workflow, task, status, code, **more)
+        self.say(agent.News(boot_id=BOOT, events=[agent.Event(seq=self.cluster.seq, pod=seen)]))
+        return self.cluster.seq
+
+    def seen(
+        self, workflow: WorkflowId, task: str, status: str, code: int | None = None, **more: Any
+    ) -> agent.PodObservation:
         group = next(g for g in self.look(workflow).groups if g.task(task))  # type: ignore[arg-type]
         known = group.task(task)  # type: ignore[arg-type]
         assert known is not None
-        self.cluster.seq += 1
-        seen = {
+        pod = {
             "workflow": workflow,
             "group": group.id,
             "incarnation": group.incarnation,
@@ -199,9 +267,7 @@ class World:
             "bound": True,
             **more,
         }
-        event = agent.Event.model_validate({"seq": self.cluster.seq, "pod": seen})
-        self.say(agent.News(boot_id=BOOT, events=[event]))
-        return self.cluster.seq
+        return agent.PodObservation.model_validate(pod)
 
     def up(self, workflow: WorkflowId, *tasks: str) -> None:
         for task in tasks:
@@ -225,7 +291,12 @@ class World:
             if item["kind"] == "Pod"
         ]
 
-    def _listen(self) -> None:
+    def listen(self) -> None:
+        """Take what was pushed, and the rings of timers that were set."""
+        now = self.clock()
+        self.rung += [
+            (now + delay, workflow, group) for workflow, group, delay in self.alarm.take()
+        ]
         for connection, text in self.links.take():
             if connection.startswith("connection-"):
                 self.cluster.hears(text)

@@ -153,6 +153,7 @@ CONVERSATIONS: dict[str, Conversation] = {
         },
     ),
     "jobs": Conversation(None, {"job": queues.Doorbell(job=JobId("01J9Z3"))}),
+    "timers": Conversation(None, {"timer": queues.TimerDue(workflow=HELLO, group=GROUP)}),
     "runtime": Conversation(
         None,
         {

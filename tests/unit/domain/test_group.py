@@ -12,6 +12,7 @@ from xylem.domain.effects import CleanUp, Effect, GroupEnded, Observe, Refused, 
 from xylem.domain.group import (
     AbsenceSeen,
     AnchorSeen,
+    Cancelled,
     Cleanup,
     CleanupAnswered,
     CreateAnswered,
@@ -20,9 +21,14 @@ from xylem.domain.group import (
     HandedOver,
     ObserveAnswered,
     StartImpossible,
+    StartParked,
+    TimerDue,
     UpstreamCompleted,
     UpstreamFailed,
+    bare,
+    deadline,
     decide,
+    dressed,
     ready,
 )
 from xylem.domain.ids import GroupId, TaskName
@@ -360,13 +366,13 @@ def test_an_answer_says_nothing_of_pods_that_were_made_after_the_question() -> N
 def test_a_part_of_an_answer_loses_no_task_that_is_in_another_part() -> None:
     group = a_started_group("lead", "side")
     asked, _ = decide(group, AbsenceSeen(), NOON)
-    first = ObserveAnswered(2, (seen("lead", TaskStatus.RUNNING),), tasks=("", "r~"), more=True)
+    first = ObserveAnswered(2, (seen("lead", TaskStatus.RUNNING),), tasks=("", "r~"))
     last = ObserveAnswered(2, (), tasks=("s", "~"))
 
     half, _ = decide(asked, first, NOON)
     whole, _ = decide(half, last, NOON)
 
-    assert half.awaits(2, "observe"), "the question stays open while more is to come"
+    assert half.awaits(2, "observe"), "the question stays open until every task was covered"
     assert [task.status for task in half.tasks] == [TaskStatus.RUNNING, TaskStatus.PROCESSING]
     assert whole.awaits(2) is None
     assert [task.status for task in whole.tasks][1] is TaskStatus.FAILED_BACKEND_ERROR
@@ -389,6 +395,9 @@ events: st.SearchStrategy[GroupEvent] = st.one_of(
     st.just(UpstreamFailed()),
     st.just(HandedOver()),
     st.builds(StartImpossible, st.just("no")),
+    st.builds(StartParked, st.just("an admin is asked")),
+    st.builds(Cancelled, st.just("alice"), force=st.booleans()),
+    st.just(TimerDue()),
     st.builds(CreateAnswered, st.integers(1, 4), st.sampled_from(["done", "failed", "superseded"])),
     st.builds(CleanupAnswered, st.integers(1, 4)),
     st.builds(
@@ -396,24 +405,30 @@ events: st.SearchStrategy[GroupEvent] = st.one_of(
         st.integers(1, 4),
         st.tuples(pods),
         st.sampled_from([None, ("", "m"), ("n", "~")]),
-        st.booleans(),
     ),
     st.just(AbsenceSeen()),
     st.builds(AnchorSeen, st.sampled_from([0, 1])),
 )
 
 
-@given(waits_for=st.integers(0, 2), strict=st.booleans(), happened=st.lists(events, max_size=30))
+@given(
+    waits_for=st.integers(0, 2),
+    strict=st.booleans(),
+    happened=st.lists(st.tuples(events, st.integers(0, 45)), max_size=30),
+)
 def test_whatever_happens_a_group_only_moves_up_and_ends_once(
-    waits_for: int, strict: bool, happened: list[GroupEvent]
+    waits_for: int, strict: bool, happened: list[tuple[GroupEvent, int]]
 ) -> None:
     tasks = (a_task("lead", lead=True), a_task("side"))
     group = a_group(id=G, tasks=tasks, waits_for=waits_for, ignore_nonlead_status=not strict)
-    group, effects = ready(group, NOON)
+    now = NOON
+    group, effects = ready(group, now)
     ends = 0
-    for event in happened:
+    cancelled = False
+    for event, minutes in happened:
         before = group
-        group, effects = decide(group, event, NOON)
+        now += timedelta(minutes=minutes)
+        group, effects = decide(group, event, now)
         ends += sum(isinstance(effect, GroupEnded) for effect in effects)
 
         assert group.status.rank >= before.status.rank
@@ -422,8 +437,13 @@ def test_whatever_happens_a_group_only_moves_up_and_ends_once(
             assert not old.status.final or new == old
         if before.status.final:
             assert group.status is before.status
+        elif isinstance(event, Cancelled):
+            cancelled = True
         if any(isinstance(effect, Refused) for effect in effects) and len(effects) == 1:
             assert not isinstance(event, PodSeen) or group == before
-    assert ends == group.status.final
+        assert not group.status.final or deadline(group) is None
+        assert len({row.ordinal for row in group.pending}) == len(group.pending)
+        assert all(dressed(group, bare(group, task)) == task for task in group.tasks)
+    assert ends == (group.status.final and not cancelled), "who cancels all tells nobody"
     if group.status.final and group.cleanup is not Cleanup.DONE:
         assert any(row.kind == "cleanup" for row in group.pending), "it will be cleaned up"

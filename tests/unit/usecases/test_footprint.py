@@ -8,7 +8,7 @@ from tests.builders import BACKEND, a_commit, a_creation, a_group, a_job, a_mail
 from xylem.domain.errors import TooLarge
 from xylem.domain.ids import JobId
 from xylem.domain.status import TaskStatus, WorkflowStatus
-from xylem.domain.workflow import Workflow
+from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import Change
 from xylem.usecases import footprint
 
@@ -21,7 +21,7 @@ def moved(**fields: object) -> Change[Workflow]:
 
 
 def test_lists_are_written_only_when_they_would_show_something_else() -> None:
-    counted = a_commit(workflow_change=moved(live=0))
+    counted = a_commit(workflow_change=moved(counts=Counts(0)))
     started = a_commit(workflow_change=moved(status=WorkflowStatus.RUNNING))
 
     assert footprint.actions(counted) == 1 + AUDIT

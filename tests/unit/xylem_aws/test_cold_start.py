@@ -20,6 +20,7 @@ ENVIRONMENT = {
     "STORE_BUCKET": "store",
     "NEWS_QUEUE_URL": "https://sqs.test/news",
     "JOBS_QUEUE_URL": "https://sqs.test/jobs",
+    "TIMERS_QUEUE_URL": "https://sqs.test/timers",
     "CONNECTIONS_ENDPOINT": "https://sockets.test/live",
 }
 HEAVY = {"aws_xray_sdk", "boto3", "cryptography", "fastapi", "jwt", "s3transfer"}
@@ -45,9 +46,14 @@ print(json.dumps(sorted(sys.modules)))
             HEAVY | OF_WORKFLOWS | {"xylem_aws.tables.backends"},
         ),
         ("functions.router.handler", ["links"], HEAVY | {"pynamodb"}),
-        ("functions.agent.handler", ["workflows", "backends", "doorbell", "store"], HEAVY),
+        ("functions.agent.handler", ["workflows", "backends", "doorbell", "alarm", "store"], HEAVY),
         ("functions.worker.handler", ["workflows", "jobs"], HEAVY),
-        ("functions.delayed_job_monitor.sweep", ["jobs", "backends", "doorbell"], HEAVY),
+        (
+            "functions.delayed_job_monitor.sweep",
+            ["jobs", "timers", "backends", "doorbell", "alarm"],
+            HEAVY,
+        ),
+        ("functions.delayed_job_monitor.timers", ["workflows", "backends", "alarm"], HEAVY),
     ],
 )
 def test_a_function_imports_nothing_that_it_does_not_use(

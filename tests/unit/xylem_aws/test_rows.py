@@ -9,16 +9,34 @@ from hypothesis import strategies as st
 from pynamodb.models import Model
 
 from tests.builders import GROUP, HELLO, NOON, a_group, a_job, a_task, a_workflow
-from xylem.domain.group import Cleanup, Group, Pending
-from xylem.domain.ids import GroupId, TaskName
+from xylem.domain.group import Cleanup, Ending, Group, Pending, Settling
+from xylem.domain.ids import GroupId, JobId, TaskName
+from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.task import Task
-from xylem.domain.workflow import Workflow
-from xylem.ports import Job, Stored
+from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping, Workflow
+from xylem.ports import (
+    Job,
+    RemoveWorkflow,
+    SettleGroup,
+    StartGroups,
+    Stored,
+    SweepWorkflow,
+    Timer,
+)
 from xylem.usecases.footprint import entry
 from xylem_aws import rows
 from xylem_aws.tables.keys import moment
-from xylem_aws.tables.workflows import due_key, due_until, entry_keys, group_key, task_key
+from xylem_aws.tables.workflows import (
+    DueKeys,
+    due_key,
+    due_until,
+    entry_keys,
+    group_key,
+    task_key,
+    timer_key,
+    timer_of,
+)
 
 # DynamoDB keeps text as UTF-8: lone surrogates are no text.
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -26,6 +44,10 @@ zones = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])
 times = st.datetimes(min_value=NOON.replace(year=1970, tzinfo=None), timezones=zones)
 maybe_times = st.none() | times
 counts = st.integers(0, 10**9)
+ends = st.sampled_from([status for status in TaskStatus if status.final])
+counters = st.builds(Counts, counts, st.dictionaries(ends, counts), st.booleans())
+spans = st.timedeltas(timedelta(milliseconds=1), timedelta(days=366))
+limits = st.builds(Limits, spans, spans, spans)
 tasks = st.builds(
     Task,
     name=st.just(TaskName("lead")),
@@ -61,11 +83,30 @@ groups = st.builds(
     created=counts,
     pending=st.lists(
         st.builds(
-            Pending, counts, counts, st.sampled_from(["create", "cleanup", "observe"]), counts
+            Pending,
+            counts,
+            counts,
+            st.sampled_from(["create", "cleanup", "observe"]),
+            counts,
+            times,
+            st.lists(st.tuples(texts, texts), max_size=2).map(tuple),
+            st.booleans(),
         ),
         max_size=3,
     ).map(tuple),
     cleanup=st.sampled_from(Cleanup),
+    shards=st.integers(1, 16),
+    limits=limits,
+    settling=st.none()
+    | st.builds(
+        Settling,
+        st.just(JobId("settle")),
+        st.none() | st.builds(Ending, ends, texts, st.none() | counts),
+        st.booleans(),
+        counts,
+    ),
+    scheduling_since=maybe_times,
+    running_since=maybe_times,
     started_at=maybe_times,
     ended_at=maybe_times,
 )
@@ -74,8 +115,22 @@ workflows = st.builds(
     name=texts,
     user=texts,
     submitted_at=times,
-    live=counts,
-    ended=st.dictionaries(st.sampled_from(TaskStatus), counts),
+    counts=counters,
+    shards=st.integers(1, 16),
+    amounts=st.dictionaries(
+        st.integers(0, 15),
+        st.builds(Amount, st.booleans(), st.booleans(), st.lists(ends, max_size=3).map(tuple)),
+    ),
+    cancel=st.none() | st.builds(Cancel, texts, times, texts, st.booleans()),
+    sweeping=st.none()
+    | st.builds(
+        Sweeping,
+        st.just(JobId("walk")),
+        st.sampled_from(["start", "cancel"]),
+        st.integers(0, 16),
+        st.none() | st.just(GROUP),
+    ),
+    limits=limits,
     status=st.sampled_from(WorkflowStatus),
     labels=st.dictionaries(texts, texts, max_size=3),
     started_at=maybe_times,
@@ -83,7 +138,23 @@ workflows = st.builds(
     templated=st.booleans(),
 )
 jobs = st.builds(
-    a_job, next_ring_at=times, not_before=times, attempts=counts, rings=counts, last_error=texts
+    a_job,
+    work=st.sampled_from(
+        [
+            StartGroups(HELLO, (GROUP, GROUP)),
+            SettleGroup(HELLO, GROUP),
+            SweepWorkflow(HELLO),
+            RemoveWorkflow(HELLO),
+        ]
+    ),
+    next_ring_at=times,
+    not_before=times,
+    attempts=counts,
+    park_at=counts,
+    conflicts=counts,
+    rings=counts,
+    removing=st.booleans(),
+    last_error=texts,
 )
 
 
@@ -115,6 +186,23 @@ def test_a_workflow_and_its_entry_are_the_same_again(workflow: Workflow) -> None
 
     assert rows.workflow_of(HELLO, row) == Stored(workflow, 2)
     assert listed == [entry(workflow)] * 3
+
+
+@given(counters)
+def test_counters_are_the_same_again(counted: Counts) -> None:
+    assert through(rows.counts_row(HELLO, 3, counted, 2)).counts == counted
+
+
+@given(times, times, st.integers(0, 999_999))
+def test_a_timer_is_read_from_its_keys_alone(due: datetime, ring: datetime, rings: int) -> None:
+    pk, sk = group_key(HELLO, GROUP)
+    due_pk, due_sk = timer_key(GROUP, next_ring_at=ring, due_at=due, rings=rings)
+
+    found = timer_of(DueKeys(pk, sk, due_pk=due_pk, due_sk=due_sk))
+
+    assert found == Timer(HELLO, GROUP, due, ring, rings)
+    assert due_sk <= due_until(ring)
+    assert due_sk > due_until(ring - timedelta(microseconds=1))
 
 
 @given(jobs)
@@ -154,7 +242,7 @@ def test_keys_sort_as_times_do(one: datetime, other: datetime) -> None:
 
 @given(times)
 def test_a_job_is_due_at_its_moment_and_not_before(at: datetime) -> None:
-    _, sk = due_key(a_job().id, at)
+    _, sk = due_key(a_job(next_ring_at=at))
 
     assert sk <= due_until(at)
     assert sk > due_until(at - timedelta(microseconds=1))

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 from pynamodb.models import Model
 
@@ -60,6 +61,7 @@ def in_code() -> set[Row]:
     return {
         row(workflows.WorkflowRow, workflows.workflow_key(WF)),
         row(workflows.UuidRow, workflows.uuid_key("<uuid>")),
+        row(workflows.CountsRow, workflows.counts_key(WF, 0)),
         row(workflows.GroupRow, workflows.group_key(WF, GROUP)),
         row(workflows.TaskRow, workflows.task_key(WF, GROUP, TASK, 42)),
         row(workflows.JobRow, workflows.job_key(JobId("<job>"))),
@@ -87,6 +89,21 @@ def in_code() -> set[Row]:
             (connections.principal_key("<kind>", "<subject>"), "<connection>"),
         ),
     }
+
+
+def test_the_document_has_the_places_of_the_index_that_finds_what_is_due() -> None:
+    text = ROWS.read_text()
+    kinds = get_args(workflows.DueKind)
+
+    assert kinds
+    for kind in kinds:
+        assert f"`{workflows.due_partition(kind, 7).replace('7', '<shard>')}`" in text
+    for name in ("due_at", "next_ring_at", "rings", "settling", "sweeping", "removing"):
+        assert f"`{name}`" in text
+        assert any(name in kind.get_attributes() for kind in ROWS_WITH_STATE)
+
+
+ROWS_WITH_STATE = (workflows.GroupRow, workflows.WorkflowRow, workflows.JobRow)
 
 
 def in_the_document() -> set[Row]:

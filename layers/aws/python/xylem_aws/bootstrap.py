@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from xylem_aws.configs import DynamoPools
     from xylem_aws.connections import DynamoConnections
     from xylem_aws.identity import Verifier
-    from xylem_aws.jobs import DynamoJobs
+    from xylem_aws.jobs import DynamoJobs, DynamoTimers
     from xylem_aws.links import ApiGatewayLinks
     from xylem_aws.logs import DynamoLogs
-    from xylem_aws.queues import SqsDoorbell, SqsNewsQueue
+    from xylem_aws.queues import SqsAlarm, SqsDeadLetters, SqsDoorbell, SqsNewsQueue
     from xylem_aws.task_tokens import HmacTaskTokens
     from xylem_aws.workflows import DynamoWorkflows
 
@@ -103,10 +103,28 @@ class Ports:
         return SqsDoorbell(self._sqs, self.settings.jobs_queue)
 
     @cached_property
+    def alarm(self) -> "SqsAlarm":
+        from xylem_aws.queues import SqsAlarm
+
+        return SqsAlarm(self._sqs, self.settings.timers_queue)
+
+    @cached_property
+    def timers(self) -> "DynamoTimers":
+        from xylem_aws.jobs import DynamoTimers
+
+        return DynamoTimers(self.settings.region, self.settings.table("workflows"))
+
+    @cached_property
     def news(self) -> "SqsNewsQueue":
         from xylem_aws.queues import SqsNewsQueue
 
         return SqsNewsQueue(self._sqs, self.settings.news_queue)
+
+    @cached_property
+    def dead_letters(self) -> "SqsDeadLetters":
+        from xylem_aws.queues import SqsDeadLetters
+
+        return SqsDeadLetters(self._sqs, self.settings.dead_queues)
 
     @cached_property
     def links(self) -> "ApiGatewayLinks":

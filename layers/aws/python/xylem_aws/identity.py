@@ -89,5 +89,5 @@ class Verifier:
                     "verify_iat": False,
                 },
             )
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise Unauthenticated(f"Not a token of this service: {error}.") from None

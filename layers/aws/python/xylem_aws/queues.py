@@ -1,21 +1,23 @@
-"""The two queues: doorbells for jobs, and the news of operators."""
+"""The queues: doorbells for jobs, rings for timers, the news of operators, and the dead letters of
+them all."""
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from xylem.domain.errors import TooLarge, Unavailable
-from xylem.domain.ids import JobId
+from xylem.domain.ids import GroupId, JobId, WorkflowId
+from xylem.ports import DeadLetter, DeadQueue
 from xylem.protocol.limits import QUEUE_BYTES
-from xylem.protocol.queues import Doorbell
+from xylem.protocol.queues import Doorbell, TimerDue
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+    from mypy_boto3_sqs.type_defs import MessageTypeDef, SendMessageBatchRequestEntryTypeDef
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +44,25 @@ class SqsDoorbell:
             log.warning("%s doorbells were not taken; the Monitor rings again", unsent)
 
     def depth(self) -> int:
-        answer = self._sqs.get_queue_attributes(
-            QueueUrl=self._queue, AttributeNames=["ApproximateNumberOfMessages"]
-        )
-        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+        return _depth(self._sqs, self._queue)
+
+
+class SqsAlarm:
+    def __init__(self, sqs: "SQSClient", queue: str) -> None:
+        self._sqs = sqs
+        self._queue = queue
+
+    def ring(self, timers: Sequence[tuple[WorkflowId, GroupId]], *, delay: timedelta) -> None:
+        bodies = [
+            TimerDue(workflow=workflow, group=group).model_dump_json() for workflow, group in timers
+        ]
+        try:
+            unsent = send(self._sqs, self._queue, bodies, delay)
+        except (BotoCoreError, ClientError) as error:
+            log.warning("timers' rings lost; the Monitor rings again: %s", error)
+            return
+        if unsent:
+            log.warning("%s timers' rings were not taken; the Monitor rings again", unsent)
 
 
 class SqsNewsQueue:
@@ -60,6 +77,66 @@ class SqsNewsQueue:
             raise Unavailable(f"The news queue does not answer: {error}") from error
         if unsent:
             raise Unavailable(f"The news queue did not take {unsent} of {len(bodies)} messages.")
+
+
+class SqsDeadLetters:
+    """`queues`: the URL of each, by its word.
+
+    A message that is received with no time of its own (visibility 0) is not taken: the next who
+    looks receives it again. So does the same look, and one answer holds only what the server that
+    was asked has; hence several questions, until one says nothing new."""
+
+    def __init__(self, sqs: "SQSClient", queues: Mapping[str, str]) -> None:
+        self._sqs = sqs
+        self._queues = queues
+
+    def look(self, *, most: int) -> list[DeadQueue]:
+        return [self._look(word, queue, most) for word, queue in self._queues.items()]
+
+    def _look(self, word: str, queue: str, most: int) -> DeadQueue:
+        try:
+            depth = _depth(self._sqs, queue)
+            found: dict[str, DeadLetter] = {}
+            for _ in range(_LOOKS):
+                before = len(found)
+                found |= {letter.id: letter for letter in self._peek(queue, depth)}
+                if len(found) in {before, depth} or len(found) >= most:
+                    break
+        except (BotoCoreError, ClientError) as error:
+            raise Unavailable(f"The dead letters of {word} cannot be read: {error}") from error
+        letters = sorted(found.values(), key=lambda letter: letter.sent_at)
+        return DeadQueue(word, max(depth, len(found)), tuple(letters[:most]))
+
+    def _peek(self, queue: str, depth: int) -> list[DeadLetter]:
+        answer = self._sqs.receive_message(
+            QueueUrl=queue,
+            MaxNumberOfMessages=BATCH,
+            VisibilityTimeout=0,
+            # Asks all servers, not some; an empty queue would make us wait for nothing.
+            WaitTimeSeconds=1 if depth else 0,
+            MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
+        )
+        return [_letter(message) for message in answer.get("Messages", ())]
+
+
+_LOOKS = 3
+
+
+def _letter(message: "MessageTypeDef") -> DeadLetter:
+    attributes = message.get("Attributes", {})
+    return DeadLetter(
+        id=message["MessageId"],
+        sent_at=datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
+        received=int(attributes["ApproximateReceiveCount"]),
+        body=message["Body"],
+    )
+
+
+def _depth(sqs: "SQSClient", queue: str) -> int:
+    answer = sqs.get_queue_attributes(
+        QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
 
 def send(sqs: "SQSClient", queue: str, bodies: Sequence[str], delay: timedelta) -> int:

@@ -1,9 +1,11 @@
 """Values of the domain as rows of the table `workflows`, and back."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from xylem.domain.group import Cleanup, Group
+from xylem.domain.group import Cleanup, Group, dressed
 from xylem.domain.ids import (
     BackendName,
     GroupId,
@@ -16,19 +18,23 @@ from xylem.domain.ids import (
 )
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.task import Task
-from xylem.domain.workflow import Workflow
-from xylem.ports import Entry, Job, Stored
+from xylem.domain.workflow import Counts, Workflow
+from xylem.ports import Change, Entry, Job, Stored
+from xylem.usecases.footprint import changed_timer
 from xylem_aws.tables.workflows import (
+    CountsRow,
     EntryRow,
     GroupRow,
     JobRow,
     TaskRow,
     WorkflowRow,
+    counts_key,
     due_key,
     group_key,
     job_key,
     live_key,
     task_key,
+    timer_key,
     workflow_key,
 )
 
@@ -47,8 +53,12 @@ def workflow_row(workflow: Workflow, version: int) -> WorkflowRow:
         status=workflow.status,
         priority=workflow.priority,
         labels=dict(workflow.labels),
-        live_groups=workflow.live,
-        ended=dict(workflow.ended),
+        shards=workflow.shards,
+        counts=workflow.counts,
+        amounts=dict(workflow.amounts),
+        limits=workflow.limits,
+        cancel=workflow.cancel,
+        sweeping=workflow.sweeping,
         submitted_at=workflow.submitted_at,
         started_at=workflow.started_at,
         ended_at=workflow.ended_at,
@@ -65,8 +75,12 @@ def workflow_of(id: WorkflowId, row: WorkflowRow) -> Stored[Workflow]:
         pool=PoolName(row.pool),
         backend=BackendName(row.backend),
         submitted_at=row.submitted_at,
-        live=int(row.live_groups),
-        ended=row.ended,
+        shards=int(row.shards),
+        counts=row.counts,
+        amounts=row.amounts,
+        limits=row.limits,
+        cancel=row.cancel,
+        sweeping=row.sweeping,
         status=WorkflowStatus(row.status),
         priority=row.priority,
         labels=row.labels,
@@ -97,6 +111,12 @@ def group_row(group: Group, version: int, position: int | None = None) -> GroupR
         created=group.created,
         pending=group.pending,
         cleanup=group.cleanup,
+        placed=group.placed,
+        shards=group.shards,
+        limits=group.limits,
+        settling=group.settling,
+        scheduling_since=group.scheduling_since,
+        running_since=group.running_since,
         processing_at=group.processing_at,
         scheduling_at=group.scheduling_at,
         initializing_at=group.initializing_at,
@@ -105,14 +125,58 @@ def group_row(group: Group, version: int, position: int | None = None) -> GroupR
     )
 
 
+def counts_row(workflow: WorkflowId, shard: int, counts: Counts, version: int) -> CountsRow:
+    return CountsRow(*counts_key(workflow, shard), version=version, counts=counts)
+
+
+def set_timer(row: GroupRow, due_at: datetime, next_ring_at: datetime, rings: int = 0) -> GroupRow:
+    row.due_at, row.next_ring_at, row.rings = due_at, next_ring_at, rings
+    row.due_pk, row.due_sk = timer_key(
+        GroupId(row.id), next_ring_at=next_ring_at, due_at=due_at, rings=rings
+    )
+    return row
+
+
+def group_rows(change: Change[Group], at: datetime) -> tuple[GroupRow, GroupRow]:
+    """The row before the change and after it. A timer that is as it was is in neither."""
+    before = group_row(change.before, change.version)
+    after = group_row(change.after, change.version + 1)
+    timer = changed_timer(change, at)
+    if timer is None:
+        return before, after
+    if timer.due_at is not None and timer.next_ring_at is not None:
+        set_timer(after, timer.due_at, timer.next_ring_at)
+    else:
+        # Whatever it was, it goes.
+        set_timer(before, at, at)
+    return before, after
+
+
 def task_row(group: Group, task: Task, position: int, index: Attributes | None = None) -> TaskRow:
-    """`index`: user, pool and priority, which only the creation knows."""
+    """`task`: what its own row has to say (`domain.group.bare`). `index`: user, pool and priority,
+    which only the creation knows."""
     live = bool(task.ordinal) and not task.status.final
     place = live_key(group.backend, group.id, task.name, task.retry) if live else (None, None)
+    return _task_row(group.workflow, group.id, task, position, place, index or {})
+
+
+def laid_task_row(workflow: Workflow, group: GroupId, task: Task, position: int) -> TaskRow:
+    """Of a task that was not handed over, without its group at hand."""
+    return _task_row(workflow.id, group, task, position, (None, None), index_of(workflow))
+
+
+def _task_row(
+    workflow: WorkflowId,
+    group: GroupId,
+    task: Task,
+    position: int,
+    live: tuple[str | None, str | None],
+    index: Attributes,
+) -> TaskRow:
     return TaskRow(
-        *task_key(group.workflow, group.id, task.name, task.retry),
+        *task_key(workflow, group, task.name, task.retry),
         position=position,
-        workflow=group.workflow,
+        workflow=workflow,
         name=task.name,
         lead=task.lead,
         retry=task.retry,
@@ -129,10 +193,15 @@ def task_row(group: Group, task: Task, position: int, index: Attributes | None =
         start=task.started_at,
         ended_at=task.ended_at,
         received_at=task.received_at,
-        live_pk=place[0],
-        live_sk=place[1],
-        **(index or {}),
+        live_pk=live[0],
+        live_sk=live[1],
+        **index,
     )
+
+
+def index_of(workflow: Workflow) -> Attributes:
+    """What of a workflow the index of live attempts shows."""
+    return {"user": workflow.user, "pool": workflow.pool, "priority": workflow.priority}
 
 
 def group_of(row: GroupRow, tasks: Iterable[TaskRow]) -> Stored[Group]:
@@ -160,13 +229,20 @@ def group_of(row: GroupRow, tasks: Iterable[TaskRow]) -> Stored[Group]:
         created=int(row.created),
         pending=row.pending,
         cleanup=Cleanup(row.cleanup),
+        placed=int(row.placed),
+        shards=int(row.shards),
+        limits=row.limits,
+        settling=row.settling,
+        scheduling_since=row.scheduling_since,
+        running_since=row.running_since,
         processing_at=row.processing_at,
         scheduling_at=row.scheduling_at,
         initializing_at=row.initializing_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
     )
-    return Stored(group, int(row.version))
+    whole = replace(group, tasks=tuple(dressed(group, task) for task in group.tasks))
+    return Stored(whole, int(row.version))
 
 
 def _task_of(row: TaskRow) -> Task:
@@ -191,7 +267,7 @@ def _task_of(row: TaskRow) -> Task:
 
 
 def job_row(job: Job) -> JobRow:
-    due_pk, due_sk = due_key(job.id, job.next_ring_at)
+    due_pk, due_sk = due_key(job)
     return JobRow(
         *job_key(job.id),
         id=job.id,
@@ -199,7 +275,10 @@ def job_row(job: Job) -> JobRow:
         next_ring_at=job.next_ring_at,
         not_before=job.not_before,
         attempts=job.attempts,
+        park_at=job.park_at,
+        conflicts=job.conflicts,
         rings=job.rings,
+        removing=job.removing,
         last_error=job.last_error,
         due_pk=due_pk,
         due_sk=due_sk,
@@ -213,7 +292,10 @@ def job_of(row: JobRow) -> Job:
         next_ring_at=row.next_ring_at,
         not_before=row.not_before,
         attempts=int(row.attempts),
+        park_at=int(row.park_at),
+        conflicts=int(row.conflicts),
         rings=int(row.rings),
+        removing=bool(row.removing),
         last_error=row.last_error,
     )
 

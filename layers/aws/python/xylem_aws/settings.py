@@ -7,6 +7,8 @@ missing is a mistake of the infrastructure and is named.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+DEAD = ("jobs", "news", "timers")
+
 
 class MissingSetting(Exception):
     """The function's environment lacks a variable that its code came to need."""
@@ -46,8 +48,17 @@ class Settings:
         return self._get("JOBS_QUEUE_URL")
 
     @property
+    def timers_queue(self) -> str:
+        return self._get("TIMERS_QUEUE_URL")
+
+    @property
     def news_queue(self) -> str:
         return self._get("NEWS_QUEUE_URL")
+
+    @property
+    def dead_queues(self) -> Mapping[str, str]:
+        """Where messages end that nobody could answer, by the word for the queue."""
+        return {word: self._get(f"DEAD_{word.upper()}_QUEUE_URL") for word in DEAD}
 
     @property
     def store_bucket(self) -> str:

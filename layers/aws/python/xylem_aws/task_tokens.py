@@ -67,7 +67,7 @@ class HmacTaskTokens:
         try:
             header, claims, signature = token.split(".")
             head, given = _object(header), _decode(signature)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unauthenticated("Not a token of a task: it is malformed.") from None
         key = self._keys.get(str(head.get("kid")))
         # Whoever may choose the algorithm chooses none: RFC 8725, section 3.1.

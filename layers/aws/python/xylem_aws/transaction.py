@@ -61,6 +61,11 @@ class Transaction:
         self._actions += 1
         self._write.delete(row, condition=condition)
 
+    def check(self, row: type[Model], key: tuple[str, str], condition: Condition) -> None:
+        """The row stays as it is, and must be so."""
+        self._actions += 1
+        self._write.condition_check(row, *key, condition=condition)
+
     def commit(self) -> None:
         """Raises `Conflict`, `TooLarge` or `Unavailable`."""
         require_room(self._actions, of=self._of)

@@ -4,14 +4,16 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
-from pynamodb.exceptions import DoesNotExist
+from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.expressions.condition import Condition
 
 from xylem.domain.errors import Conflict, Unavailable, UnknownWorkflow
-from xylem.domain.group import Group
-from xylem.domain.ids import GroupId, WorkflowId, shard_of
-from xylem.domain.workflow import Workflow
-from xylem.ports import Commit, Creation, Entry, Mail, Scope, Stored
+from xylem.domain.group import Group, bare
+from xylem.domain.ids import SHARDS, GroupId, JobId, UserName, WorkflowId
+from xylem.domain.workflow import Counts, Workflow
+from xylem.ports import Commit, Creation, Entry, Laying, Mail, Reservation, Scope, Stored
 from xylem.usecases import audit, footprint
 from xylem_aws import rows
 from xylem_aws.tables.backends import BackendsTable, MailRow, mail_key
@@ -20,6 +22,7 @@ from xylem_aws.tables.keys import moment
 from xylem_aws.tables.workflows import (
     AuditRow,
     CounterRow,
+    CountsRow,
     EntryRow,
     GroupRow,
     IdempotencyRow,
@@ -31,6 +34,7 @@ from xylem_aws.tables.workflows import (
     WorkflowsTable,
     audit_key,
     counter_key,
+    counts_key,
     entry_keys,
     group_key,
     idempotency_key,
@@ -40,12 +44,11 @@ from xylem_aws.tables.workflows import (
     uuid_key,
     workflow_key,
 )
-from xylem_aws.transaction import Transaction, in_our_words
+from xylem_aws.transaction import Transaction, in_our_words, refused
 
 IDEMPOTENCY = timedelta(hours=24)
 ENTRIES_PAGE = 50
-SHARD = 0
-"""A workflow of this release has one shard (`usecases.submit.MOST_ROWS`)."""
+REMOVED_AT_ONCE = 100
 
 
 class DynamoWorkflows:
@@ -74,11 +77,34 @@ class DynamoWorkflows:
 
     def group(self, workflow: WorkflowId, group: GroupId) -> Stored[Group] | None:
         pk, prefix = group_key(workflow, group)
-        found = self._read(pk, prefix)
-        return found[0] if found else None
+        found = self._placed(pk, ShardRow.sk.startswith(prefix))
+        return found[0][1] if found else None
 
-    def groups(self, workflow: WorkflowId) -> list[Stored[Group]]:
-        return self._read(shard_key(workflow, SHARD), None)
+    def groups(self, workflow: WorkflowId, *, shards: int = 1) -> list[Stored[Group]]:
+        found = [
+            placed
+            for shard in range(shards)
+            for placed in self._placed(shard_key(workflow, shard), None)
+        ]
+        found.sort(key=lambda placed: placed[0])
+        return [stored for _, stored in found]
+
+    def shard(
+        self, workflow: WorkflowId, shard: int, *, after: GroupId | None = None, limit: int = 100
+    ) -> list[Stored[Group]]:
+        pk = shard_key(workflow, shard)
+        beyond = ShardRow.sk.between(f"{after}#~" if after else "0", "g")
+        return [stored for _, stored in self._placed(pk, beyond, limit=limit)]
+
+    def counts(self, workflow: WorkflowId, shard: int) -> Stored[Counts]:
+        with in_our_words(workflow):
+            try:
+                row = CountsRow.get(*counts_key(workflow, shard), consistent_read=True)
+            except DoesNotExist:
+                raise UnknownWorkflow(
+                    f"Workflow {workflow} was not found.", workflow=workflow
+                ) from None
+        return Stored(row.counts, int(row.version))
 
     def commit(self, commit: Commit) -> None:
         transaction = Transaction(self._connection, of=commit.workflow)
@@ -89,11 +115,17 @@ class DynamoWorkflows:
             )
             if entry := footprint.changed_entry(moved):
                 _put_entries(transaction, entry)
+        elif commit.uncancelled:
+            unwanted = WorkflowRow.pk.exists() & WorkflowRow.cancel.does_not_exist()
+            transaction.check(WorkflowRow, workflow_key(commit.workflow), unwanted)
+        for shard, counts in commit.counts.items():
+            transaction.put(
+                rows.counts_row(commit.workflow, shard, counts.after, counts.version + 1),
+                CountsRow.version == counts.version,
+            )
         for change in commit.groups:
             transaction.change(
-                rows.group_row(change.before, change.version),
-                rows.group_row(change.after, change.version + 1),
-                GroupRow.version == change.version,
+                *rows.group_rows(change, commit.at), GroupRow.version == change.version
             )
             for position, before, after in footprint.changed_tasks(change):
                 row = rows.task_row(change.after, after, position)
@@ -105,6 +137,8 @@ class DynamoWorkflows:
             transaction.put(rows.job_row(job), JobRow.pk.does_not_exist())
         for done in commit.jobs_done:
             transaction.delete(JobRow(*job_key(done)), JobRow.pk.exists())
+        for dropped in commit.jobs_dropped:
+            transaction.delete(JobRow(*job_key(dropped)))
         for mail in footprint.mail_to_write(commit):
             transaction.put(_mail_row(mail), MailRow.pk.does_not_exist())
         for backend, id in commit.mail_done:
@@ -121,8 +155,52 @@ class DynamoWorkflows:
             except DoesNotExist:
                 return 1
 
+    def made_under(self, user: UserName, key: str, *, now: datetime) -> WorkflowId | None:
+        with in_our_words(user):
+            try:
+                row = IdempotencyRow.get(*idempotency_key(user, key), consistent_read=True)
+            except DoesNotExist:
+                return None
+        return WorkflowId(row.workflow) if row.expires_at > now.timestamp() else None
+
+    def reserve(self, reservation: Reservation) -> None:
+        transaction = Transaction(self._connection, of=reservation.workflow)
+        _take_number(transaction, reservation.name, reservation.number)
+        transaction.put(rows.job_row(reservation.removal), JobRow.pk.does_not_exist())
+        _put_audit(transaction, audit.of_reservation(reservation))
+        transaction.commit()
+
+    def lay(self, laying: Laying) -> None:
+        workflow = laying.workflow
+        transaction = Transaction(self._connection, of=workflow.id)
+        transaction.check(JobRow, job_key(laying.removal), _unbegun())
+        for shard, counts in laying.counts.items():
+            transaction.put(rows.counts_row(workflow.id, shard, counts, 1))
+        for position, group in zip(laying.positions, laying.groups, strict=True):
+            _put_group(transaction, workflow, group, position)
+        for id, place, task in laying.tasks:
+            transaction.put(rows.laid_task_row(workflow, id, task, place))
+        _put_audit(transaction, audit.of_laying(laying))
+        transaction.commit()
+
+    def remove_some(self, workflow: WorkflowId, removal: JobId) -> bool:
+        with in_our_words(workflow):
+            try:
+                JobRow(*job_key(removal)).update(
+                    actions=[JobRow.removing.set(True)], condition=JobRow.pk.exists()
+                )
+            except UpdateError as error:
+                if refused(error):
+                    return False
+                raise
+            partitions = [shard_key(workflow, shard) for shard in range(SHARDS)]
+            for partition in (*partitions, audit_key(workflow, 0, "")[0]):
+                if _delete_some(partition):
+                    return True
+            JobRow(*job_key(removal)).delete()
+        return False
+
     def create(self, creation: Creation) -> WorkflowId:
-        """Raises `ValueError` for groups of more than one shard: `groups` would not find them."""
         earlier = self._earlier(creation)
         if earlier is not None:
             return earlier
@@ -155,24 +233,16 @@ class DynamoWorkflows:
 
     def _creation(self, creation: Creation) -> Transaction:
         workflow = creation.workflow
-        if any(shard_of(group.id) != SHARD for group in creation.groups):
-            raise ValueError(f"{workflow.id} has groups outside of shard {SHARD}")
         transaction = Transaction(self._connection, of=workflow.id)
-        counter = CounterRow(*counter_key(workflow.name), number=creation.number)
-        transaction.put(
-            counter,
-            CounterRow.number == creation.number - 1
-            if creation.number > 1
-            else CounterRow.pk.does_not_exist(),
-        )
+        if creation.removal is not None:
+            transaction.delete(JobRow(*job_key(creation.removal)), _unbegun())
+        else:
+            _take_number(transaction, workflow.name, creation.number)
         transaction.put(UuidRow(*uuid_key(workflow.uuid), workflow=workflow.id))
         transaction.put(rows.workflow_row(workflow, 1), WorkflowRow.pk.does_not_exist())
         _put_entries(transaction, footprint.entry(workflow))
-        index = {"user": workflow.user, "pool": workflow.pool, "priority": workflow.priority}
         for position, group in enumerate(creation.groups):
-            transaction.put(rows.group_row(group, 1, position))
-            for place, task in enumerate(group.tasks):
-                transaction.put(rows.task_row(group, task, place, index))
+            _put_group(transaction, workflow, group, position)
         for job in creation.jobs:
             transaction.put(rows.job_row(job), JobRow.pk.does_not_exist())
         if creation.idempotency:
@@ -210,32 +280,55 @@ class DynamoWorkflows:
                 return None
 
     def _earlier(self, creation: Creation) -> WorkflowId | None:
-        """What the same user made under the same key less than 24 h ago."""
         if not creation.idempotency:
             return None
-        key = idempotency_key(creation.workflow.user, creation.idempotency)
-        with in_our_words(creation.workflow.id):
-            try:
-                row = IdempotencyRow.get(*key, consistent_read=True)
-            except DoesNotExist:
-                return None
-        alive = row.expires_at > creation.workflow.submitted_at.timestamp()
-        return WorkflowId(row.workflow) if alive else None
+        workflow = creation.workflow
+        return self.made_under(workflow.user, creation.idempotency, now=workflow.submitted_at)
 
-    def _read(self, pk: str, prefix: str | None) -> list[Stored[Group]]:
-        """Groups with their attempts. A group's row sorts before those of its tasks, so it is read
-        first: what was written between the two is behind a newer version than the one we hold."""
-        condition = ShardRow.sk.startswith(prefix) if prefix else None
+    def _placed(
+        self, pk: str, condition: Condition | None, *, limit: int | None = None
+    ) -> list[tuple[int, Stored[Group]]]:
+        """Groups with their attempts, each with its place in the spec, in the order of that. A
+        group's row sorts before those of its tasks, so it is read first: what was written between
+        the two is behind a newer version than the one we hold."""
         groups: list[GroupRow] = []
         tasks: dict[str, list[TaskRow]] = defaultdict(list)
         with in_our_words(pk):
             for row in ShardRow.query(pk, condition, consistent_read=True):
                 if isinstance(row, GroupRow):
+                    if limit is not None and len(groups) == limit:
+                        break
                     groups.append(row)
                 elif isinstance(row, TaskRow):
                     tasks[str(row.sk).partition("#")[0]].append(row)
-        groups.sort(key=lambda row: row.position)
-        return [rows.group_of(row, tasks[row.id]) for row in groups]
+        if limit is None:
+            groups.sort(key=lambda row: row.position)
+        return [(int(row.position), rows.group_of(row, tasks[row.id])) for row in groups]
+
+
+def _unbegun() -> Condition:
+    condition: Condition = JobRow.pk.exists() & JobRow.removing.__eq__(False)
+    return condition
+
+
+def _take_number(transaction: Transaction, name: str, number: int) -> None:
+    known = CounterRow.number == number - 1 if number > 1 else CounterRow.pk.does_not_exist()
+    transaction.put(CounterRow(*counter_key(name), number=number), known)
+
+
+def _put_group(transaction: Transaction, workflow: Workflow, group: Group, position: int) -> None:
+    transaction.put(rows.group_row(group, 1, position))
+    for place, task in enumerate(group.tasks):
+        transaction.put(rows.task_row(group, bare(group, task), place, rows.index_of(workflow)))
+
+
+def _delete_some(partition: str) -> int:
+    """How many rows of it went."""
+    found = list(islice(WorkflowsTable.query(partition, limit=REMOVED_AT_ONCE), REMOVED_AT_ONCE))
+    with WorkflowsTable.batch_write() as batch:
+        for row in found:
+            batch.delete(row)
+    return len(found)
 
 
 def _put_entries(transaction: Transaction, entry: Entry) -> None:

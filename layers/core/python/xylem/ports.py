@@ -26,7 +26,8 @@ from xylem.domain.ids import (
 )
 from xylem.domain.pool import Pool
 from xylem.domain.status import WorkflowStatus
-from xylem.domain.workflow import Workflow
+from xylem.domain.task import Task
+from xylem.domain.workflow import Counts, Workflow
 
 T = TypeVar("T")
 
@@ -60,22 +61,63 @@ class StartGroups:
     kind: Literal["start_groups"] = "start_groups"
 
 
-Work = StartGroups
+@dataclass(frozen=True, slots=True)
+class SettleGroup:
+    """Finish what follows from the end of a group (`domain.group.Settling`)."""
+
+    workflow: WorkflowId
+    group: GroupId
+    kind: Literal["settle_group"] = "settle_group"
+
+
+@dataclass(frozen=True, slots=True)
+class SweepWorkflow:
+    """Finish the walk over a workflow's groups (`domain.workflow.Sweeping`)."""
+
+    workflow: WorkflowId
+    kind: Literal["sweep_workflow"] = "sweep_workflow"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveWorkflow:
+    """Take away the rows of a workflow whose creation was never finished."""
+
+    workflow: WorkflowId
+    kind: Literal["remove_workflow"] = "remove_workflow"
+
+
+Work = StartGroups | SettleGroup | SweepWorkflow | RemoveWorkflow
 """What a job does: a union tagged by `kind`; new kinds of job join here."""
+
+PARK_AFTER = 5
+"""Attempts of a job before an admin is asked: OSMO's `max_retry_per_job`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job's row. It owns its retries: `next_ring_at` is when the Delayed Job Monitor rings for
-    it if nobody has done it by then; before `not_before` nobody tries it."""
+    it if nobody has done it by then; before `not_before` nobody tries it. With as many `attempts`
+    as `park_at` it waits for an admin. `removing`: of a removal, that it has begun."""
 
     id: JobId
     work: Work
     next_ring_at: datetime
     not_before: datetime
     attempts: int = 0
+    park_at: int = PARK_AFTER
+    conflicts: int = 0
     rings: int = 0
+    removing: bool = False
     last_error: str = ""
+
+    @property
+    def parkable(self) -> bool:
+        """What others wait for, and what was begun, goes on for ever."""
+        return isinstance(self.work, StartGroups)
+
+    @property
+    def parked(self) -> bool:
+        return self.parkable and self.attempts >= self.park_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +144,20 @@ class Commit:
     """One transaction on one workflow. `cause` (who or what, for the audit row) and `at` come
     first; then the rows that it changes, each on condition of the version that was read.
 
-    `jobs_done` and `mail_done` are deleted on condition that they exist; `mail_dropped` whether or
-    not they do. `checks`: groups that must still have the version that was read, though nothing
-    changes."""
+    `jobs_done` and `mail_done` are deleted on condition that they exist; `jobs_dropped` and
+    `mail_dropped` whether or not they do. `counts`: of shards, in a workflow of several.
+    `uncancelled`: the workflow must hold no cancel."""
 
     workflow: WorkflowId
     cause: str
     at: datetime
     workflow_change: Change[Workflow] | None = None
+    counts: Mapping[int, Change[Counts]] = field(default_factory=dict)
     groups: tuple[Change[Group], ...] = ()
+    uncancelled: bool = False
     jobs: tuple[Job, ...] = ()
     jobs_done: tuple[JobId, ...] = ()
+    jobs_dropped: tuple[JobId, ...] = ()
     mail: tuple[Mail, ...] = ()
     mail_done: tuple[tuple[BackendName, MailId], ...] = ()
     mail_dropped: tuple[tuple[BackendName, MailId], ...] = ()
@@ -120,15 +165,46 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """The rows of a new workflow, in one transaction. `idempotency`: the caller's key, if any; the
-    second creation under the same (user, key) within 24 h makes nothing and answers the first's
-    id."""
+    """What makes a new workflow reachable, in one transaction; of a small workflow all of its rows.
+    `idempotency`: the caller's key, if any; the second creation under the same (user, key) within
+    24 h makes nothing and answers the first's id. `removal`: where the groups were laid before, the
+    job that would take them away: it must not have begun, and goes."""
 
     workflow: Workflow
     number: int
     groups: tuple[Group, ...]
     jobs: tuple[Job, ...]
     idempotency: str | None = None
+    removal: JobId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The first transaction of a creation that takes several: the number is taken, and the job that
+    removes what is laid is there before anything is. It is not rung for."""
+
+    workflow: WorkflowId
+    name: str
+    number: int
+    removal: Job
+    by: UserName
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Laying:
+    """Rows of a workflow that nobody can reach yet: one transaction, if its removal has not begun.
+    `positions`: of the groups in the spec. `part` numbers the transactions of one creation."""
+
+    workflow: Workflow
+    part: int
+    groups: tuple[Group, ...]
+    positions: tuple[int, ...]
+    removal: JobId
+    counts: Mapping[int, Counts] = field(default_factory=dict)
+    tasks: tuple[tuple[GroupId, int, Task], ...] = ()
+    """Of groups whose own row another part has: the task's place in its group, and the task less
+    what it has from its group (`domain.group.bare`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +240,22 @@ class Workflows(Protocol):
         """The id of what a person typed. Raises `UnknownWorkflow`."""
         ...
 
+    def counts(self, workflow: WorkflowId, shard: int) -> Stored[Counts]:
+        """Of one shard of a workflow that has several. Raises `UnknownWorkflow`."""
+        ...
+
     def group(self, workflow: WorkflowId, group: GroupId) -> Stored[Group] | None:
         """The group with the newest attempts of its tasks: its row first, then theirs."""
         ...
 
-    def groups(self, workflow: WorkflowId) -> list[Stored[Group]]:
+    def groups(self, workflow: WorkflowId, *, shards: int = 1) -> list[Stored[Group]]:
         """All groups, in the order of the spec; none for a workflow that there is not."""
+        ...
+
+    def shard(
+        self, workflow: WorkflowId, shard: int, *, after: GroupId | None = None, limit: int = 100
+    ) -> list[Stored[Group]]:
+        """Groups of one shard by id, those after one of them."""
         ...
 
     def commit(self, commit: Commit) -> None:
@@ -181,9 +267,28 @@ class Workflows(Protocol):
         """The number that the next workflow of this name would get."""
         ...
 
+    def made_under(self, user: UserName, key: str, *, now: datetime) -> WorkflowId | None:
+        """What this user made under this idempotency key less than 24 h ago."""
+        ...
+
     def create(self, creation: Creation) -> WorkflowId:
         """The id of what was created, or of what was created earlier under the same idempotency
-        key. Raises `Conflict` when the number was taken meanwhile, `TooLarge` as `commit` does."""
+        key. Raises `Conflict` when the number was taken meanwhile, or the removal has begun;
+        `TooLarge` as `commit` does."""
+        ...
+
+    def reserve(self, reservation: Reservation) -> None:
+        """Raises `Conflict` when the number was taken meanwhile."""
+        ...
+
+    def lay(self, laying: Laying) -> None:
+        """Raises `Conflict` when the removal has begun."""
+        ...
+
+    def remove_some(self, workflow: WorkflowId, removal: JobId) -> bool:
+        """Mark the removal as begun, and take away some of what was laid; whether there may be
+        more. Where nothing is left its own row goes. Nothing happens to a workflow that became
+        reachable: its removal is gone."""
         ...
 
     def entries(
@@ -203,12 +308,54 @@ class Jobs(Protocol):
     def load(self, id: JobId) -> Job | None: ...
 
     def update(self, job: Job, *, expected: Job) -> bool:
-        """Write times, attempts, rings and error, if the row exists with `expected`'s attempts and
-        `next_ring_at`. False: it was refused; load again or leave it."""
+        """Write times, attempts, conflicts, rings and error, if the row exists with `expected`'s
+        attempts, `park_at` and `next_ring_at`. False: it was refused; load again or leave it."""
+        ...
+
+    def drop(self, job: Job) -> bool:
+        """Take a parked job away, if it is still as it was read. False: it was refused."""
         ...
 
     def due(self, now: datetime, *, limit: int) -> list[Job]:
-        """Jobs whose `next_ring_at` has passed, found through the index, read consistently."""
+        """Jobs whose `next_ring_at` has passed, found through the index, read consistently. Parked
+        ones are not among them."""
+        ...
+
+    def parked(self, *, limit: int) -> list[Job]:
+        """Jobs that wait for an admin."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """When something of a group may be overdue, as its row says. `next_ring_at`: when the Monitor
+    rings for it next; `rings` after it was due."""
+
+    workflow: WorkflowId
+    group: GroupId
+    due_at: datetime
+    next_ring_at: datetime
+    rings: int = 0
+
+
+class Timers(Protocol):
+    """Rows of groups, seen as their timers."""
+
+    def due(self, now: datetime, *, limit: int) -> list[Timer]:
+        """Timers whose `next_ring_at` has passed, found through the index, read consistently."""
+        ...
+
+    def move(self, timer: Timer, *, next_ring_at: datetime, rings: int) -> bool:
+        """If it is still the timer that was read. False: it was refused; leave it."""
+        ...
+
+
+class Alarm(Protocol):
+    """The timers' own queue."""
+
+    def ring(self, timers: Sequence[tuple[WorkflowId, GroupId]], *, delay: timedelta) -> None:
+        """Have the Monitor look at these groups after `delay`. Never raises: a lost ring is a delay
+        that the next sweep makes good."""
         ...
 
 
@@ -219,6 +366,33 @@ class Doorbell(Protocol):
 
     def depth(self) -> int:
         """About how many doorbells wait in the queue."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that nobody could answer, as it was sent. `received`: how often it was
+    delivered."""
+
+    id: str
+    sent_at: datetime
+    received: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadQueue:
+    """Where the messages of one queue end (`word`: jobs, news, timers): about how many lie there,
+    and some of them."""
+
+    word: str
+    depth: int
+    letters: tuple[DeadLetter, ...]
+
+
+class DeadLetters(Protocol):
+    def look(self, *, most: int) -> list[DeadQueue]:
+        """Every queue of dead letters, with up to `most` of its messages, which all stay."""
         ...
 
 

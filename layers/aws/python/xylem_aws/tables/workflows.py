@@ -2,7 +2,9 @@
 
 import hashlib
 from datetime import datetime
+from typing import Annotated, Literal, cast
 
+from pydantic import Field
 from pynamodb.attributes import (
     BooleanAttribute,
     DiscriminatorAttribute,
@@ -13,16 +15,18 @@ from pynamodb.attributes import (
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
-from xylem.domain.group import Pending
+from xylem.domain.group import Pending, Settling
 from xylem.domain.ids import BackendName, GroupId, JobId, TaskName, UserName, WorkflowId, shard_of
-from xylem.domain.status import TaskStatus
-from xylem.ports import Scope, Work
+from xylem.domain.plan import Limits
+from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping
+from xylem.ports import Job, Scope, Timer, Work
 from xylem_aws.tables.attributes import Json
 from xylem_aws.tables.keys import SHARDS, moment, shard
 
 
-class DueIndex(GlobalSecondaryIndex["JobRow"]):
-    """Which jobs are due, over 16 shards. It lags, so what it gives is read again."""
+class DueIndex(GlobalSecondaryIndex["DueKeys"]):
+    """Which jobs and which groups' timers are due, over 16 shards each. It lags, so what it gives
+    is read again, or changed on condition."""
 
     class Meta:
         index_name = "due"
@@ -65,8 +69,12 @@ class WorkflowRow(WorkflowsTable):
     status = UnicodeAttribute()
     priority = UnicodeAttribute()
     labels = Json(dict[str, str])
-    live_groups = NumberAttribute()
-    ended = Json(dict[TaskStatus, int])
+    shards = NumberAttribute()
+    counts = Json(Counts)
+    amounts = Json(dict[int, Amount])
+    limits = Json(Limits)
+    cancel = Json(Cancel, null=True)
+    sweeping = Json(Sweeping, null=True)
     submitted_at = UTCDateTimeAttribute()
     started_at = UTCDateTimeAttribute(null=True)
     ended_at = UTCDateTimeAttribute(null=True)
@@ -78,13 +86,22 @@ class UuidRow(WorkflowsTable):
 
 
 class ShardRow(WorkflowsTable):
-    """A group or one of its attempts: they share a partition, and `row` says which it is."""
+    """A group, one of its attempts, or the counters of their shard: they share a partition, and
+    `row` says which it is."""
 
     row = DiscriminatorAttribute()
 
 
+class CountsRow(ShardRow, discriminator="counts"):
+    """Only where a workflow has several shards."""
+
+    version = NumberAttribute()
+    counts = Json(Counts)
+
+
 class GroupRow(ShardRow, discriminator="group"):
-    """`position`: in the spec; written once, so a row that is made for a change has none."""
+    """`position`: in the spec; written once, so a row that is made for a change has none. From
+    `due_at` on the group's timer, where it has one: `rings` since it was due."""
 
     version = NumberAttribute()
     position = NumberAttribute(null=True)
@@ -102,11 +119,22 @@ class GroupRow(ShardRow, discriminator="group"):
     created = NumberAttribute()
     pending = Json(tuple[Pending, ...])
     cleanup = UnicodeAttribute()
+    placed = NumberAttribute()
+    shards = NumberAttribute()
+    limits = Json(Limits)
+    settling = Json(Settling, null=True)
+    scheduling_since = UTCDateTimeAttribute(null=True)
+    running_since = UTCDateTimeAttribute(null=True)
     processing_at = UTCDateTimeAttribute(null=True)
     scheduling_at = UTCDateTimeAttribute(null=True)
     initializing_at = UTCDateTimeAttribute(null=True)
     started_at = UTCDateTimeAttribute(null=True)
     ended_at = UTCDateTimeAttribute(null=True)
+    due_at = UTCDateTimeAttribute(null=True)
+    next_ring_at = UTCDateTimeAttribute(null=True)
+    rings = NumberAttribute(null=True)
+    due_pk = UnicodeAttribute(null=True)
+    due_sk = UnicodeAttribute(null=True)
 
 
 class TaskRow(ShardRow, discriminator="task"):
@@ -141,11 +169,14 @@ class TaskRow(ShardRow, discriminator="task"):
 
 class JobRow(WorkflowsTable):
     id = UnicodeAttribute()
-    work = Json(Work)
+    work = Json(cast("type[Work]", Annotated[Work, Field(discriminator="kind")]))
     next_ring_at = UTCDateTimeAttribute()
     not_before = UTCDateTimeAttribute()
     attempts = NumberAttribute()
+    park_at = NumberAttribute()
+    conflicts = NumberAttribute()
     rings = NumberAttribute()
+    removing = BooleanAttribute()
     last_error = UnicodeAttribute()
     due_pk = UnicodeAttribute()
     due_sk = UnicodeAttribute()
@@ -183,6 +214,13 @@ class IdempotencyRow(WorkflowsTable):
     expires_at = NumberAttribute()
 
 
+class DueKeys(WorkflowsTable):
+    """What the index `due` gives of a job or a group: keys alone."""
+
+    due_pk = UnicodeAttribute()
+    due_sk = UnicodeAttribute()
+
+
 Key = tuple[str, str]
 """`pk` and `sk`."""
 
@@ -197,6 +235,10 @@ def uuid_key(uuid: str) -> Key:
 
 def shard_key(workflow: WorkflowId, shard: int) -> str:
     return f"G#{workflow}#{shard}"
+
+
+def counts_key(workflow: WorkflowId, shard: int) -> Key:
+    return shard_key(workflow, shard), "COUNTS"
 
 
 def group_key(workflow: WorkflowId, group: GroupId) -> Key:
@@ -216,16 +258,40 @@ def job_key(id: JobId) -> Key:
     return f"J#{id}", "JOB"
 
 
-def due_partition(shard: int) -> str:
-    return f"job#{shard}"
+DueKind = Literal["job", "parked", "timer"]
 
 
-def due_key(id: JobId, at: datetime) -> Key:
-    return due_partition(shard(id)), f"{moment(at)}#{id}"
+def due_partition(kind: DueKind, shard: int) -> str:
+    return f"{kind}#{shard}"
+
+
+def due_key(job: Job) -> Key:
+    """A parked job is among the parked ones, by the time at which it would have been rung for."""
+    kind: DueKind = "parked" if job.parked else "job"
+    return due_partition(kind, shard(job.id)), f"{moment(job.next_ring_at)}#{job.id}"
+
+
+def timer_key(group: GroupId, *, next_ring_at: datetime, due_at: datetime, rings: int) -> Key:
+    """All of the timer is in its key, so a sweep reads nothing but the index."""
+    place = f"{moment(next_ring_at)}#{moment(due_at)}#{rings:06d}"
+    return due_partition("timer", shard(group)), place
+
+
+def timer_of(row: DueKeys) -> Timer:
+    """From the keys alone. Raises `ValueError` for what is no timer's."""
+    _, workflow, _ = row.pk.split("#")
+    next_ring_at, due_at, rings = row.due_sk.split("#")
+    return Timer(
+        workflow=WorkflowId(workflow),
+        group=GroupId(row.sk.removesuffix("#")),
+        due_at=datetime.fromisoformat(due_at),
+        next_ring_at=datetime.fromisoformat(next_ring_at),
+        rings=int(rings),
+    )
 
 
 def due_until(now: datetime) -> str:
-    """At or after the `due_sk` of every job that is due by now: `~` sorts behind every id."""
+    """At or after the `due_sk` of everything that is due by now: `~` sorts behind every id."""
     return f"{moment(now)}#~"
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from xylem.domain.errors import Forbidden
-from xylem.domain.ids import BackendName, UserName
+from xylem.domain.ids import BackendName, UserName, WorkflowId
 
 ADMIN = "osmo-admin"
 USER = "osmo-user"
@@ -36,3 +36,12 @@ def require_admin(principal: Principal) -> None:
     """Changing configs. Raises `Forbidden`."""
     if principal.kind != "user" or not principal.admin:
         raise Forbidden(f"{principal.subject} does not have the role {ADMIN}: ask an admin.")
+
+
+def require_owner(principal: Principal, owner: UserName, workflow: WorkflowId) -> None:
+    """Cancelling a workflow: its submitter does, and an admin. Raises `Forbidden`."""
+    if principal.subject != owner and not principal.admin:
+        raise Forbidden(
+            f"{workflow} was submitted by {owner}: only {owner} or an admin may cancel it.",
+            workflow=workflow,
+        )

@@ -22,12 +22,13 @@ class StartGroup:
 @dataclass(frozen=True, slots=True)
 class CleanUp:
     """Everything the group has in its cluster is to be deleted: a mailbox row. The older mailbox
-    rows in `superseded` (their ordinals) go with the same commit."""
+    rows in `superseded` (their ordinals) go with the same commit. `force`: without grace."""
 
     group: GroupId
     incarnation: int
     ordinal: int
     superseded: tuple[int, ...] = ()
+    force: bool = False
     kind: Literal["clean_up"] = "clean_up"
 
 

@@ -6,6 +6,7 @@
     ├── UnknownWorkflow    no workflow of that id or uuid
     ├── UnknownTask        no such task, or no such attempt of it
     ├── UnknownPool        no pool of that name
+    ├── UnknownJob         no job of that id: it was done, or never was
     ├── Unauthenticated    no token, or not one of ours
     ├── Forbidden          a token that may not do this
     ├── TooLarge           more than a wire or a row holds
@@ -54,6 +55,10 @@ class UnknownTask(XylemError):
 
 class UnknownPool(XylemError):
     default_code = "USER"
+
+
+class UnknownJob(XylemError):
+    default_code = "unknown_job"
 
 
 class Unauthenticated(XylemError):

@@ -29,6 +29,10 @@ MailId = NewType("MailId", str)
 """`<group>#<incarnation>#<ordinal>`: the key of a mailbox row, and the `job_id` on the wire."""
 
 
+SHARDS = 16
+"""Over which the rows of a large workflow's groups are spread, one for each first digit."""
+
+
 def shard_of(group: GroupId) -> int:
     return int(group[0], 16)
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from xylem.domain.errors import Gone, TooLarge, Unavailable
-from xylem.domain.ids import ConnectionId, JobId
+from xylem.domain.ids import ConnectionId, GroupId, JobId, WorkflowId
+from xylem.ports import DeadLetter, DeadQueue
 from xylem.protocol.limits import FRAME_BYTES, QUEUE_BYTES
 
 
@@ -58,11 +59,29 @@ class MemoryNewsQueue:
         return taken
 
 
-class MemoryDoorbell:
-    """While `down`, rings are lost, as a doorbell's may be."""
+class MemoryAlarm:
+    """While `down`, rings are lost."""
 
     def __init__(self) -> None:
         self.down = False
+        self._rung: list[tuple[WorkflowId, GroupId, timedelta]] = []
+
+    def ring(self, timers: Sequence[tuple[WorkflowId, GroupId]], *, delay: timedelta) -> None:
+        if not self.down:
+            self._rung += [(workflow, group, delay) for workflow, group in timers]
+
+    def take(self) -> list[tuple[WorkflowId, GroupId, timedelta]]:
+        taken, self._rung = self._rung, []
+        return taken
+
+
+class MemoryDoorbell:
+    """While `down`, rings are lost, as a doorbell's may be. `backlog`: what was taken from here and
+    waits elsewhere."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.backlog = 0
         self.delays: list[timedelta] = []
         self._rung: list[JobId] = []
 
@@ -73,8 +92,21 @@ class MemoryDoorbell:
         self.delays += [delay] * len(jobs)
 
     def depth(self) -> int:
-        return len(self._rung)
+        return self.backlog + len(self._rung)
 
     def take(self) -> list[JobId]:
         taken, self._rung = self._rung, []
         return taken
+
+
+class MemoryDeadLetters:
+    """`queues`: what lies in each of them."""
+
+    def __init__(self, *words: str) -> None:
+        self.queues: dict[str, list[DeadLetter]] = {word: [] for word in words}
+
+    def look(self, *, most: int) -> list[DeadQueue]:
+        return [
+            DeadQueue(word, len(letters), tuple(letters[:most]))
+            for word, letters in self.queues.items()
+        ]

@@ -6,15 +6,40 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from xylem.domain.errors import Conflict, UnknownWorkflow
-from xylem.domain.group import Group
-from xylem.domain.ids import BackendName, GroupId, JobId, MailId, UserName, WorkflowId, WorkflowUuid
-from xylem.domain.workflow import Workflow
-from xylem.ports import Change, Commit, Creation, Entry, Job, Mail, Scope, Stored
+from xylem.domain.group import Group, dressed
+from xylem.domain.ids import (
+    BackendName,
+    GroupId,
+    JobId,
+    MailId,
+    UserName,
+    WorkflowId,
+    WorkflowUuid,
+    shard_of,
+)
+from xylem.domain.workflow import Counts, Workflow
+from xylem.ports import (
+    Change,
+    Commit,
+    Creation,
+    Entry,
+    Job,
+    Laying,
+    Mail,
+    Reservation,
+    Scope,
+    Stored,
+    Timer,
+)
 from xylem.usecases import audit, footprint
 
+T = TypeVar("T")
+
 IDEMPOTENCY = timedelta(hours=24)
+REMOVED_AT_ONCE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +54,14 @@ class MemoryStore:
     def __init__(self) -> None:
         self.workflows = MemoryWorkflows(self)
         self.jobs = MemoryJobs(self)
+        self.timers = MemoryTimers(self)
         self.audit: list[audit.Audit] = []
         self.stored_jobs: dict[JobId, Job] = {}
         self.mail: dict[tuple[BackendName, MailId], Mail] = {}
         self.stored_workflows: dict[WorkflowId, Stored[Workflow]] = {}
         self.stored_groups: dict[WorkflowId, dict[GroupId, Stored[Group]]] = {}
+        self.stored_counts: dict[tuple[WorkflowId, int], Stored[Counts]] = {}
+        self.stored_timers: dict[tuple[WorkflowId, GroupId], Timer] = {}
         self.uuids: dict[WorkflowUuid, WorkflowId] = {}
         self.numbers: dict[str, int] = {}
         self.remembered: dict[tuple[UserName, str], _Remembered] = {}
@@ -48,33 +76,44 @@ class MemoryStore:
             raise Conflict(f"workflow {commit.workflow}", workflow=commit.workflow)
         if moved := commit.workflow_change:
             self.stored_workflows[commit.workflow] = Stored(moved.after, moved.version + 1)
+        for shard, counts in commit.counts.items():
+            self.stored_counts[commit.workflow, shard] = Stored(counts.after, counts.version + 1)
         for change in commit.groups:
             stored = Stored(change.after, change.version + 1)
             self.stored_groups[commit.workflow][change.after.id] = stored
+            self._set_timer(commit, change)
         self.stored_jobs.update((job.id, job) for job in commit.jobs)
         for job in commit.jobs_done:
             del self.stored_jobs[job]
+        for job in commit.jobs_dropped:
+            self.stored_jobs.pop(job, None)
         for mail in footprint.mail_to_write(commit):
             self.mail[(mail.backend, mail.id)] = mail
         for key in commit.mail_done:
             del self.mail[key]
         for key in footprint.mail_to_drop(commit):
             self.mail.pop(key, None)
+        self.keep_audit(commit)
+
+    def keep_audit(self, commit: Commit) -> None:
         self.audit.append(audit.of_commit(commit))
 
     def create(self, creation: Creation) -> WorkflowId:
         footprint.require_room(footprint.creation_actions(creation), of=creation.workflow.id)
         workflow = creation.workflow
         key = (workflow.user, creation.idempotency) if creation.idempotency else None
-        earlier = self.remembered.get(key) if key else None
-        if earlier and workflow.submitted_at < earlier.until:
-            return earlier.workflow
-        if creation.number != self.numbers.get(workflow.name, 0) + 1:
-            raise Conflict(f"workflow {workflow.id} exists", workflow=workflow.id)
-        self.numbers[workflow.name] = creation.number
+        earlier = self.made_under(*key, now=workflow.submitted_at) if key else None
+        if earlier:
+            return earlier
+        if creation.removal is not None:
+            self._require_unbegun(creation.removal)
+            del self.stored_jobs[creation.removal]
+        else:
+            self._take_number(workflow.id, workflow.name, creation.number)
         self.uuids[workflow.uuid] = workflow.id
         self.stored_workflows[workflow.id] = Stored(workflow, 1)
-        self.stored_groups[workflow.id] = {group.id: Stored(group, 1) for group in creation.groups}
+        laid = self.stored_groups.setdefault(workflow.id, {})
+        laid.update({group.id: Stored(group, 1) for group in creation.groups})
         self.stored_jobs.update((job.id, job) for job in creation.jobs)
         if key:
             until = workflow.submitted_at + IDEMPOTENCY
@@ -82,12 +121,75 @@ class MemoryStore:
         self.audit.append(audit.of_creation(creation))
         return workflow.id
 
+    def made_under(self, user: UserName, key: str, *, now: datetime) -> WorkflowId | None:
+        earlier = self.remembered.get((user, key))
+        return earlier.workflow if earlier and now < earlier.until else None
+
+    def reserve(self, reservation: Reservation) -> None:
+        self._take_number(reservation.workflow, reservation.name, reservation.number)
+        self.stored_jobs[reservation.removal.id] = reservation.removal
+        self.audit.append(audit.of_reservation(reservation))
+
+    def lay(self, laying: Laying) -> None:
+        footprint.require_room(footprint.laying_actions(laying), of=laying.workflow.id)
+        self._require_unbegun(laying.removal)
+        laid = self.stored_groups.setdefault(laying.workflow.id, {})
+        laid.update({group.id: Stored(group, 1) for group in laying.groups})
+        for id, _, task in laying.tasks:
+            group = laid[id].value
+            laid[id] = Stored(replace(group, tasks=(*group.tasks, dressed(group, task))), 1)
+        for shard, counts in laying.counts.items():
+            self.stored_counts[laying.workflow.id, shard] = Stored(counts, 1)
+        self.audit.append(audit.of_laying(laying))
+
+    def remove_some(self, workflow: WorkflowId, removal: JobId) -> bool:
+        job = self.stored_jobs.get(removal)
+        if job is None:
+            return False
+        self.stored_jobs[removal] = replace(job, removing=True)
+        laid = self.stored_groups.get(workflow, {})
+        for id in list(laid)[:REMOVED_AT_ONCE]:
+            del laid[id]
+        if laid:
+            return True
+        self.stored_groups.pop(workflow, None)
+        for key in [key for key in self.stored_counts if key[0] == workflow]:
+            del self.stored_counts[key]
+        self.audit = [one for one in self.audit if one.workflow != workflow]
+        del self.stored_jobs[removal]
+        return False
+
+    def _take_number(self, id: WorkflowId, name: str, number: int) -> None:
+        if number != self.numbers.get(name, 0) + 1:
+            raise Conflict(f"workflow {id} exists", workflow=id)
+        self.numbers[name] = number
+
+    def _require_unbegun(self, removal: JobId) -> None:
+        job = self.stored_jobs.get(removal)
+        if job is None or job.removing:
+            raise Conflict(f"removal {removal} has begun")
+
+    def _set_timer(self, commit: Commit, change: Change[Group]) -> None:
+        key = commit.workflow, change.after.id
+        new = footprint.changed_timer(change, commit.at)
+        if new is None:
+            return
+        self.stored_timers.pop(key, None)
+        if new.due_at is not None and new.next_ring_at is not None:
+            self.stored_timers[key] = Timer(*key, new.due_at, new.next_ring_at)
+
     def _holds(self, commit: Commit) -> bool:
         """Every condition of the commit, before anything of it happens."""
         groups = self.stored_groups.get(commit.workflow, {})
+        workflow = self.stored_workflows.get(commit.workflow)
         moved = commit.workflow_change
         return (
-            (moved is None or _unchanged(self.stored_workflows.get(commit.workflow), moved))
+            (moved is None or _unchanged(workflow, moved))
+            and (not commit.uncancelled or (workflow is not None and not workflow.value.cancel))
+            and all(
+                _unchanged(self.stored_counts.get((commit.workflow, shard)), change)
+                for shard, change in commit.counts.items()
+            )
             and all(_unchanged(groups.get(change.after.id), change) for change in commit.groups)
             and all(job.id not in self.stored_jobs for job in commit.jobs)
             and all(job in self.stored_jobs for job in commit.jobs_done)
@@ -96,9 +198,7 @@ class MemoryStore:
         )
 
 
-def _unchanged(
-    stored: Stored[Workflow] | Stored[Group] | None, change: Change[Workflow] | Change[Group]
-) -> bool:
+def _unchanged(stored: Stored[T] | None, change: Change[T]) -> bool:
     return stored is not None and stored.version == change.version
 
 
@@ -116,11 +216,26 @@ class MemoryWorkflows:
         uuid = WorkflowUuid(id_or_uuid)
         return self.workflow(self._store.uuids.get(uuid, WorkflowId(id_or_uuid))).value.id
 
+    def counts(self, workflow: WorkflowId, shard: int) -> Stored[Counts]:
+        try:
+            return self._store.stored_counts[workflow, shard]
+        except KeyError:
+            raise UnknownWorkflow(
+                f"Workflow {workflow} was not found.", workflow=workflow
+            ) from None
+
     def group(self, workflow: WorkflowId, group: GroupId) -> Stored[Group] | None:
         return self._store.stored_groups.get(workflow, {}).get(group)
 
-    def groups(self, workflow: WorkflowId) -> list[Stored[Group]]:
+    def groups(self, workflow: WorkflowId, *, shards: int = 1) -> list[Stored[Group]]:
         return list(self._store.stored_groups.get(workflow, {}).values())
+
+    def shard(
+        self, workflow: WorkflowId, shard: int, *, after: GroupId | None = None, limit: int = 100
+    ) -> list[Stored[Group]]:
+        groups = self._store.stored_groups.get(workflow, {})
+        ids = sorted(id for id in groups if shard_of(id) == shard and (not after or id > after))
+        return [groups[id] for id in ids[:limit]]
 
     def commit(self, commit: Commit) -> None:
         self._store.commit(commit)
@@ -128,8 +243,20 @@ class MemoryWorkflows:
     def next_number(self, name: str) -> int:
         return self._store.numbers.get(name, 0) + 1
 
+    def made_under(self, user: UserName, key: str, *, now: datetime) -> WorkflowId | None:
+        return self._store.made_under(user, key, now=now)
+
     def create(self, creation: Creation) -> WorkflowId:
         return self._store.create(creation)
+
+    def reserve(self, reservation: Reservation) -> None:
+        self._store.reserve(reservation)
+
+    def lay(self, laying: Laying) -> None:
+        self._store.lay(laying)
+
+    def remove_some(self, workflow: WorkflowId, removal: JobId) -> bool:
+        return self._store.remove_some(workflow, removal)
 
     def entries(
         self,
@@ -176,13 +303,41 @@ class MemoryJobs:
         stored = self._store.stored_jobs.get(job.id)
         if stored is None or _retries(stored) != _retries(expected):
             return False
-        self._store.stored_jobs[job.id] = replace(job, work=stored.work)
+        self._store.stored_jobs[job.id] = replace(job, work=stored.work, removing=stored.removing)
+        return True
+
+    def drop(self, job: Job) -> bool:
+        stored = self._store.stored_jobs.get(job.id)
+        if stored is None or not stored.parked or _retries(stored) != _retries(job):
+            return False
+        del self._store.stored_jobs[job.id]
         return True
 
     def due(self, now: datetime, *, limit: int) -> list[Job]:
-        due = [job for job in self._store.stored_jobs.values() if job.next_ring_at <= now]
+        stored = self._store.stored_jobs.values()
+        due = [job for job in stored if job.next_ring_at <= now and not job.parked]
         return sorted(due, key=lambda job: (job.next_ring_at, job.id))[:limit]
 
+    def parked(self, *, limit: int) -> list[Job]:
+        parked = [job for job in self._store.stored_jobs.values() if job.parked]
+        return sorted(parked, key=lambda job: (job.next_ring_at, job.id))[:limit]
 
-def _retries(job: Job) -> tuple[int, datetime]:
-    return job.attempts, job.next_ring_at
+
+def _retries(job: Job) -> tuple[int, int, datetime]:
+    return job.attempts, job.park_at, job.next_ring_at
+
+
+class MemoryTimers:
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def due(self, now: datetime, *, limit: int) -> list[Timer]:
+        due = [timer for timer in self._store.stored_timers.values() if timer.next_ring_at <= now]
+        return sorted(due, key=lambda timer: (timer.next_ring_at, timer.group))[:limit]
+
+    def move(self, timer: Timer, *, next_ring_at: datetime, rings: int) -> bool:
+        key = timer.workflow, timer.group
+        if self._store.stored_timers.get(key) != timer:
+            return False
+        self._store.stored_timers[key] = replace(timer, next_ring_at=next_ring_at, rings=rings)
+        return True

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from xylem.domain.ids import BackendName, ConnectionId, JobId, WorkflowId
+from xylem.domain.ids import BackendName, ConnectionId, GroupId, JobId, WorkflowId
 from xylem.protocol.agent import Anchor, Event, JobResult, PodObservation, TaskRange
 from xylem.protocol.message import Message
 
@@ -74,3 +74,11 @@ class Doorbell(Message):
 
     type: Literal["job"] = "job"
     job: JobId
+
+
+class TimerDue(Message):
+    """Look at this group: something of it may be overdue."""
+
+    type: Literal["timer"] = "timer"
+    workflow: WorkflowId
+    group: GroupId

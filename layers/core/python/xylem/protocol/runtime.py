@@ -22,7 +22,7 @@ from xylem.protocol.message import Message
 BATCH_BYTES = 256 * 1024
 """Raw spool bytes in one batch; the Logger answers 413 above `MAX_BATCH_BYTES`."""
 
-MAX_BATCH_BYTES = 1024 * 1024
+MAX_BATCH_BYTES = 512 * 1024
 BARRIER_HOLD_SECONDS = 20
 PAGE_FILES = 200
 """Presigned URLs in one answer."""

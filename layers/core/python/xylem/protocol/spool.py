@@ -8,8 +8,8 @@ A record is a 13 byte header and up to `RECORD_BYTES` of raw output:
     offset 9   4 bytes   length of the bytes that follow, big endian
 
 Offsets and lengths of the log protocol are those of these bytes. The module imports nothing but the
-standard library: the sidecar starts in every pod and has 100 ms of CPU for all of it. `operators/native/xylem-exec.c`
-writes the same format.
+standard library: the sidecar starts in every pod and has 100 ms of CPU for all of it.
+`operators/native/xylem-exec.c` writes the same format.
 """
 
 import struct

@@ -12,6 +12,7 @@ Everything wrong with a spec is an `InvalidSpec` (or `TooLarge`) that names the 
 the value and what to change; what this release does not carry out yet is listed in `unsupported`.
 """
 
+from xylem.spec.document import check_size
 from xylem.spec.reading import DryRun, Specification, dry_run, parse, read, stored_text
 from xylem.spec.resources import check_pool
 from xylem.spec.template import render
@@ -20,6 +21,7 @@ __all__ = [
     "DryRun",
     "Specification",
     "check_pool",
+    "check_size",
     "dry_run",
     "parse",
     "read",

@@ -8,7 +8,7 @@ import graphlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from xylem.domain.ids import TaskName
-from xylem.domain.plan import File, GroupPlan, Resources, TaskInput, TaskPlan, WorkflowPlan
+from xylem.domain.plan import File, GroupPlan, Limits, Resources, TaskInput, TaskPlan, WorkflowPlan
 from xylem.domain.tokens import Reference, references
 from xylem.spec.problems import Problem, refusal
 from xylem.spec.resources import ResourceSpec, size_in_bytes
@@ -49,6 +49,7 @@ def plan(spec: WorkflowSpec) -> WorkflowPlan:
             for group in groups
         ),
         labels=dict(spec.labels),
+        limits=spec.timeout.limits() if spec.timeout else Limits(),
     )
 
 

@@ -15,7 +15,6 @@ from pydantic_core import PydanticCustomError
 
 NOT_YET: Mapping[str, str] = MappingProxyType(
     {
-        "timeout": "limits of the time a workflow runs or waits",
         "exitActions": "actions by exit code",
         "checkpoint": "uploading checkpoints while a task runs",
         "kpis": "KPI files",

@@ -18,6 +18,7 @@ from xylem.domain.tokens import OUTPUT_FOLDER, TOKEN, references, substitute
 from xylem.spec import labels as label_rules
 from xylem.spec.model import SpecModel, fault
 from xylem.spec.resources import ResourceSpec
+from xylem.spec.timeout import TimeoutSpec
 from xylem.spec.unsupported import OF_OTHER_WORKFLOWS, NotYet, not_yet
 
 FILE_BYTES = 1024 * 1024 - 4096
@@ -235,7 +236,7 @@ class WorkflowSpec(SpecModel):
     groups: tuple[GroupSpec, ...] = ()
     resources: Mapping[str, ResourceSpec] = Field(default_factory=dict)
     labels: Mapping[str, Annotated[str, Field(strict=True)]] = Field(default_factory=dict)
-    timeout: NotYet = None
+    timeout: TimeoutSpec | None = None
     pool: Annotated[str, Field(exclude=True)] = ""
     backend: Annotated[str, Field(exclude=True)] = ""
 
@@ -306,6 +307,7 @@ KEYS: Mapping[str, Sequence[str]] = {
         ("resources", ResourceSpec),
         ("files", FileSpec),
         ("inputs", InputSpec),
+        ("timeout", TimeoutSpec),
     )
 }
 """The keys that may stand below each place."""

@@ -5,13 +5,25 @@ rows stand, and the Delayed Job Monitor tells again.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from xylem.domain.errors import Conflict, Gone
-from xylem.domain.ids import BackendName, ConnectionId, WorkflowId
-from xylem.ports import Backends, Blobs, Clock, Commit, Doorbell, Ids, Links, Mail, Workflows
+from xylem.domain.ids import BackendName, ConnectionId, GroupId, WorkflowId
+from xylem.ports import (
+    Alarm,
+    Backends,
+    Blobs,
+    Clock,
+    Commit,
+    Doorbell,
+    Ids,
+    Links,
+    Mail,
+    Workflows,
+)
 from xylem.usecases.draft import Draft
-from xylem.usecases.footprint import mail_to_write
+from xylem.usecases.footprint import RUNG_AT_ONCE, changed_timer, mail_to_write
 from xylem.usecases.mailbox import frames
 
 T = TypeVar("T")
@@ -30,6 +42,8 @@ class Engine(Protocol):
     @property
     def doorbell(self) -> Doorbell: ...
     @property
+    def alarm(self) -> Alarm: ...
+    @property
     def backends(self) -> Backends: ...
     @property
     def links(self) -> Links: ...
@@ -46,11 +60,19 @@ class Engine(Protocol):
 
 
 def change(
-    workflow: WorkflowId, cause: str, fold: Callable[[Draft], T], *, engine: Engine
+    workflow: WorkflowId,
+    cause: str,
+    fold: Callable[[Draft], T],
+    *,
+    engine: Engine,
+    defer: bool = False,
+    step: bool = False,
 ) -> tuple[T, Commit | None]:
     """Let `fold` tell a fresh draft what happened, and commit what it amounts to.
 
-    Raises `Conflict` after five attempts; whatever `fold` raises leaves everything as it was."""
+    `defer` and `step` are the draft's. Raises `Conflict` after five attempts, `TooLarge` when one
+    transaction cannot hold it, `Unsettled` when an intent has to be finished first; whatever is
+    raised leaves everything as it was."""
     for attempt in range(ATTEMPTS):
         draft = Draft(
             workflow,
@@ -58,6 +80,8 @@ def change(
             ids=engine.ids,
             now=engine.clock(),
             cause=cause,
+            defer=defer,
+            step=step,
         )
         result = fold(draft)
         commit = draft.commit()
@@ -77,11 +101,28 @@ def tell(commit: Commit, *, engine: Engine, connection: ConnectionId | None = No
     backend's, else to the one that its row names."""
     if commit.jobs:
         engine.doorbell.ring([job.id for job in commit.jobs])
+    for moved in commit.groups:
+        timer = changed_timer(moved, commit.at)
+        if timer is not None and timer.due_at is not None:
+            ring_if_soon(commit.workflow, moved.after.id, timer.due_at, engine=engine)
     by_backend: dict[BackendName, list[Mail]] = {}
     for mail in mail_to_write(commit):
         by_backend.setdefault(mail.backend, []).append(mail)
     for backend, mails in by_backend.items():
         push(backend, mails, engine=engine, connection=connection)
+
+
+RING_LATE = timedelta(seconds=0.5)
+"""Clocks differ: a ring before the time decides nothing, so it aims a moment behind it. SQS counts
+in whole seconds: a timer is rung for half a second to one and a half after it was due."""
+
+
+def ring_if_soon(workflow: WorkflowId, group: GroupId, due: datetime, *, engine: Engine) -> None:
+    """Whoever sets a timer that is due within five minutes rings for it; for the others the Monitor
+    does."""
+    left = due - engine.clock()
+    if left <= RUNG_AT_ONCE:
+        engine.alarm.ring([(workflow, group)], delay=max(left, timedelta()) + RING_LATE)
 
 
 def push(

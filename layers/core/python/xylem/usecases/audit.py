@@ -8,13 +8,13 @@ their versions rebuilds its rows. Bodies of mail are left out: they hold the tok
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from xylem.domain.group import Group
-from xylem.domain.ids import WorkflowId
+from xylem.domain.group import Group, bare
+from xylem.domain.ids import GroupId, WorkflowId
 from xylem.domain.task import Task
-from xylem.ports import Commit, Creation, Mail
+from xylem.ports import Commit, Creation, Laying, Mail, Reservation
 from xylem.usecases.footprint import changed_tasks, mail_to_drop, mail_to_write
 
 Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
@@ -28,8 +28,8 @@ CAME, WENT = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`row`: `workflow`, `group/<id>`, `task/<group>/<name>/<retry>`, `job/<id>`, `mail/<id>`. Of a
-    row that came, empty fields (null, 0, false, "") are left out."""
+    """`row`: `workflow`, `counts/<shard>`, `group/<id>`, `task/<group>/<name>/<retry>`, `job/<id>`,
+    `mail/<id>`. Of a row that came, empty fields (null, 0, false, "") are left out."""
 
     row: str
     before: Fields | None
@@ -66,13 +66,17 @@ def of_commit(commit: Commit) -> Audit:
     differences: list[Difference] = []
     if moved := commit.workflow_change:
         differences.append(_difference("workflow", moved.before, moved.after, moved.version))
+    for shard, counted in commit.counts.items():
+        row = f"counts/{shard}"
+        differences.append(_difference(row, counted.before, counted.after, counted.version))
     for change in commit.groups:
         row = f"group/{change.after.id}"
         differences.append(_difference(row, change.before, change.after, change.version))
         for _, before, after in changed_tasks(change):
-            differences.append(_difference(_task_row(change.after, after), before, after))
+            differences.append(_difference(_task_row(change.after.id, after), before, after))
     differences += [_difference(f"job/{job.id}", None, job) for job in commit.jobs]
-    differences += [Difference(f"job/{id}", {}, None) for id in commit.jobs_done]
+    ended = (*commit.jobs_done, *commit.jobs_dropped)
+    differences += [Difference(f"job/{id}", {}, None) for id in ended]
     differences += [_difference(f"mail/{mail.id}", None, mail) for mail in mail_to_write(commit)]
     gone = (*commit.mail_done, *mail_to_drop(commit))
     differences += [Difference(f"mail/{id}", {}, None) for _, id in gone]
@@ -85,20 +89,49 @@ def of_creation(creation: Creation) -> Audit:
     differences = [_difference("workflow", None, workflow, 0)]
     for group in creation.groups:
         differences.append(_difference(f"group/{group.id}", None, group, 0))
-        differences += [_difference(_task_row(group, task), None, task) for task in group.tasks]
+        rows = (bare(group, task) for task in group.tasks)
+        differences += [_difference(_task_row(group.id, task), None, task) for task in rows]
     differences += [_difference(f"job/{job.id}", None, job) for job in creation.jobs]
+    if creation.removal is not None:
+        differences.append(Difference(f"job/{creation.removal}", {}, None))
     cause = f"submitted by {workflow.user}"
     return Audit(workflow.id, "workflow", 1, cause, workflow.submitted_at, tuple(differences))
+
+
+def of_reservation(reservation: Reservation) -> Audit:
+    row = _difference(f"job/{reservation.removal.id}", None, reservation.removal)
+    cause = f"begun by {reservation.by}"
+    return Audit(reservation.workflow, "creation", 0, cause, reservation.at, (row,))
+
+
+def of_laying(laying: Laying) -> Audit:
+    """Parts of a creation are counted from 1."""
+    differences = [
+        _difference(f"counts/{shard}", None, counts, 0) for shard, counts in laying.counts.items()
+    ]
+    for group in laying.groups:
+        differences.append(_difference(f"group/{group.id}", None, group, 0))
+        differences += [
+            _difference(_task_row(group.id, bare(group, task)), None, bare(group, task))
+            for task in group.tasks
+        ]
+    differences += [_difference(_task_row(id, task), None, task) for id, _, task in laying.tasks]
+    workflow = laying.workflow
+    cause = f"submitted by {workflow.user}"
+    at = workflow.submitted_at
+    return Audit(workflow.id, "creation", laying.part, cause, at, tuple(differences))
 
 
 def _name(commit: Commit) -> tuple[str, int]:
     """Jobs and mail come once and go once: a commit without an entity is named by one of those."""
     if commit.workflow_change:
         return "workflow", commit.workflow_change.version + 1
+    for shard, change in commit.counts.items():
+        return f"counts/{shard}", change.version + 1
     if commit.groups:
         return f"group/{commit.groups[0].after.id}", commit.groups[0].version + 1
-    if commit.jobs_done:
-        return f"job/{commit.jobs_done[0]}", WENT
+    if gone := (*commit.jobs_done, *commit.jobs_dropped):
+        return f"job/{gone[0]}", WENT
     if commit.mail_done:
         return f"mail/{commit.mail_done[0][1]}", WENT
     if commit.jobs:
@@ -106,8 +139,8 @@ def _name(commit: Commit) -> tuple[str, int]:
     return f"mail/{commit.mail[0].id}", CAME
 
 
-def _task_row(group: Group, task: Task) -> str:
-    return f"task/{group.id}/{task.name}/{task.retry}"
+def _task_row(group: GroupId, task: Task) -> str:
+    return f"task/{group}/{task.name}/{task.retry}"
 
 
 def _difference(row: str, before: object, after: object, version: int | None = None) -> Difference:
@@ -147,6 +180,8 @@ def _plain(value: Any) -> Plain:
             return f"{len(value)} bytes"
         case datetime():
             return value.astimezone(UTC).isoformat()
+        case timedelta():
+            return value // timedelta(microseconds=1)
         case Mapping():
             return {str(name): _plain(part) for name, part in value.items()}
         case Iterable():

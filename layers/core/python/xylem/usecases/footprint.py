@@ -3,12 +3,15 @@
 A transaction holds 100 actions, *all counted*: entities, list entries, jobs, mail, audit.
 """
 
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
 from xylem.domain.errors import TooLarge
-from xylem.domain.group import Group
+from xylem.domain.group import Group, bare, deadline
 from xylem.domain.ids import BackendName, MailId
 from xylem.domain.task import Task
 from xylem.domain.workflow import Workflow
-from xylem.ports import Change, Commit, Creation, Entry, Mail
+from xylem.ports import Change, Commit, Creation, Entry, Laying, Mail
 from xylem.protocol.limits import TRANSACTION_ACTIONS
 
 LISTS = 3
@@ -40,16 +43,48 @@ def changed_entry(change: Change[Workflow]) -> Entry | None:
 
 
 def changed_tasks(change: Change[Group]) -> list[tuple[int, Task | None, Task]]:
-    """The attempts that moved or are new: position in the group, as it was (None: new), as it is.
+    """The attempts whose own rows moved or are new: position in the group, as the row was (None:
+    new), as it is.
 
-    An attempt that a newer one replaced keeps its row."""
-    known = {(task.name, task.retry): task for task in change.before.tasks}
+    An attempt that a newer one replaced keeps its row; what an attempt has from its group is
+    written with the group."""
+    known = {(task.name, task.retry): bare(change.before, task) for task in change.before.tasks}
     moved = []
     for position, task in enumerate(change.after.tasks):
-        before = known.get((task.name, task.retry))
-        if before != task:
-            moved.append((position, before, task))
+        before, after = known.get((task.name, task.retry)), bare(change.after, task)
+        if before != after:
+            moved.append((position, before, after))
     return moved
+
+
+class NewTimer(NamedTuple):
+    """`due_at` None: the group has no deadline any more."""
+
+    due_at: datetime | None
+    next_ring_at: datetime | None
+
+
+def changed_timer(change: Change[Group], at: datetime) -> NewTimer | None:
+    """None: the group's deadline is what it was."""
+    due = deadline(change.after)
+    if due == deadline(change.before):
+        return None
+    return NewTimer(due, first_ring(due, at) if due else None)
+
+
+RUNG_AT_ONCE = timedelta(minutes=5)
+"""Whoever sets a timer that is due sooner rings for it; SQS delays a message by 15 minutes at the
+most, so there is room for a sweep that comes late, twice or not at all once."""
+
+RING_AGAIN_AFTER = timedelta(seconds=60)
+
+
+def first_ring(due: datetime, now: datetime) -> datetime:
+    """When the Monitor has to ring: five minutes before it is due, or, where that is past and who
+    set the timer has rung, a minute after it was due."""
+    if due - now > RUNG_AT_ONCE:
+        return due - RUNG_AT_ONCE
+    return max(due, now) + RING_AGAIN_AFTER
 
 
 def mail_to_write(commit: Commit) -> list[Mail]:
@@ -67,11 +102,13 @@ def mail_to_drop(commit: Commit) -> list[tuple[BackendName, MailId]]:
 def actions(commit: Commit) -> int:
     moved = commit.workflow_change
     return (
-        (1 if moved else 0)
+        (1 if moved or commit.uncancelled else 0)
+        + len(commit.counts)
         + (LISTS if moved and changed_entry(moved) else 0)
         + sum(1 + len(changed_tasks(change)) for change in commit.groups)
         + len(commit.jobs)
         + len(commit.jobs_done)
+        + len(commit.jobs_dropped)
         + len(mail_to_write(commit))
         + len(commit.mail_done)
         + len(mail_to_drop(commit))
@@ -80,7 +117,7 @@ def actions(commit: Commit) -> int:
 
 
 def creation_actions(creation: Creation) -> int:
-    """Counter, uuid and workflow are a row each, and so is a caller's key."""
+    """Counter (or removal), uuid and workflow are a row each, and so is a caller's key."""
     return (
         3
         + LISTS
@@ -89,6 +126,20 @@ def creation_actions(creation: Creation) -> int:
         + (1 if creation.idempotency else 0)
         + AUDIT
     )
+
+
+def laying_actions(laying: Laying) -> int:
+    """The check of the removal comes first."""
+    return (
+        1
+        + sum(1 + len(group.tasks) for group in laying.groups)
+        + len(laying.tasks)
+        + len(laying.counts)
+        + AUDIT
+    )
+
+
+RESERVATION_ACTIONS = 2 + AUDIT
 
 
 def require_room(needed: int, *, of: str) -> None:

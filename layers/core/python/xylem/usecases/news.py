@@ -20,12 +20,15 @@ from xylem.domain.group import (
     CreateAnswered,
     GroupEvent,
     ObserveAnswered,
+    within,
 )
 from xylem.domain.ids import ConnectionId, WorkflowId, mail_parts
 from xylem.domain.task import PodSeen
+from xylem.ports import Commit
 from xylem.protocol.agent import Ack, PodObservation, Rejected
 from xylem.protocol.queues import EventsOf, ResultOf, StockOf
-from xylem.usecases.apply import Engine, change, tell
+from xylem.usecases import intents
+from xylem.usecases.apply import Engine, tell
 from xylem.usecases.draft import Draft
 
 OfWorkflow = EventsOf | ResultOf | StockOf
@@ -47,23 +50,19 @@ Said = dict[tuple[ConnectionId, str], Answers]
 
 
 def apply(workflow: WorkflowId, messages: Sequence[OfWorkflow], *, engine: Engine) -> None:
-    """One commit for all of them, then the answers; two commits where one transaction cannot hold
-    what a busy batch amounts to. Raises `Conflict` after five attempts: then nothing of the part
-    that lost happened, and nothing of it is acknowledged."""
+    """One commit for all of them, then the answers; several commits where one transaction cannot
+    hold what a busy batch amounts to, and intents where it cannot hold what a single piece of news
+    does. Raises `Conflict` after five attempts: then nothing of the part that lost happened, and
+    nothing of it is acknowledged."""
     try:
-        said, commit = change(
-            workflow,
-            f"news of {messages[0].backend}",
-            lambda draft: _fold(draft, messages),
-            engine=engine,
-        )
+        said, commit = _commit(workflow, messages, engine)
     except TooLarge:
-        halves = _halves(messages)
-        if halves is None:
-            raise
-        for half in halves:
-            apply(workflow, half, engine=engine)
-        return
+        halves = _halves(messages, engine)
+        if halves is not None:
+            for half in halves:
+                apply(workflow, half, engine=engine)
+            return
+        said, commit = _commit(workflow, messages, engine, defer=True)
     for (connection, boot), answers in said.items():
         answer(connection, boot, answers, engine)
     if commit is not None:
@@ -72,21 +71,78 @@ def apply(workflow: WorkflowId, messages: Sequence[OfWorkflow], *, engine: Engin
         tell(commit, engine=engine, connection=one)
 
 
-def _halves(
+def _commit(
+    workflow: WorkflowId,
     messages: Sequence[OfWorkflow],
+    engine: Engine,
+    *,
+    defer: bool = False,
+) -> tuple[Said, Commit | None]:
+    return intents.change(
+        workflow,
+        f"news of {messages[0].backend}",
+        lambda draft: _fold(draft, messages),
+        engine=engine,
+        defer=defer,
+    )
+
+
+def _halves(
+    messages: Sequence[OfWorkflow], engine: Engine
 ) -> tuple[Sequence[OfWorkflow], Sequence[OfWorkflow]] | None:
     """None: a single piece of news, which is not to be divided."""
     middle = len(messages) // 2
     if middle:
         return messages[:middle], messages[middle:]
     [message] = messages
-    if not isinstance(message, EventsOf) or len(message.events) < 2:
+    if isinstance(message, ResultOf):
+        return _halves_of_result(message, engine)
+    if isinstance(message, StockOf):
+        return _halves_of_stock(message)
+    if len(message.events) < 2:
         return None
     middle = len(message.events) // 2
     first, second = message.events[:middle], message.events[middle:]
     return [message.model_copy(update={"events": first})], [
         message.model_copy(update={"events": second})
     ]
+
+
+def _halves_of_result(
+    message: ResultOf, engine: Engine
+) -> tuple[Sequence[OfWorkflow], Sequence[OfWorkflow]] | None:
+    """An answer to observe, for the first half of the tasks that it covers and for the second."""
+    result = message.result
+    id, _, ordinal = mail_parts(result.job_id)
+    stored = engine.workflows.group(message.workflow, id)
+    if stored is None or stored.value.awaits(ordinal, "observe") is None:
+        return None
+    names = sorted(task.name for task in stored.value.tasks if within(task, result.tasks))
+    if len(names) < 2:
+        return None
+    last, first = names[len(names) // 2 - 1], names[len(names) // 2]
+    low, high = result.tasks or ("", "~")
+    parts = []
+    for bounds in ((low, last), (first, high)):
+        pods = [pod for pod in result.observations if bounds[0] <= pod.task <= bounds[1]]
+        part = result.model_copy(update={"observations": pods, "tasks": bounds})
+        parts.append([message.model_copy(update={"result": part})])
+    return parts[0], parts[1]
+
+
+def _halves_of_stock(
+    message: StockOf,
+) -> tuple[Sequence[OfWorkflow], Sequence[OfWorkflow]] | None:
+    """Group by group: an anchor stays with the pods of its group."""
+    middle = len(message.anchors) // 2
+    if not middle:
+        return None
+    parts = []
+    for anchors in (message.anchors[:middle], message.anchors[middle:]):
+        groups = {anchor.group for anchor in anchors}
+        pods = [pod for pod in message.pods if pod.group in groups]
+        parts.append([message.model_copy(update={"anchors": anchors, "pods": pods})])
+    return parts[0], parts[1]
 
 
 def answer(connection: ConnectionId, boot_id: str, answers: Answers, engine: Engine) -> None:
@@ -103,7 +159,7 @@ def answer(connection: ConnectionId, boot_id: str, answers: Answers, engine: Eng
 
 
 def again_after(tries: int, chance: float) -> timedelta:
-    wait: timedelta = FIRST_AGAIN * (1 + 4 * chance) * 2**tries
+    wait: timedelta = FIRST_AGAIN * (1 + 4 * chance) * 2 ** min(tries, 6)
     return min(wait, LONGEST_AGAIN)
 
 
@@ -173,9 +229,10 @@ def _result(draft: Draft, message: ResultOf) -> None:
             event = CleanupAnswered(ordinal)
         case "observe":
             pods = tuple(seen(pod) for pod in result.observations)
-            event = ObserveAnswered(ordinal, pods, result.tasks, result.more)
+            event = ObserveAnswered(ordinal, pods, result.tasks)
     draft.decide(id, event)
-    if not result.more:
+    now = draft.group(id)
+    if now is not None and now.awaits(ordinal) is None:
         draft.answered(group.backend, result.job_id)
 
 
@@ -191,7 +248,7 @@ def _stock(draft: Draft, message: StockOf) -> None:
         missing = any(
             task.ordinal
             and not task.status.final
-            and (message.tasks is None or message.tasks[0] <= task.name <= message.tasks[1])
+            and within(task, message.tasks)
             and (group.id, group.incarnation, task.name, task.retry) not in shown
             for task in group.tasks
         )

@@ -153,7 +153,11 @@ def _greet(
         connection=connection,
         now=clock(),
     )
-    links.push(connection, Welcome(epoch=backend.epoch).model_dump_json())
+    try:
+        links.push(connection, Welcome(epoch=backend.epoch).model_dump_json())
+    except Gone:
+        backends.disconnected(hello.backend, connection)
+        return
     greeted = Greeted(backend=hello.backend, connection=connection)
     news.send([greeted.model_dump_json()])
     if before is None or before.connection in (None, connection):

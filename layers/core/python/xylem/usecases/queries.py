@@ -21,6 +21,9 @@ from xylem.usecases.specs import SpecFile, spec_key
 MOST_ENTRIES = 1_000
 """OSMO's limit on one page of a list."""
 
+FURTHEST_OFFSET = 1_000_000
+"""What lies before the page is read and passed over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -53,7 +56,7 @@ def describe(id_or_uuid: str, *, workflows: Workflows, with_groups: bool = True)
     """Raises `UnknownWorkflow`."""
     id = workflows.resolve(id_or_uuid)
     workflow = workflows.workflow(id).value
-    groups = workflows.groups(id) if with_groups else []
+    groups = workflows.groups(id, shards=workflow.shards) if with_groups else []
     return Described(workflow, tuple(stored.value for stored in groups))
 
 
@@ -84,8 +87,8 @@ def page(
     """`order` decides which end is read first, as in OSMO. Raises `InvalidRequest`."""
     if not 0 < limit <= MOST_ENTRIES:
         raise InvalidRequest(f"limit is {limit}: it must be from 1 to {MOST_ENTRIES}.")
-    if offset < 0:
-        raise InvalidRequest(f"offset is {offset}: it must not be negative.")
+    if not 0 <= offset <= FURTHEST_OFFSET:
+        raise InvalidRequest(f"offset is {offset}: it must be from 0 to {FURTHEST_OFFSET}.")
     matching = _matching(wanted, workflows, newest_first)
     found = list(islice(matching, offset, offset + limit + 1))
     return Page(tuple(found[:limit]), more=len(found) > limit)

@@ -124,7 +124,8 @@ def _plan(attempt: Attempt, workflows: Workflows, store: Blobs) -> WorkflowPlan:
 
 
 def _completed(attempt: Attempt, wanted: TaskInput, workflows: Workflows) -> int:
-    for stored in workflows.groups(attempt.workflow):
+    shards = workflows.workflow(attempt.workflow).value.shards
+    for stored in workflows.groups(attempt.workflow, shards=shards):
         task = stored.value.task(wanted.task)
         if task is not None and task.status is TaskStatus.COMPLETED:
             return task.retry

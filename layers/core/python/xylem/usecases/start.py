@@ -13,16 +13,16 @@ from datetime import timedelta
 
 from xylem import manifests
 from xylem.domain.errors import Conflict
-from xylem.domain.group import Group, HandedOver, StartImpossible
+from xylem.domain.group import Group, HandedOver, StartImpossible, to_start
 from xylem.domain.ids import mail_id
 from xylem.domain.plan import GroupPlan
-from xylem.domain.status import TaskStatus
 from xylem.domain.workflow import Workflow
 from xylem.ports import Attempt, Job, Jobs, Mail, StartGroups, TaskTokens
 from xylem.protocol.agent import CreatePayload
 from xylem.protocol.limits import INLINE_PAYLOAD_BYTES
-from xylem.usecases.apply import Engine, change, tell
-from xylem.usecases.draft import Draft
+from xylem.usecases import intents
+from xylem.usecases.apply import Engine, tell
+from xylem.usecases.draft import Draft, a_new_job
 from xylem.usecases.specs import SpecFile, spec_key
 
 TOKEN_LIFE = timedelta(hours=1)
@@ -46,15 +46,22 @@ def start_groups(
     tokens: TaskTokens,
     rendering: Rendering,
 ) -> None:
-    """Perform one job. Raises `Conflict` when others were faster too often: the row stays."""
+    """Perform one job. Raises `Conflict` when others were faster too often: the row stays.
+
+    A job that failed is split first, so that one group that cannot be rendered holds up no
+    other."""
+    if job.attempts and len(work.groups) > 1:
+        _split(job, work, engine)
+        return
 
     def fold(draft: Draft) -> None:
         workflow = draft.workflow()
         spec = _spec(workflow, engine)
         for id in work.groups:
             group = draft.group(id)
-            if group is None or not _to_start(group):
+            if group is None or not to_start(group) or workflow.cancel is not None:
                 continue
+            draft.require_uncancelled()
             if spec is None:
                 draft.decide(id, StartImpossible("The workflow's stored spec is missing."))
                 continue
@@ -66,8 +73,9 @@ def start_groups(
             draft.add_mail(_mail(job, handed, payload, draft, engine))
         draft.done(job.id)
 
+    cause = f"job {job.id}: start groups"
     try:
-        _, commit = change(work.workflow, f"job {job.id}: start groups", fold, engine=engine)
+        _, commit = intents.change_whole(work.workflow, cause, fold, engine=engine)
     except Conflict:
         if jobs.load(job.id) is None:
             return
@@ -76,10 +84,16 @@ def start_groups(
         tell(commit, engine=engine)
 
 
-def _to_start(group: Group) -> bool:
-    return group.status is TaskStatus.PROCESSING and any(
-        task.ordinal == 0 and not task.status.final for task in group.tasks
-    )
+def _split(job: Job, work: StartGroups, engine: Engine) -> None:
+    def fold(draft: Draft) -> None:
+        for id in work.groups:
+            alone = StartGroups(work.workflow, (id,))
+            draft.add_job(a_new_job(alone, ids=engine.ids, now=draft.now))
+        draft.done(job.id)
+
+    _, commit = intents.change(work.workflow, f"job {job.id}: split", fold, engine=engine)
+    if commit is not None:
+        tell(commit, engine=engine)
 
 
 def _spec(workflow: Workflow, engine: Engine) -> SpecFile | None:
@@ -117,6 +131,7 @@ def _payload(
         api_url=rendering.api_url,
         runtime_image=rendering.runtime_image,
         image_pull_policy=rendering.image_pull_policy,
+        limits=group.limits,
     )
     objects = manifests.render(plan, facts)
     return gzip.compress(CreatePayload(objects=objects).model_dump_json().encode(), mtime=0)

@@ -1,38 +1,62 @@
 """A user submits a workflow: from the text of a request to rows that run by themselves.
 
 Everything that can be wrong is found before the first write. Then the spec goes to the store under
-the workflow's uuid, which nobody else knows yet, and one transaction makes the workflow reachable
-with the jobs that start it. A crash between the two leaves an object that nothing names, and no
-workflow.
+the workflow's uuid, which nobody else knows yet. What fits one transaction is made by it, reachable
+and started at once. A larger workflow is laid in several:
+
+    reserve    takes the number, and writes the job that will remove what is laid, in ten minutes
+    lay        rows that nobody can reach, each transaction only while the removal has not begun
+    create     makes the workflow reachable, with an intent that starts it; the removal goes
+
+So a crash anywhere leaves either a whole workflow, or rows and an object that nothing names and
+that are taken away.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import count
 
 from xylem import spec
-from xylem.domain.errors import Conflict, InvalidSpec, TooLarge
-from xylem.domain.group import Group, ready
-from xylem.domain.ids import GroupId, TaskName, UserName, WorkflowId, WorkflowUuid
+from xylem.domain.errors import Conflict
+from xylem.domain.group import Group, bare, ready, to_start
+from xylem.domain.ids import (
+    SHARDS,
+    GroupId,
+    JobId,
+    TaskName,
+    UserName,
+    WorkflowId,
+    WorkflowUuid,
+    shard_of,
+)
 from xylem.domain.plan import GroupPlan, TaskPlan, WorkflowPlan
 from xylem.domain.pool import Pool
-from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
-from xylem.domain.workflow import Workflow
-from xylem.ports import Creation, Pools
+from xylem.domain.workflow import Amount, Counts, Sweeping, Workflow
+from xylem.ports import Creation, Job, Laying, Pools, RemoveWorkflow, Reservation, SweepWorkflow
+from xylem.protocol.limits import TRANSACTION_ACTIONS
 from xylem.usecases.apply import Engine
-from xylem.usecases.draft import start_jobs
+from xylem.usecases.draft import a_new_job, start_jobs
+from xylem.usecases.footprint import creation_actions
 from xylem.usecases.specs import SpecFile, spec_key
-
-MOST_ROWS = 80
-"""Groups and tasks together. Creating them, and ending all of them at once when the first fails,
-each take one transaction of at most 100 actions, with up to 20 rows beside them."""
 
 NUMBER_ATTEMPTS = 20
 """Two submissions of one name at the same moment take the same number; one of them takes the next.
 """
 
-ONE_SHARD = "0"
-"""A workflow of this size has all its groups in shard 0: the first digit of their ids says so."""
+ONE_SHARD_TASKS = 200
+"""A small workflow's counters are in its own row, and its groups in one partition; those of a
+larger one are spread over 16. Where more groups than that end at the same time, half of the commits
+would lose against each other at the one row."""
+
+REMOVE_AFTER = timedelta(minutes=10)
+"""A submission takes 30 s at the most: API Gateway gives up waiting then, and so does the
+Lambda."""
+
+LAY_ACTIONS = TRANSACTION_ACTIONS - 4
+"""Of one part: beside its rows the check of the removal, the audit row, and room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +92,6 @@ def check(request: Request, pool: str, *, pools: Pools) -> Checked:
     specification = spec.read(rendered, env_vars=request.env_vars, labels=request.labels)
     spec.check_pool(specification.plan, known)
     plan = _placed(specification.plan, known)
-    rows = len(plan.groups) + sum(len(group.tasks) for group in plan.groups)
-    if rows > MOST_ROWS:
-        raise InvalidSpec(
-            f"The workflow has {rows} groups and tasks together; this release creates a "
-            f"workflow in one transaction, which holds at most {MOST_ROWS}. Split it into smaller "
-            "workflows.",
-            workflow=plan.name,
-        )
     written = request.text if request.text != rendered else None
     text = spec.stored_text(specification, default_platform=known.default_platform)
     return Checked(plan, text, request.template or written, known)
@@ -94,6 +110,10 @@ def submit(request: Request, checked: Checked, *, engine: Engine) -> WorkflowId:
     """The new workflow's id, or that of an earlier submission with the same idempotency key.
 
     Raises `Conflict` when twenty others of the same name were faster, one after the other."""
+    if request.idempotency is not None:
+        earlier = engine.workflows.made_under(request.user, request.idempotency, now=engine.clock())
+        if earlier is not None:
+            return earlier
     uuid = WorkflowUuid(engine.ids())
     file = SpecFile(plan=checked.plan, rendered=checked.text, template=checked.template)
     engine.store.put(spec_key(uuid), file.dump())
@@ -101,19 +121,98 @@ def submit(request: Request, checked: Checked, *, engine: Engine) -> WorkflowId:
         number = engine.workflows.next_number(checked.plan.name)
         creation = _creation(request, checked, uuid, number, engine)
         try:
-            id = engine.workflows.create(creation)
+            id, jobs = _create(creation, request, engine)
         except Conflict:
             continue
-        except TooLarge as error:
-            raise InvalidSpec(str(error), workflow=checked.plan.name) from error
-        if id == creation.workflow.id and creation.jobs:
-            engine.doorbell.ring([job.id for job in creation.jobs])
+        if id == creation.workflow.id and jobs:
+            engine.doorbell.ring([job.id for job in jobs])
         return id
     raise Conflict(
         f"{NUMBER_ATTEMPTS} other workflows of the name {checked.plan.name} were submitted "
         "at the same time: submit it again.",
         workflow=checked.plan.name,
     )
+
+
+def _create(
+    creation: Creation, request: Request, engine: Engine
+) -> tuple[WorkflowId, tuple[Job, ...]]:
+    """Its id, and the jobs to ring for. Raises `Conflict`."""
+    if creation_actions(creation) <= TRANSACTION_ACTIONS and creation.workflow.shards == 1:
+        return engine.workflows.create(creation), creation.jobs
+    workflow = creation.workflow
+    removal = a_new_job(
+        RemoveWorkflow(workflow.id),
+        ids=engine.ids,
+        now=workflow.submitted_at,
+        delay=REMOVE_AFTER,
+    )
+    engine.workflows.reserve(
+        Reservation(
+            workflow=workflow.id,
+            name=workflow.name,
+            number=creation.number,
+            removal=removal,
+            by=request.user,
+            at=workflow.submitted_at,
+        )
+    )
+    for part in layings(creation, removal.id):
+        engine.workflows.lay(part)
+    start = a_new_job(SweepWorkflow(workflow.id), ids=engine.ids, now=engine.clock())
+    started = replace(workflow, sweeping=Sweeping(start.id, "start"))
+    last = replace(creation, workflow=started, groups=(), jobs=(start,), removal=removal.id)
+    return engine.workflows.create(last), last.jobs
+
+
+def layings(creation: Creation, removal: JobId) -> Iterator[Laying]:
+    """The rows of the groups in parts that fit a transaction each, in the order of the spec. A
+    group with more tasks than one holds is divided; its own row comes with the first of them."""
+    workflow = creation.workflow
+    counts = _counts_by_shard(creation) if workflow.shards > 1 else {}
+    numbers = count(1)
+    groups: list[Group] = []
+    positions: list[int] = []
+    tasks: list[tuple[GroupId, int, Task]] = []
+
+    def part() -> Laying:
+        made = Laying(
+            workflow=workflow,
+            part=next(numbers),
+            groups=tuple(groups),
+            positions=tuple(positions),
+            removal=removal,
+            tasks=tuple(tasks),
+        )
+        groups.clear()
+        positions.clear()
+        tasks.clear()
+        return made
+
+    if counts:
+        yield replace(part(), counts=counts)
+    room = LAY_ACTIONS
+    for position, group in enumerate(creation.groups):
+        if (groups or tasks) and 1 + len(group.tasks) > room:
+            yield part()
+            room = LAY_ACTIONS
+        fitting = group.tasks[: room - 1]
+        groups.append(replace(group, tasks=fitting))
+        positions.append(position)
+        room -= 1 + len(fitting)
+        for place, task in enumerate(group.tasks[len(fitting) :], len(fitting)):
+            if not room:
+                yield part()
+                room = LAY_ACTIONS
+            tasks.append((group.id, place, bare(group, task)))
+            room -= 1
+    if groups or tasks:
+        yield part()
+
+
+def _counts_by_shard(creation: Creation) -> dict[int, Counts]:
+    live = Counter(shard_of(group.id) for group in creation.groups)
+    return {shard: Counts(live[shard]) for shard in range(creation.workflow.shards)}
 
 
 def _placed(plan: WorkflowPlan, pool: Pool) -> WorkflowPlan:
@@ -140,6 +239,10 @@ def _creation(
 ) -> Creation:
     now = engine.clock()
     plan = checked.plan
+    tasks = sum(len(group.tasks) for group in plan.groups)
+    shards = 1 if tasks <= ONE_SHARD_TASKS else SHARDS
+    ids = {group.name: _group_id(engine.ids(), at % shards) for at, group in enumerate(plan.groups)}
+    live = Counter(shard_of(id) for id in ids.values())
     workflow = Workflow(
         id=WorkflowId(f"{plan.name}-{number}"),
         uuid=uuid,
@@ -148,14 +251,20 @@ def _creation(
         pool=checked.pool.name,
         backend=checked.pool.backend,
         submitted_at=now,
-        live=len(plan.groups),
+        counts=Counts(len(plan.groups) if shards == 1 else 0),
+        shards=shards,
+        amounts=({shard: Amount(live[shard] > 0) for shard in range(shards)} if shards > 1 else {}),
         priority=request.priority,
         labels=plan.labels,
         templated=checked.template is not None,
+        limits=plan.limits,
     )
-    ids = {group.name: GroupId(ONE_SHARD + engine.ids()[1:]) for group in plan.groups}
-    groups = [ready(_group(group, plan, ids, workflow), now)[0] for group in plan.groups]
-    starting = [group for group in groups if group.status is TaskStatus.PROCESSING]
+    downstream = _downstream(plan, ids)
+    groups = [
+        ready(_group(group, ids[group.name], workflow, downstream[group.name], plan), now)[0]
+        for group in plan.groups
+    ]
+    starting = [group for group in groups if to_start(group)]
     return Creation(
         workflow=workflow,
         number=number,
@@ -165,16 +274,34 @@ def _creation(
     )
 
 
+def _group_id(fresh: str, shard: int) -> GroupId:
+    return GroupId(f"{shard:x}{fresh[1:]}")
+
+
+def _downstream(plan: WorkflowPlan, ids: Mapping[str, GroupId]) -> dict[str, list[GroupId]]:
+    downstream: dict[str, list[GroupId]] = {group.name: [] for group in plan.groups}
+    for group in plan.groups:
+        for name in group.upstream:
+            downstream[name].append(ids[group.name])
+    return downstream
+
+
 def _group(
-    group: GroupPlan, plan: WorkflowPlan, ids: dict[str, GroupId], workflow: Workflow
+    group: GroupPlan,
+    id: GroupId,
+    workflow: Workflow,
+    downstream: Sequence[GroupId],
+    plan: WorkflowPlan,
 ) -> Group:
     return Group(
-        id=ids[group.name],
+        id=id,
         workflow=workflow.id,
         name=group.name,
         backend=workflow.backend,
         tasks=tuple(Task(TaskName(task.name), lead=task.lead) for task in group.tasks),
         waits_for=len(group.upstream),
-        downstream=tuple(ids[other.name] for other in plan.groups if group.name in other.upstream),
+        downstream=tuple(downstream),
         ignore_nonlead_status=group.ignore_nonlead_status,
+        shards=workflow.shards,
+        limits=plan.limits,
     )

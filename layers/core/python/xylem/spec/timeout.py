@@ -1,0 +1,114 @@
+"""`timeout:`: how long each group of the workflow may be in the queue of its cluster, and run.
+
+OSMO's forms are `90m`, `PT1H30M` and plain numbers, which are seconds; `1h30m` is ours, because
+that is what OSMO itself writes for `90m` and then cannot read. What is negative or nothing at all
+is refused (OSMO takes it, and loses the workflow); `0` and `null` say "the default", as there.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from xylem.domain.plan import Limits
+from xylem.spec.model import SpecModel, fault
+
+LONGEST = timedelta(days=60)
+"""OSMO's `max_exec_timeout` and `max_queue_timeout`: what is longer is cut to it."""
+
+_MICROSECONDS: Mapping[str, int] = MappingProxyType(
+    {
+        "d": 86_400_000_000,
+        "h": 3_600_000_000,
+        "m": 60_000_000,
+        "s": 1_000_000,
+        "ms": 1_000,
+        "us": 1,
+    }
+)
+_LONGEST_MICROSECONDS = LONGEST // timedelta(microseconds=1)
+
+_DIGITS = "[0-9]{1,18}"
+_TEXT = re.compile(
+    f"(?=.)(?:(?P<d>{_DIGITS})d)?(?:(?P<h>{_DIGITS})h)?(?:(?P<m>{_DIGITS})m(?!s))?"
+    f"(?:(?P<s>{_DIGITS})s)?(?:(?P<ms>{_DIGITS})ms)?(?:(?P<us>{_DIGITS})us)?"
+)
+_ISO = re.compile(
+    f"P(?=.)(?:(?P<d>{_DIGITS})D)?"
+    f"(?:T(?=.)(?:(?P<h>{_DIGITS})H)?(?:(?P<m>{_DIGITS})M)?(?:(?P<s>{_DIGITS})S)?)?"
+)
+_NEGATIVE = re.compile(r"-\s*P?[0-9T]")
+
+
+def time_of(written: object) -> timedelta | None:
+    """What somebody wrote, cut to `LONGEST`; None for the default. Raises a `fault`."""
+    match written:
+        case None:
+            return None
+        case int() | float():
+            return _of_seconds(written)
+        case str():
+            return _of_text(written)
+    raise fault("is no time: write one with its unit, for example 90m, 1h30m or 2d.")
+
+
+def _of_seconds(seconds: float) -> timedelta | None:
+    if seconds == 0:
+        return None
+    if isinstance(seconds, float) and not math.isfinite(seconds):
+        raise fault(f"{seconds} is no time: write one with its unit, for example 90m.")
+    if seconds < 0:
+        raise fault(_negative(seconds))
+    micros = min(seconds, LONGEST.total_seconds()) * _MICROSECONDS["s"]
+    return _bounded(round(micros), str(seconds))
+
+
+def _of_text(text: str) -> timedelta:
+    if _NEGATIVE.match(text):
+        raise fault(_negative(text))
+    found = _TEXT.fullmatch(text) or _ISO.fullmatch(text)
+    if found is None:
+        raise fault(
+            f'"{text[:60]}" is no time: write a number with its unit (d, h, m, s, ms, us), '
+            "for example 90m, 1h30m or 2d."
+        )
+    parts = found.groupdict(default="0")
+    return _bounded(sum(int(parts[unit]) * _MICROSECONDS[unit] for unit in parts), text)
+
+
+def _bounded(micros: int, written: str) -> timedelta:
+    if micros == 0:
+        raise fault(f"{written} is no time at all. Leave it out: then it is {LONGEST.days} days.")
+    return timedelta(microseconds=min(micros, _LONGEST_MICROSECONDS))
+
+
+def _negative(written: object) -> str:
+    return f"{written} is negative. Leave it out: then it is {LONGEST.days} days."
+
+
+def _as_written(value: object) -> object:
+    """The spec keeps the user's own words, so that it can be submitted again."""
+    time_of(value)
+    return value
+
+
+Time = Annotated[str | int | float | None, BeforeValidator(_as_written)]
+
+
+class TimeoutSpec(SpecModel):
+    """These two keys have no camels, as with OSMO."""
+
+    exec_timeout: Annotated[Time, Field(alias="exec_timeout")] = None
+    queue_timeout: Annotated[Time, Field(alias="queue_timeout")] = None
+
+    def limits(self) -> Limits:
+        default = Limits()
+        return Limits(
+            queue=time_of(self.queue_timeout) or default.queue,
+            start=default.start,
+            execution=time_of(self.exec_timeout) or default.execution,
+        )
