@@ -87,6 +87,7 @@ def workflow_view(workflow: Workflow, now: datetime, *, verbose: bool = False) -
     facts = Table.grid(padding=(0, 2))
     rows = {
         "submitted": f"{workflow.submit_time:%Y-%m-%d %H:%M:%S} UTC by {workflow.submitted_by}",
+        "cancelled": f"by {workflow.cancelled_by}" if workflow.cancelled_by else "",
         "pool": " on ".join(filter(None, (workflow.pool, workflow.backend))),
         "priority": workflow.priority,
         "labels": ", ".join(f"{key}={value}" for key, value in workflow.labels.items()),

@@ -27,6 +27,7 @@ from clients.sdk.errors import (
     Unavailable,
     Unreachable,
 )
+from clients.sdk.jobs import Job, Jobs
 from clients.sdk.login import Login, is_loopback
 from clients.sdk.models import (
     Answer,
@@ -209,6 +210,27 @@ class Client:
     def version(self) -> Version:
         return _parsed(Version, self._get("/api/version", {}))
 
+    def cancel(self, workflow: str, *, message: str | None = None, force: bool = False) -> None:
+        """Asked again it changes nothing, but that `force` ends the grace of what still runs."""
+        asked: dict[str, _PARAMETER] = {"message": message, "force": force}
+        self._send("POST", _path(workflow, "cancel"), parameters=asked)
+
+    def jobs(self) -> Jobs:
+        """Those of the service that are parked or overdue, and the dead letters beside them."""
+        return _parsed(Jobs, self._get("/api/job", {}))
+
+    def job(self, job: str) -> Job:
+        return _parsed(Job, self._get(_job_path(job), {}))
+
+    def retry_job(self, job: str, *, attempts: int | None = None) -> Job:
+        """Have it tried again, up to `attempts` times: as often as a new one unless told."""
+        answer = self._send("POST", _job_path(job, "retry"), parameters={"attempts": attempts})
+        return _parsed(Job, answer)
+
+    def drop_job(self, job: str) -> None:
+        """Give a parked job up: what waits for it fails."""
+        self._send("DELETE", _job_path(job))
+
     def _post_spec(
         self,
         request: SubmitRequest,
@@ -327,6 +349,10 @@ def _segment(name: str) -> str:
     if name in {"", ".", ".."}:
         raise BadInput(f"'{name}' is no name")
     return quote(name, safe="")
+
+
+def _job_path(job: str, *rest: str) -> str:
+    return "/".join(("/api/job", _segment(job), *rest))
 
 
 def _given(parameters: Mapping[str, _PARAMETER]) -> dict[str, Any]:

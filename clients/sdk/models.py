@@ -68,6 +68,7 @@ class Workflow(Answer):
     name: str
     uuid: str
     submitted_by: str
+    cancelled_by: str | None = None
     status: WorkflowStatus
     submit_time: Moment
     start_time: Moment | None = None

@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from functions.core_service import errors
-from functions.core_service.routes import pools, service, workflows
+from functions.core_service.routes import jobs, pools, service, workflows
 from functions.core_service.services import Services
 
 
@@ -13,9 +13,10 @@ def create_app(services: Services) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # to a host that no client knows: the gateway's own
     )
     app.state.services = services
     errors.install(app)
-    for module in (workflows, pools, service):
+    for module in (workflows, pools, jobs, service):
         app.include_router(module.router)
     return app

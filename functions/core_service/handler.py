@@ -6,5 +6,11 @@ from functions.core_service.api import create_app
 from functions.core_service.services import Services
 from xylem_aws.bootstrap import ports
 
-services = Services(engine=ports(), pools=ports().pools, backends=ports().backends)
+services = Services(
+    engine=ports(),
+    pools=ports().pools,
+    backends=ports().backends,
+    jobs=ports().jobs,
+    dead_letters=lambda: ports().dead_letters,
+)
 handler = Mangum(create_app(services), lifespan="off")

@@ -1,19 +1,25 @@
 """What the routes work with: made once per process, by the handler or a test."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from xylem.ports import Backends, Pools
+from xylem.ports import Backends, DeadLetters, Jobs, Pools
 from xylem.usecases.apply import Engine
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
+    """`dead_letters` is made when an admin asks for it: a client of SQS costs each cold start
+    50 ms."""
+
     engine: Engine
     pools: Pools
     backends: Backends
+    jobs: Jobs
+    dead_letters: Callable[[], DeadLetters]
 
 
 def _services(request: Request) -> Services:

@@ -4,16 +4,27 @@ Times are naive UTC with microseconds, durations are seconds, both as recorded f
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from xylem.domain.group import Group
 from xylem.domain.ids import WorkflowUuid, pod_name, task_uuid
 from xylem.domain.pool import Pool
+from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
-from xylem.ports import Entry
+from xylem.ports import (
+    DeadQueue,
+    Entry,
+    Job,
+    RemoveWorkflow,
+    SettleGroup,
+    StartGroups,
+    SweepWorkflow,
+)
 from xylem.usecases.queries import Described, downstream_names
 
 View = dict[str, Any]
+
+CANCELED = WorkflowStatus.FAILED_CANCELED
 
 LOG_LINES = 1000
 """How many lines the links in an answer ask for, as OSMO's do."""
@@ -38,7 +49,7 @@ def workflow(found: Described, now: datetime) -> View:
         "name": it.id,
         "uuid": it.uuid,
         "submitted_by": it.user,
-        "cancelled_by": None,
+        "cancelled_by": it.cancel.by if it.cancel and it.status is CANCELED else None,
         "spec": f"{base}/spec",
         "template_spec": f"{base}/spec?use_template=true",
         "logs": f"{base}/logs?last_n_lines={LOG_LINES}",
@@ -52,8 +63,8 @@ def workflow(found: Described, now: datetime) -> View:
         "submit_time": time(it.submitted_at),
         "start_time": time(it.started_at),
         "end_time": time(it.ended_at),
-        "exec_timeout": None,
-        "queue_timeout": None,
+        "exec_timeout": it.limits.execution.total_seconds(),
+        "queue_timeout": it.limits.queue.total_seconds(),
         "duration": seconds(it.started_at, it.ended_at),
         "queued_time": queued(it.submitted_at, it.started_at or it.ended_at, now),
         "status": it.status,
@@ -173,6 +184,51 @@ def pool(it: Pool, *, online: bool) -> View:
             }
             for name, platform in it.platforms.items()
         },
+    }
+
+
+def job(it: Job) -> View:
+    return {
+        "id": it.id,
+        "kind": it.work.kind,
+        "workflow": it.work.workflow,
+        "groups": _groups_of(it),
+        "status": "PARKED" if it.parked else "WAITING",
+        "attempts": it.attempts,
+        "park_at": it.park_at if it.parkable else None,
+        "conflicts": it.conflicts,
+        "rings": it.rings,
+        "last_error": it.last_error or None,
+        "not_before": time(it.not_before),
+        "next_ring_time": time(it.next_ring_at),
+    }
+
+
+def _groups_of(it: Job) -> list[str]:
+    match it.work:
+        case StartGroups(groups=groups):
+            return list(groups)
+        case SettleGroup(group=group):
+            return [group]
+        case SweepWorkflow() | RemoveWorkflow():
+            return []
+        case _:
+            assert_never(it.work)
+
+
+def dead_queue(it: DeadQueue) -> View:
+    return {
+        "queue": it.word,
+        "depth": it.depth,
+        "letters": [
+            {
+                "id": letter.id,
+                "sent_time": time(letter.sent_at),
+                "received": letter.received,
+                "about": letter.body,
+            }
+            for letter in it.letters
+        ],
     }
 
 

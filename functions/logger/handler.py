@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
@@ -28,6 +29,7 @@ STATUS: dict[type[errors.XylemError], int] = {
     errors.UnknownWorkflow: 400,
     errors.UnknownTask: 400,
     errors.UnknownPool: 400,
+    errors.UnknownJob: 404,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.TooLarge: 413,
@@ -41,6 +43,13 @@ ENDS = logs.KnownEnds()
 ANSWER_BYTES = 5 * 1024 * 1024
 """Lambda answers at most 6 MB; larger ones are an object that the caller is led to."""
 
+PATH_CHARS = 200
+NAME_CHARS = 256
+"""More than any workflow's name has; DynamoDB refuses a key of more than 2 KB."""
+
+MOST_NUMBER = 2**63 - 1
+"""What Python takes as a length; no number of ours comes near it."""
+
 VIEW_LIFE = timedelta(minutes=15)
 
 
@@ -49,6 +58,15 @@ def known(error: errors.XylemError) -> Response[str]:
     status = STATUS[type(error)]
     body = {"message": str(error), "error_code": error.code, "workflow_id": error.workflow}
     return Response(status, "application/json", json.dumps(body))
+
+
+@app.not_found
+def nothing(_: NotFoundError) -> Response[str]:
+    """No such route, or not with this method: the resolver knows no difference."""
+    event = app.current_event
+    message = f"There is nothing at {event.http_method} {event.path[:PATH_CHARS]}."
+    body = {"message": message, "error_code": "not_found", "workflow_id": None}
+    return Response(HTTPStatus.NOT_FOUND, "application/json", json.dumps(body))
 
 
 @app.exception_handler(Exception)
@@ -64,7 +82,7 @@ def read(name: str) -> Response[Any]:
     _require_reader()
     has = ports()
     lines = log_reading.text(
-        name, _wanted(), workflows=has.workflows, logs=has.logs, store=has.store
+        _possible(name), _wanted(), workflows=has.workflows, logs=has.logs, store=has.store
     )
     body = "".join(f"{line}\n" for line in lines).encode()
     headers = {"X-Content-Type-Options": "nosniff"}
@@ -81,7 +99,7 @@ def follow(name: str) -> Response[str]:
     _require_reader()
     has = ports()
     page = log_reading.follow(
-        name,
+        _possible(name),
         _wanted(),
         _query("cursor") or "",
         _number("wait") or 0,
@@ -179,6 +197,15 @@ def _require_reader() -> None:
         raise errors.Forbidden(f"Reading logs takes the role {USER}: ask an admin.")
 
 
+def _possible(name: str) -> str:
+    """Raises `UnknownWorkflow`."""
+    if len(name) > NAME_CHARS:
+        raise errors.UnknownWorkflow(
+            f"Workflow {name[:NAME_CHARS]}... was not found: no id is that long."
+        )
+    return name
+
+
 def _wanted() -> log_reading.Wanted:
     return log_reading.Wanted(
         task=_query("task_name"),
@@ -197,22 +224,34 @@ def _number(name: str) -> int | None:
     if text is None or text == "":
         return None
     try:
-        return int(text)
+        number: int | None = int(text)
     except ValueError:
-        raise errors.InvalidRequest(f"{name} is {text!r}: it must be a whole number.") from None
+        number = None
+    if number is None or abs(number) > MOST_NUMBER:
+        raise errors.InvalidRequest(f"{name} is {text[:40]!r}: it must be a whole number.")
+    return number
 
 
 def _bytes() -> bytes:
     """API Gateway hands over what is not text as base64."""
     body = app.current_event.body or ""
-    if app.current_event.is_base64_encoded:
-        return base64.b64decode(body)
-    return body.encode("latin-1")
+    try:
+        if app.current_event.is_base64_encoded:
+            return base64.b64decode(body)
+        return body.encode("latin-1")
+    except ValueError:
+        raise errors.InvalidRequest(
+            "The body is text: send bytes, as application/octet-stream."
+        ) from None
 
 
 def _body(model: type[T]) -> T:
     try:
-        return model.model_validate_json(app.current_event.decoded_body or "{}")
+        text = app.current_event.decoded_body or "{}"
+    except ValueError:
+        raise errors.InvalidRequest("The body is no JSON: it is not even text.") from None
+    try:
+        return model.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from clients.cli import render, submission
+from clients.cli import cancellation, render, submission
 from clients.cli.follow import all_records
 from clients.cli.options import FormatType, LongFormatType, command_group
 from clients.cli.session import session_of
@@ -17,6 +17,7 @@ Retry = Annotated[int | None, typer.Option("--retry-id", "-r", min=0, help="Of t
 
 app.command("submit")(submission.submit)
 app.command("validate")(submission.validate)
+app.command("cancel")(cancellation.cancel)
 
 
 @app.command("list")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from functions.core_service import views
 from functions.core_service.identity import User
 from functions.core_service.services import Has
+from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem.domain.access import require_admin
 from xylem.domain.errors import InvalidRequest
@@ -22,7 +23,7 @@ router = APIRouter(prefix="/api")
 class PlatformConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    description: str = ""
+    description: Text = ""
 
 
 class PoolConfig(BaseModel):
@@ -31,14 +32,14 @@ class PoolConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     backend: Annotated[str, Field(pattern=r"^[a-zA-Z]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$")]
-    description: str = ""
-    default_platform: str | None = None
-    platforms: Mapping[str, PlatformConfig] = {}
+    description: Text = ""
+    default_platform: Text | None = None
+    platforms: Mapping[Text, PlatformConfig] = {}
 
 
 class PutPoolRequest(BaseModel):
     configs: PoolConfig
-    description: str = ""
+    description: Text = ""
 
 
 PoolNameParameter = Annotated[str, Field(pattern=r"^[a-zA-Z]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$")]

@@ -1,33 +1,52 @@
-"""Workflows: submit, validate, look at, list."""
+"""Workflows: submit, validate, look at, list, cancel."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from functions.core_service import views
 from functions.core_service.identity import User
 from functions.core_service.services import Has
+from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem import spec
-from xylem.domain.errors import InvalidRequest
+from xylem.domain.access import require_owner
+from xylem.domain.errors import InvalidRequest, UnknownWorkflow
 from xylem.domain.status import WorkflowStatus
-from xylem.usecases import queries, submit
+from xylem.usecases import cancel, queries, submit
 
 router = APIRouter(prefix="/api")
 
 Priority = Literal["HIGH", "NORMAL", "LOW"]
 
+NAME_CHARS = 256
+"""More than any name has; DynamoDB refuses a key of more than 2 KB."""
+
+MESSAGE_CHARS = 1_000
+"""It is written into every task that is cancelled."""
+
+
+def _workflow(name: str) -> str:
+    """Raises `UnknownWorkflow`."""
+    if len(name) > NAME_CHARS:
+        raise UnknownWorkflow(f"Workflow {name[:NAME_CHARS]}... was not found: no id is that long.")
+    return name
+
+
+Name = Annotated[str, Depends(_workflow)]
+NameOfAny = Annotated[str, Field(max_length=NAME_CHARS)]
+
 
 class TemplateSpec(BaseModel):
     """What OSMO's client sends: the YAML as a string, and the variables of its template."""
 
-    file: str
-    set_variables: list[str] = []
-    set_string_variables: list[str] = []
-    uploaded_templated_spec: str | None = None
+    file: Text
+    set_variables: list[Text] = []
+    set_string_variables: list[Text] = []
+    uploaded_templated_spec: Text | None = None
 
 
 class SubmitQuery(BaseModel):
@@ -40,14 +59,14 @@ class SubmitQuery(BaseModel):
 
 
 class ListQuery(BaseModel):
-    users: list[str] = []
+    users: list[NameOfAny] = []
     name: str = ""
     statuses: list[WorkflowStatus] = []
     offset: int = 0
     limit: int = 20
     order: Literal["ASC", "DESC"] = "ASC"
     all_users: bool = False
-    pools: list[str] = []
+    pools: list[NameOfAny] = []
     all_pools: bool = False
     submitted_before: datetime | None = None
     submitted_after: datetime | None = None
@@ -74,6 +93,8 @@ def submit_workflow(
             "Send the workflow in the body, as {'file': '<YAML>'}. Submitting an earlier workflow "
             "again by `workflow_id` is not supported yet."
         )
+    if body.uploaded_templated_spec is not None:
+        spec.check_size(body.uploaded_templated_spec, "The template")
     request = submit.Request(
         text=body.file,
         user=who.subject,
@@ -124,23 +145,46 @@ def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) ->
 
 
 @router.get("/workflow/{name}")
-def get_workflow(name: str, who: User, has: Has, skip_groups: bool = False) -> View:
+def get_workflow(name: Name, who: User, has: Has, skip_groups: bool = False) -> View:
     found = queries.describe(name, workflows=has.engine.workflows, with_groups=not skip_groups)
     return views.workflow(found, has.engine.clock())
 
 
 @router.get("/workflow/{name}/task/{task_name}")
-def get_task(name: str, task_name: str, who: User, has: Has) -> View:
+def get_task(name: Name, task_name: str, who: User, has: Has) -> View:
     found = queries.describe(name, workflows=has.engine.workflows)
     group, task = queries.find_task(found, task_name)
     return views.task(task, group, found.workflow.uuid)
 
 
 @router.get("/workflow/{name}/spec")
-def get_spec(name: str, who: User, has: Has, use_template: bool = False) -> PlainTextResponse:
+def get_spec(name: Name, who: User, has: Has, use_template: bool = False) -> PlainTextResponse:
     file = queries.spec_file(name, workflows=has.engine.workflows, store=has.engine.store)
     text = file.template if use_template and file.template else file.rendered
     return PlainTextResponse(text)
+
+
+class CancelQuery(BaseModel):
+    message: str | None = None
+    force: bool = False
+
+
+@router.post("/workflow/{name}/cancel")
+def cancel_workflow(
+    name: Name, query: Annotated[CancelQuery, Query()], who: User, has: Has
+) -> View:
+    """Answers when the cancel is recorded; clusters end what they hold in their own time."""
+    found = queries.describe(name, workflows=has.engine.workflows, with_groups=False).workflow
+    require_owner(who, found.user, found.id)
+    message = query.message or ""
+    if len(message) > MESSAGE_CHARS:
+        raise InvalidRequest(
+            f"message has {len(message)} characters; the most is {MESSAGE_CHARS}.", code="USER"
+        )
+    id = cancel.cancel(
+        found.id, by=who.subject, message=message, force=query.force, engine=has.engine
+    )
+    return {"name": id}
 
 
 def _utc(at: datetime | None) -> datetime | None:

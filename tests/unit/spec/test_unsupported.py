@@ -14,7 +14,6 @@ MODELS = (WorkflowSpec, GroupSpec, TaskSpec, InputSpec, ResourceSpec)
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        (yaml_of(timeout={"exec_timeout": "1h"}), "workflow.timeout"),
         (yaml_of(a_task(exitActions={"COMPLETE": "1"})), "workflow.tasks[0].exitActions"),
         (yaml_of(a_task(checkpoint=[{"path": "/x"}])), "workflow.tasks[0].checkpoint"),
         (yaml_of(a_task(kpis=[{"index": "a", "path": "b"}])), "workflow.tasks[0].kpis"),

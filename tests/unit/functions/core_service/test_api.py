@@ -12,6 +12,7 @@ from functions.core_service.errors import STATUS
 from functions.core_service.services import Services
 from tests.stories.world import World
 from xylem.domain.errors import XylemError
+from xylem.memory.queues import MemoryDeadLetters
 
 HELLO = """
 workflow:
@@ -19,6 +20,16 @@ workflow:
   tasks:
   - {name: hello, image: alpine, command: [echo, hi]}
 """
+
+
+def services(world: World) -> Services:
+    return Services(
+        engine=world,
+        pools=world.pools,
+        backends=world.backends,
+        jobs=world.jobs,
+        dead_letters=lambda: MemoryDeadLetters("jobs", "news", "timers"),
+    )
 
 
 class Gateway:
@@ -36,7 +47,7 @@ class Gateway:
 
 
 def a_client(world: World, *, roles: str = "osmo-user", kind: str = "user") -> TestClient:
-    app = create_app(Services(engine=world, pools=world.pools, backends=world.backends))
+    app = create_app(services(world))
     context = {"kind": kind, "subject": "alice", "roles": roles}
     return TestClient(Gateway(app, context))
 
@@ -204,7 +215,7 @@ def test_who_has_no_role_may_not_even_read(kind: str) -> None:
 
 def test_without_an_authorizer_in_front_everything_is_closed() -> None:
     world = World()
-    app = create_app(Services(engine=world, pools=world.pools, backends=world.backends))
+    app = create_app(services(world))
 
     assert TestClient(Gateway(app, None)).get("/api/pool").status_code == 401
 
@@ -216,7 +227,7 @@ def test_a_mistake_of_ours_is_a_500_that_shows_nothing_of_it() -> None:
         raise RuntimeError("secret detail")
 
     world.clock = broken  # type: ignore[assignment]
-    app = create_app(Services(engine=world, pools=world.pools, backends=world.backends))
+    app = create_app(services(world))
     context = {"kind": "user", "subject": "alice", "roles": "osmo-user"}
     client = TestClient(Gateway(app, context), raise_server_exceptions=False)
 
