@@ -1,0 +1,382 @@
+"""What must hold, looked at after each commit, at each start of a command, at each answer.
+
+It compares what the rows say with what really became of each pod, which only a simulation knows.
+"""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from operators.shared.anchor import was_bound
+from operators.shared.resources import Json
+from tests.builders import NOON
+from tests.simulation.cluster import Attempt, Kube, Truth, attempt_of, is_planted
+from tests.simulation.schedule import Schedule, Violation
+from tests.simulation.service import Service
+from xylem.domain.group import Cleanup, Group
+from xylem.domain.ids import ConnectionId, GroupId, JobId, WorkflowId, mail_id, shard_of
+from xylem.domain.status import TaskStatus
+from xylem.domain.task import Task
+from xylem.domain.workflow import Counts, Workflow
+from xylem.ports import Commit, Job, SettleGroup, StartGroups, Stored, SweepWorkflow
+from xylem.protocol.agent import Ack, PodObservation, Rejected, agent_message
+
+LOST = "The pod disappeared from its cluster."
+FROM_PODS = {TaskStatus.COMPLETED, TaskStatus.FAILED}
+
+
+class Oracle:
+    def __init__(self, schedule: Schedule, service: Service, kube: Kube) -> None:
+        self._schedule = schedule
+        self._rows = service.rows
+        self._service = service
+        self._kube = kube
+        self._started: set[Attempt] = set()
+        self._closed: set[tuple[str, int]] = set()
+        self._said: dict[tuple[str, int], PodObservation] = {}
+        self._upstream: dict[GroupId, list[GroupId]] = {}
+        self._groups: dict[str, WorkflowId] = {}
+
+    # The cluster's side --------------------------------------------------------------------------
+
+    def started(self, attempt: Attempt, workflow: str) -> None:
+        group, incarnation, task, _ = attempt
+        if attempt in self._started:
+            raise Violation("S1", f"attempt {attempt} runs twice")
+        self._started.add(attempt)
+        stored, known = self._task(attempt)
+        never = stored is not None and stored.status.final and stored.cleanup is Cleanup.DONE
+        if never or (group, incarnation) in self._closed:
+            raise Violation("S2", f"task {task} of {group} starts after its cleanup was answered")
+        if known is not None and known.status in FROM_PODS and known.exit_code is not None:
+            raise Violation("S3", f"task {task} starts, and had ended: {known.status}")
+
+    def let_go(self, attempt: Attempt, pod: Json) -> None:
+        """Our finalizer leaves a pod."""
+        if is_planted(attempt) or not was_bound(pod):
+            return
+        group, task = self._task(attempt)
+        if group is None or task is None or group.status.final or task.status.final:
+            return
+        raise Violation("S4", f"pod {pod['metadata']['name']} is let go, its end is not stored")
+
+    def said(self, boot_id: str, seq: int, pod: PodObservation) -> None:
+        self._said[boot_id, seq] = pod
+
+    def cleaned(self, group: GroupId, incarnation: int) -> None:
+        self._closed.add((group, incarnation))
+
+    def observed(self, ended: list[PodObservation], told: set[str]) -> None:
+        for pod in ended:
+            if pod.uid not in told and not is_planted(_attempt(pod)):
+                raise Violation("S4", f"the end of {pod.task} ({pod.uid}) is known and not told")
+
+    def pushed(self, connection: ConnectionId, text: str) -> None:
+        if not text.startswith(('{"type":"ack"', '{"type":"rejected"')):
+            return
+        match agent_message.validate_json(text):
+            case Ack(boot_id=boot_id, ranges=ranges):
+                for first, last in ranges:
+                    for seq in range(first, last + 1):
+                        if (boot_id, seq) in self._said:
+                            self._acknowledged(self._said[boot_id, seq])
+            case Rejected(boot_id=boot_id, seq=seq, code="unknown_entity"):
+                pod = self._said[boot_id, seq]
+                if self._task(_attempt(pod))[0] is not None:
+                    raise Violation("S5", f"{pod.task} of {pod.group} is called unknown")
+
+    def _acknowledged(self, pod: PodObservation) -> None:
+        group, task = self._task(_attempt(pod))
+        if group is None or group.status.final:
+            return
+        if task is not None and task.status.rank < pod.status.rank:
+            raise Violation(
+                "S4", f"{pod.status} of {pod.task} was acknowledged; stored is {task.status}"
+            )
+
+    def _task(self, attempt: Attempt) -> tuple[Group | None, Task | None]:
+        """As stored; no task where the group has no such attempt any more, or never had."""
+        group_id, incarnation, name, retry = attempt
+        workflow = self._groups.get(group_id)
+        groups = self._rows.stored_groups.get(workflow, {}) if workflow else {}
+        stored = groups.get(GroupId(group_id))
+        if stored is None:
+            return None, None
+        task = next((one for one in stored.value.tasks if one.name == name), None)
+        same = task and (stored.value.incarnation, task.retry) == (incarnation, retry)
+        return stored.value, task if same else None
+
+    # Commits -------------------------------------------------------------------------------------
+
+    def created(self, workflow: Workflow) -> None:
+        groups = self._rows.stored_groups[workflow.id]
+        upstream: dict[GroupId, list[GroupId]] = defaultdict(list)
+        for stored in groups.values():
+            self._groups[stored.value.id] = workflow.id
+            for id in stored.value.downstream:
+                upstream[id].append(stored.value.id)
+        self._upstream.update((id, upstream[id]) for id in groups)
+        self._something_wakes(workflow.id)
+        self._counts(workflow.id)
+
+    def committed(self, commit: Commit, before: dict[GroupId, Stored[Group]]) -> None:
+        groups = self._rows.stored_groups.get(commit.workflow, {})
+        for id, was in before.items():
+            self._monotone(was.value, groups[id].value)
+            self._begins_after_upstream(was.value, groups[id].value, commit)
+            self._truthful(was.value, groups[id].value)
+            self._mail_is_there(groups[id].value)
+            self._gates_are_lifted(was.value, groups[id].value)
+        if commit.workflow_change is not None:
+            old = commit.workflow_change.before
+            new = self._rows.stored_workflows[commit.workflow].value
+            if old.status.final and old.status is not new.status:
+                raise Violation("S3", f"{new.id} was {old.status} and is {new.status}")
+        if commit.workflow in self._rows.stored_workflows:
+            self._counts(commit.workflow)
+            self._something_wakes(commit.workflow)
+
+    def _monotone(self, was: Group, now: Group) -> None:
+        if was.status.final and now.status is not was.status:
+            raise Violation("S3", f"group {was.name} was {was.status} and is {now.status}")
+        if now.status.rank < was.status.rank:
+            raise Violation("S3", f"group {was.name} fell from {was.status} to {now.status}")
+        if (now.incarnation, now.ordinal) < (was.incarnation, was.ordinal):
+            raise Violation("nothing is undone", f"group {was.name}: ordinal {now.ordinal}")
+        for old, new in zip(was.tasks, now.tasks, strict=True):
+            if old.retry != new.retry:
+                continue
+            if old.status.final and (old.status, old.exit_code) != (new.status, new.exit_code):
+                raise Violation("S3", f"task {old.name} was {old.status} and is {new.status}")
+            if new.status.rank < old.status.rank:
+                raise Violation("S3", f"task {old.name} fell from {old.status} to {new.status}")
+        if now.waits_for > was.waits_for or now.waits_for < 0:
+            raise Violation("counts", f"group {now.name} waits for {now.waits_for}")
+
+    def _begins_after_upstream(self, was: Group, now: Group, commit: Commit) -> None:
+        if was.placed or not now.placed:
+            return
+        workflow = self._rows.stored_workflows[commit.workflow].value
+        if workflow.cancel is not None:
+            raise Violation("no start after a cancel", f"group {now.name} of {workflow.id}")
+        groups = self._rows.stored_groups[commit.workflow]
+        for id in self._upstream[now.id]:
+            if groups[id].value.status is not TaskStatus.COMPLETED:
+                raise Violation(
+                    "a group begins after its upstream",
+                    f"{now.name}, while {groups[id].value.name} is {groups[id].value.status}",
+                )
+
+    def _gates_are_lifted(self, was: Group, now: Group) -> None:
+        """A create is answered when its pods are free to run: nobody comes again to lift a gate."""
+        creating = any(row.kind == "create" for row in was.pending)
+        if not creating or now.status.final or any(row.kind == "create" for row in now.pending):
+            return
+        for pod in self._kube.pods():
+            attempt = attempt_of(pod)
+            ours = attempt[:2] == (now.id, now.incarnation) and not is_planted(attempt)
+            if (
+                ours
+                and pod["spec"].get("schedulingGates")
+                and not self._kube.truths[attempt].meddled
+            ):
+                raise Violation("S6", f"{attempt[2]} is gated, and its create was answered")
+
+    def _mail_is_there(self, group: Group) -> None:
+        for row in group.pending:
+            key = group.backend, mail_id(group.id, row.incarnation, row.ordinal)
+            if key not in self._rows.mail:
+                raise Violation("nothing is half changed", f"{group.name} waits for {key[1]}")
+
+    def _truthful(self, was: Group, now: Group) -> None:
+        for old, new in zip(was.tasks, now.tasks, strict=True):
+            if old.status.final or not new.status.final:
+                continue
+            attempt = now.id, now.incarnation, new.name, new.retry
+            truth = self._kube.truths.get(attempt, Truth())
+            if not truth.meddled:
+                self._healthy(was, old, new, attempt, truth)
+            ended = new.status in FROM_PODS and new.exit_code is not None
+            if ended and truth.code is not None and new.exit_code != truth.code:
+                raise Violation(
+                    "a task ends as its pod did",
+                    f"{new.name} has {new.exit_code}, its pod {truth.code}",
+                )
+
+    def _healthy(self, was: Group, old: Task, new: Task, attempt: Attempt, truth: Truth) -> None:
+        """S5: what was decided about a task, and what its pod had done by then."""
+        match new.status:
+            case TaskStatus.FAILED_BACKEND_ERROR if new.message == LOST:
+                if truth.ended_at is not None:
+                    raise Violation("S4", f"the known end of {new.name} became a loss")
+                if attempt not in self._kube.truths:
+                    raise Violation("S5", f"{new.name} is called lost before it was made")
+                if any(attempt_of(pod) == attempt for pod in self._kube.pods()):
+                    raise Violation("S5", f"{new.name} is called lost, and its pod is there")
+            case TaskStatus.FAILED_START_TIMEOUT:
+                began = old.received_at if old.status is TaskStatus.INITIALIZING else None
+                self._was_late(new, truth.started_at, began, was.limits.start)
+            case TaskStatus.FAILED_QUEUE_TIMEOUT:
+                began = was.scheduling_since
+                bound = [self._truth_of(was, task).bound_at for task in was.tasks]
+                first = min((at for at in bound if at is not None), default=None)
+                self._was_late(new, first, began, was.limits.queue)
+            case TaskStatus.FAILED_EXEC_TIMEOUT:
+                if any(self._truth_of(was, task).limited for task in was.tasks):
+                    return  # one pod ran into the limit, which is one for all
+                began = was.running_since
+                self._was_late(new, truth.ended_at, began, was.limits.execution)
+            case _:
+                return
+
+    def _truth_of(self, group: Group, task: Task) -> Truth:
+        attempt = group.id, group.incarnation, task.name, task.retry
+        return self._kube.truths.get(attempt, Truth())
+
+    def _was_late(
+        self, task: Task, at: float | None, began: datetime | None, limit: timedelta
+    ) -> None:
+        if at is None or began is None:
+            return
+        if NOON + timedelta(seconds=at) < began + limit:
+            raise Violation("S5", f"{task.name} is {task.status}, and its pod was in time")
+
+    # What is pending, and what is counted --------------------------------------------------------
+
+    def _something_wakes(self, id: WorkflowId) -> None:
+        rows = self._rows
+        workflow = rows.stored_workflows[id].value
+        groups = rows.stored_groups[id]
+        jobs = [job for job in rows.stored_jobs.values() if job.work.workflow == id]
+        starting = {g for job in jobs if isinstance(job.work, StartGroups) for g in job.work.groups}
+        names = {job.id for job in jobs}
+        self._intents(workflow, groups, names)
+        if workflow.status.final:
+            return
+        sweeping = workflow.sweeping is not None
+        live = False
+        for stored in groups.values():
+            group = stored.value
+            if group.status.final:
+                live |= group.settling is not None
+                continue
+            live = True
+            if group.status is TaskStatus.WAITING:
+                upstream = [groups[one].value for one in self._upstream[group.id]]
+                awake = any(not one.status.final or one.settling for one in upstream)
+            elif not group.placed:
+                awake = group.id in starting
+            else:
+                awake = bool(group.pending) or self._kube.of_group[group.id] > 0
+            if not (awake or sweeping):
+                raise Violation(
+                    "something is pending", f"nothing wakes {group.name} of {id}: {group.status}"
+                )
+        if not (live or sweeping):
+            raise Violation("something is pending", f"all groups of {id} ended, it did not")
+
+    def _intents(
+        self, workflow: Workflow, groups: dict[GroupId, Stored[Group]], jobs: set[JobId]
+    ) -> None:
+        if workflow.sweeping is not None and workflow.sweeping.job not in jobs:
+            raise Violation("an intent has a job", f"{workflow.id}: {workflow.sweeping}")
+        for stored in groups.values():
+            settling = stored.value.settling
+            if settling is not None and settling.job not in jobs:
+                raise Violation("an intent has a job", f"{stored.value.name}: {settling}")
+
+    def _counts(self, id: WorkflowId) -> None:
+        rows = self._rows
+        workflow = rows.stored_workflows[id].value
+        groups = [stored.value for stored in rows.stored_groups[id].values()]
+        live: dict[int, int] = defaultdict(int)
+        ended: dict[int, dict[TaskStatus, int]] = defaultdict(lambda: defaultdict(int))
+        for group in groups:
+            shard = shard_of(group.id) if workflow.shards > 1 else 0
+            if group.status.final:
+                ended[shard][group.status] += 1
+            else:
+                live[shard] += 1
+        for shard in range(workflow.shards):
+            counts = self._counts_of(workflow, shard)
+            if (counts.live, dict(counts.ended)) != (live[shard], dict(ended[shard])):
+                raise Violation(
+                    "counts equal what the groups say",
+                    f"{id}/{shard}: {counts}; there are {live[shard]} and {dict(ended[shard])}",
+                )
+        telling = any(group.settling for group in groups)
+        if telling or workflow.sweeping is not None:
+            return
+        by_id = {group.id: group for group in groups}
+        for group in groups:
+            if group.status is not TaskStatus.WAITING:
+                continue
+            upstream = [by_id[one].status for one in self._upstream[group.id]]
+            left = sum(status is not TaskStatus.COMPLETED for status in upstream)
+            if group.waits_for != left:
+                raise Violation("counts", f"{group.name} waits for {group.waits_for} of {left}")
+
+    def _counts_of(self, workflow: Workflow, shard: int) -> Counts:
+        if workflow.shards == 1:
+            return workflow.counts
+        return self._rows.stored_counts[workflow.id, shard].value
+
+    def attempts_are_counted_once(self) -> None:
+        for job in self._rows.stored_jobs.values():
+            if job.attempts > self._service.delivered[job.id]:
+                raise Violation(
+                    "an attempt is counted once",
+                    f"{job.id}: {job.attempts} of {self._service.delivered[job.id]} deliveries",
+                )
+
+    # The end -------------------------------------------------------------------------------------
+
+    def left(self, *, anchors: bool) -> list[str]:
+        """What keeps everything from having ended. `anchors`: those that are closed, too."""
+        rows = self._rows
+        left = [
+            f"{id} is {stored.value.status}"
+            for id, stored in rows.stored_workflows.items()
+            if not stored.value.status.final or stored.value.sweeping
+        ]
+        for id, groups in rows.stored_groups.items():
+            if id not in rows.stored_workflows:
+                left.append(f"rows of {id}, which nobody can reach")
+            for stored in groups.values():
+                group = stored.value
+                if not group.status.final or group.settling or group.pending:
+                    left.append(f"group {group.name} of {id}: {group.status} {group.pending}")
+                elif group.cleanup is not Cleanup.DONE:
+                    left.append(f"group {group.name} of {id} is not cleaned up")
+                left += [
+                    f"task {task.name} of {id} is {task.status}"
+                    for task in group.tasks
+                    if not task.status.final
+                ]
+        left += [f"job {job.id}: {_about(job)}" for job in rows.stored_jobs.values()]
+        left += [f"mail {id}" for _, id in rows.mail]
+        left += [f"timer {key}" for key in rows.stored_timers]
+        left += [
+            f"{kind} {name}"
+            for (kind, name), body in self._kube.objects.items()
+            if kind != "Lease" and (anchors or not _is_closed(kind, body))
+        ]
+        return left
+
+
+def _about(job: Job) -> str:
+    match job.work:
+        case StartGroups(workflow=id) | SettleGroup(workflow=id) | SweepWorkflow(workflow=id):
+            return f"{job.work.kind} of {id}, parked={job.parked}, {job.last_error}"
+        case _:
+            return f"{job.work}"
+
+
+def _is_closed(kind: str, body: Json) -> bool:
+    """An anchor that goes by itself, with what is still its own but for pods."""
+    if kind == "ConfigMap":
+        return bool(body["data"]["state"] == "closed")
+    return kind != "Pod"
+
+
+def _attempt(pod: PodObservation) -> Attempt:
+    return pod.group, pod.incarnation, pod.task, pod.retry

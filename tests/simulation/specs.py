@@ -1,0 +1,85 @@
+"""Workflows of the simulation: small shapes, and a few that no single transaction holds."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from random import Random
+
+import yaml
+
+from tests.builders import NOON
+from tests.simulation.operator import BACKEND
+from tests.simulation.service import USER
+from xylem.domain.ids import PoolName
+from xylem.domain.plan import Limits
+from xylem.domain.pool import Platform, Pool
+from xylem.memory.configs import MemoryPools
+from xylem.usecases import submit
+
+Shape = tuple[tuple[int, tuple[int, ...]], ...]
+"""For each group how many tasks it has, and which groups before it it waits for."""
+
+SMALL: Sequence[Shape] = (
+    ((1, ()),),
+    ((1, ()),),
+    ((2, ()),),
+    ((3, ()),),
+    ((1, ()), (1, (0,))),
+    ((2, ()), (1, (0,))),
+    ((1, ()), (1, ()), (1, (0, 1))),
+    ((1, ()), (1, (0,)), (1, (0,))),
+    ((1, ()), (2, (0,)), (1, (1,))),
+    ((1, ()), (1, (0,)), (1, (0,)), (1, (1, 2))),
+)
+WIDE: Sequence[Shape] = (
+    ((1, ()), *((1, (0,)) for _ in range(50))),
+    ((110, ()),),
+    ((1, ()), (105, (0,))),
+)
+SHARDED: Sequence[Shape] = (((1, ()), *((1, (0,)) for _ in range(205))),)
+
+
+def drawn(random: Random) -> Shape:
+    chance = random.random()
+    if chance < 0.001:
+        return random.choice(SHARDED)
+    if chance < 0.008:
+        return random.choice(WIDE)
+    return random.choice(SMALL)
+
+
+@cache
+def checked(shape: Shape) -> tuple[submit.Request, submit.Checked]:
+    """The whole way of a user's text, once for each shape."""
+    groups = [
+        {
+            "name": f"group-{number}",
+            "tasks": [
+                {
+                    "name": f"t{number}-{place}",
+                    "image": "alpine",
+                    "command": ["work"],
+                    "lead": place == 0,
+                    "inputs": [{"task": f"t{other}-0"} for other in upstream],
+                }
+                for place in range(tasks)
+            ],
+        }
+        for number, (tasks, upstream) in enumerate(shape)
+    ]
+    text = yaml.safe_dump({"workflow": {"name": "flow", "groups": groups}})
+    request = submit.Request(text=text, user=USER)
+    return request, submit.check(request, "default", pools=_pools())
+
+
+def with_limits(found: submit.Checked, limits: Limits) -> submit.Checked:
+    return replace(found, plan=replace(found.plan, limits=limits))
+
+
+@cache
+def _pools() -> MemoryPools:
+    pools = MemoryPools()
+    platforms = {"default": Platform()}
+    pool = Pool(PoolName("default"), BACKEND, default_platform="default", platforms=platforms)
+    pools.put(pool, author=USER, now=NOON)
+    return pools
