@@ -12,25 +12,20 @@ Runs follow each other, so each is the latency of an idle system; the first runs
 because functions and pods of a cold stack start once.
 """
 
-import argparse
-import json
-import os
 import statistics
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from clients.sdk.client import Client, SubmitRequest
-from clients.sdk.login import current_login
+from clients.sdk.client import Client
+from tests.benchmarks.reporting import options, progress_console, report
+from tests.benchmarks.runs import a_login, submit_hello
 
-HELLO = Path(__file__).parents[2] / "examples" / "hello.yaml"
 POLL_SECONDS = 0.02
 LONGEST_RUN_SECONDS = 60
 WARM_UP_RUNS = 3
@@ -46,38 +41,32 @@ class Run:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = options(__doc__)
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--pool", default="default")
-    parser.add_argument("--format-type", choices=["text", "json"], default="text")
     given = parser.parse_args(arguments)
-    login = current_login(os.environ)
-    if login is None:
-        sys.exit("Start a stack first: `xylem local up`.")
-    with Client(login) as client:
-        console = Console(stderr=True)
-        for _ in track(range(WARM_UP_RUNS), "warming up", console=console):
+    with Client(a_login()) as client:
+        for _ in track(range(WARM_UP_RUNS), "warming up", console=progress_console):
             measure(client, given.pool)
         runs = [
             measure(client, given.pool)
-            for _ in track(range(given.runs), "hello, one after the other", console=console)
+            for _ in track(
+                range(given.runs), "hello, one after the other", console=progress_console
+            )
         ]
     figures = {
         name: summary([getattr(run, name) for run in runs])
         for name in ("accepted", "first_instruction", "completed")
     }
-    if given.format_type == "json":
-        print(json.dumps({"runs": len(runs), "seconds": figures}))
-    else:
-        Console().print(table(figures, len(runs)))
+    result = {"runs": len(runs), "seconds": figures}
+    report("latency", result, [table(figures, len(runs))], given)
     return 0
 
 
 def measure(client: Client, pool: str) -> Run:
     """One hello, from its submission to its end."""
-    request = SubmitRequest(spec=HELLO.read_text(), pool=pool)
     sent_at, sent = datetime.now(UTC), time.perf_counter()
-    name = client.submit(request).name
+    name = submit_hello(client, pool)
     accepted = time.perf_counter() - sent
     while (status := client.query(name).status) not in {"COMPLETED"}:
         if status.startswith("FAILED") or time.perf_counter() - sent > LONGEST_RUN_SECONDS:

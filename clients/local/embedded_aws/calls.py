@@ -8,7 +8,7 @@ on that item's table; a query of an index names the index; HeadObject is `s3:Get
 (https://docs.aws.amazon.com/service-authorization/latest/reference/). ministack knows that much for
 its own IAM mode; we ask it.
 
-The same lines price a bill later, hence the size of the request and what DynamoDB says it consumed.
+What a call is billed goes to `usage`; a line has the units of DynamoDB, too.
 
 Seam: `app._dispatch_service_request`, which every call of an AWS API passes. Calls of @connections
 come from `connections_api`. A line costs about 50 microseconds; lines are written twice a second.
@@ -16,15 +16,16 @@ come from `connections_api`. A line costs about 50 microseconds; lines are writt
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clients.local.embedded_aws import dynamodb_usage
 from clients.local.embedded_aws.lambda_environment import access_key_of
 from clients.local.embedded_aws.seams import Seam
+from clients.local.embedded_aws.usage import Meter, Usage, of_api_call
 
 DISPATCH = Seam(
     "ministack.app",
@@ -69,8 +70,6 @@ CALLER = "caller"
 
 LIMIT = 32 * 1024 * 1024
 FLUSH_SECONDS = 0.5
-
-_CONSUMED = re.compile(rb'"CapacityUnits": ?([0-9.]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +192,27 @@ def api_request(
     )
 
 
-def capacity_units(service: str, body: Any) -> float | None:
-    """What DynamoDB says it consumed, when the caller asked for it (pynamodb always does)."""
-    if service != "dynamodb" or not isinstance(body, bytes) or b'"ConsumedCapacity"' not in body:
-        return None
-    # One object, or a list of them with tables and indexes: the totals stand beside "TableName".
-    start = body.rfind(b'"ConsumedCapacity"')
-    return sum(float(units) for units in _CONSUMED.findall(body, start))
+def is_presigned(query: dict[str, list[str]]) -> bool:
+    """Then a pod or a person transfers, with the rights of the function that signed."""
+    return "X-Amz-Signature" in query or "Signature" in query
+
+
+def count(usage: Usage, who: str, request: ApiRequest, call: Call, answer: Any) -> None:
+    """What AWS bills for a call, DynamoDB's units aside."""
+    size = max(call.request_bytes, len(answer) if isinstance(answer, bytes | str) else 0)
+    billed = of_api_call(
+        request.service,
+        call.operation,
+        request.method,
+        request.path,
+        query=request.query,
+        size=size,
+    )
+    resource = call.allow[0][1].rpartition(":")[2] if call.allow else ""
+    for meter, what, amount in billed:
+        usage.add(meter, who, what or resource, amount)
+        if meter is Meter.S3_GETS and isinstance(answer, bytes) and is_presigned(request.query):
+            usage.add(Meter.BYTES_OUT, who, what, len(answer))
 
 
 Dispatch = Callable[..., Any]
@@ -208,10 +221,11 @@ Dispatch = Callable[..., Any]
 def install(
     journal: CallJournal,
     callers: Callers,
+    usage: Usage,
     *,
     after: Callable[[ApiRequest, str], None],
 ) -> None:
-    """Record every call; `after` is called with it and its action before its answer leaves."""
+    """Record and count every call; `after` is told of it before its answer leaves."""
 
     def recording(stock: Dispatch) -> Dispatch:
         async def dispatch(
@@ -226,20 +240,24 @@ def install(
             # First, because handlers change what they are given.
             request = api_request(method, path, headers, body, query_params)
             action = request.action
-            answer = await stock(method, path, headers, body, query_params, request_id)
+            who = callers.who(ACCESS_KEY.get()(headers, query_params))
+            with dynamodb_usage.counted() as units:
+                answer = await stock(method, path, headers, body, query_params, request_id)
             status, _, answer_body = answer
             after(request, action)
-            journal.add(
-                Call(
-                    at=at,
-                    who=callers.who(ACCESS_KEY.get()(headers, query_params)),
-                    operation=action or f"{request.service}:{method} {path}",
-                    allow=request.authorisations(action) if action else (),
-                    status=int(status),
-                    request_bytes=len(body),
-                    capacity_units=capacity_units(request.service, answer_body),
-                )
+            call = Call(
+                at=at,
+                who=who,
+                operation=action or f"{request.service}:{method} {path}",
+                allow=request.authorisations(action) if action else (),
+                status=int(status),
+                request_bytes=len(body),
+                capacity_units=sum(unit.amount for unit in units) if units else None,
             )
+            journal.add(call)
+            for meter, what, amount in units:
+                usage.add(meter, who, what, amount)
+            count(usage, who, request, call, answer_body)
             return answer
 
         return dispatch

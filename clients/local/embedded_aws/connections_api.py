@@ -22,6 +22,7 @@ from clients.local.embedded_aws.asgi import (
     respond,
 )
 from clients.local.embedded_aws.calls import ACCESS_KEY, Call, Callers, CallJournal
+from clients.local.embedded_aws.usage import Usage
 from clients.local.embedded_aws.websocket_api import NORMAL, OpenSocket, WebSocketApis
 from clients.local.embedded_aws.websocket_stream import MAX_MESSAGE
 
@@ -45,12 +46,14 @@ class ConnectionsApi:
         sockets: WebSocketApis,
         journal: CallJournal,
         callers: Callers,
+        usage: Usage,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._sockets = sockets
         self._journal = journal
         self._callers = callers
+        self._usage = usage
         self._clock = clock
 
     async def handle(self, address: ApiAddress, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,10 +103,13 @@ class ConnectionsApi:
         api = find_api(address.api)
         path = (scope["method"], "@connections", connection)
         resource = api.arn(address.stage, *path) if api else "*"
+        who = self._callers.who(ACCESS_KEY.get()(headers, query))
+        if scope["method"] == "POST" and status == 200:
+            self._usage.message(who, "@connections", size, out=True)
         self._journal.add(
             Call(
                 at=self._clock(),
-                who=self._callers.who(ACCESS_KEY.get()(headers, query)),
+                who=who,
                 operation=f"execute-api:{scope['method']} @connections",
                 allow=(("execute-api:ManageConnections", resource),),
                 status=status,

@@ -8,8 +8,11 @@ fifth of what it costs.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+
+from clients.local.embedded_aws.usage import Usage
 
 LIMIT = 5 * 1024 * 1024
 FLUSH_SECONDS = 0.2
@@ -18,15 +21,29 @@ FLUSH_SECONDS = 0.2
 class FunctionLog:
     """The file of one function. All of its processes write through it, whole lines at a time."""
 
-    def __init__(self, path: Path, *, limit: int = LIMIT) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        limit: int = LIMIT,
+        counted: Callable[[bytes, int], None] = lambda text, events: None,
+    ) -> None:
+        """`counted` is told what the function itself wrote, and how many lines that is."""
         self._path = path
         self._limit = limit
+        self._counted = counted
         self._unwritten = bytearray()
 
     def line(self, text: str) -> None:
-        self.lines(text.encode())
+        """A line of the platform's."""
+        self._write(text.encode())
 
     def lines(self, text: bytes) -> None:
+        """Lines of the function's own."""
+        self._counted(text, text.count(b"\n") + (not text.endswith(b"\n")))
+        self._write(text)
+
+    def _write(self, text: bytes) -> None:
         stamp = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3].encode() + b"Z "
         # awslambdaric puts the lines of one traceback into one CloudWatch event with returns.
         for entry in text.replace(b"\r", b"\n").splitlines():
@@ -47,13 +64,17 @@ class FunctionLog:
 class FunctionLogs:
     """The log of each function, always the same object."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, usage: Usage | None = None) -> None:
         self._folder = folder
+        self._usage = usage or Usage()
         self._logs: dict[str, FunctionLog] = {}
 
     def __call__(self, function: str) -> FunctionLog:
         if function not in self._logs:
-            self._logs[function] = FunctionLog(self._folder / f"{function}.log")
+            self._logs[function] = FunctionLog(
+                self._folder / f"{function}.log",
+                counted=lambda text, events: self._usage.log(function, text, events),
+            )
         return self._logs[function]
 
     def flush(self) -> None:

@@ -12,6 +12,7 @@ proxies, REST APIs) to ministack.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ from clients.local.embedded_aws.request_ids import gateway_request_id
 from clients.local.embedded_aws.routes import Match, match
 from clients.local.embedded_aws.seams import Seam
 from clients.local.embedded_aws.throttle import Throttles
+from clients.local.embedded_aws.usage import LOG_EVENT_OVERHEAD, Meter, Usage, function_name
 
 API = "ministack.services.apigateway"
 BODY_IS_TEXT = Seam(API, "_v2_request_body_is_text", ("content_type",))
@@ -90,9 +92,14 @@ class _Call:
 
 class HttpApis:
     def __init__(
-        self, functions: LambdaFunctions, *, clock: Callable[[], float] = time.time
+        self,
+        functions: LambdaFunctions,
+        usage: Usage,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._functions = functions
+        self._usage = usage
         self._clock = clock
         self._cache = AnswerCache()
         self._throttles = Throttles()
@@ -180,7 +187,20 @@ class HttpApis:
             if isinstance(decision, Refused):
                 return _REFUSALS[decision.status]
             context = decision.context
-        return await self._integrated(call, context)
+        response = await self._integrated(call, context)
+        self._count(call, stage, response)
+        return response
+
+    def _count(self, call: _Call, stage: Definition, response: HttpResponse) -> None:
+        """What AWS bills: requests that an authorizer refuses are free of charge
+        (https://aws.amazon.com/api-gateway/pricing/)."""
+        integration = call.api.integration(call.route)
+        who = function_name(function_of(integration)) if integration else ""
+        route = f"{call.request.method} {call.match.route_key.partition(' ')[2]}"
+        self._usage.http(who, route, request=len(call.request.body), response=len(response.body))
+        if line := (stage.get("accessLogSettings") or {}).get("format"):
+            size = len(_access_log(line, call, response)) + LOG_EVENT_OVERHEAD
+            self._usage.add(Meter.LOG_BYTES, "http-api", "access log", size)
 
     def _admitted(self, api: Api, stage: Definition, route_key: str, now: float) -> bool:
         settings = {
@@ -273,6 +293,21 @@ class HttpApis:
         if not done:
             raise TimeoutError
         return invocation.result()
+
+
+def _access_log(line: str, call: _Call, response: HttpResponse) -> str:
+    """The line that API Gateway would write, as long as it would be; it goes nowhere here."""
+    values = {
+        "requestId": call.request_id,
+        "requestTimeEpoch": str(int(call.now * 1000)),
+        "identity.sourceIp": call.request.source_ip,
+        "routeKey": call.match.route_key,
+        "path": call.request.path,
+        "status": str(response.status),
+        "responseLatency": "100",
+        "authorizer.subject": "somebody",
+    }
+    return re.sub(r"\$context\.([\w.]+)", lambda found: values.get(found[1], "-"), line)
 
 
 def in_lower_camel(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from clients.local.embedded_aws.lambda_process import (
     failure,
 )
 from clients.local.embedded_aws.request_ids import lambda_request_id
+from clients.local.embedded_aws.usage import Meter, Usage
 
 # Long polls hold a process for as long as they wait: a gang at its barrier holds one for each task,
 # and needs more for its logs meanwhile.
@@ -80,8 +81,10 @@ class Makes(Protocol):
 
 
 class _Pool:
-    def __init__(self, edition: Hashable, make: "Makes") -> None:
-        self.edition = edition
+    def __init__(self, function: Deployed, make: "Makes") -> None:
+        self.name = function.name
+        self.memory_mb = function.memory_mb
+        self.edition = function.edition
         self.make = make
         self.idle: list[Process] = []
         self.busy = 0
@@ -95,9 +98,10 @@ class _Pool:
 
 
 class LambdaPool:
-    def __init__(self, log_of: Callable[[str], FunctionLog]) -> None:
+    def __init__(self, log_of: Callable[[str], FunctionLog], usage: Usage | None = None) -> None:
         """`log_of` a function's name: its log file, always the same object."""
         self._log_of = log_of
+        self._usage = usage or Usage()
         self._pools: dict[str, _Pool] = {}
         self._running: dict[str, int] = {}
         self._processes: set[Process] = set()
@@ -133,6 +137,8 @@ class LambdaPool:
         finally:
             self._give_back(pool, process)
         milliseconds = (time.monotonic() - started) * 1000
+        self._usage.add(Meter.LAMBDA_REQUESTS, function.name, "")
+        self._usage.compute(function.name, milliseconds=milliseconds, memory_mb=function.memory_mb)
         log.line(f"END RequestId: {request_id}")
         log.line(
             f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\t"
@@ -145,7 +151,7 @@ class LambdaPool:
         if pool is None or pool.edition != function.edition:
             if pool is not None:
                 self._retire(pool)
-            pool = self._pools[function.arn] = _Pool(function.edition, function.make(log))
+            pool = self._pools[function.arn] = _Pool(function, function.make(log))
         return pool
 
     async def _take(self, pool: _Pool) -> Process:
@@ -192,7 +198,15 @@ class LambdaPool:
                 try:
                     process = await pool.make()
                     self._processes.add(process)
+                    started = time.monotonic()
                     await process.start()
+                    # Since August 2025 the init phase is billed as what comes after it
+                    # (https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/).
+                    self._usage.compute(
+                        pool.name,
+                        milliseconds=(time.monotonic() - started) * 1000,
+                        memory_mb=pool.memory_mb,
+                    )
                 except InitialisationFailed as failed:
                     error = failed
                 except OSError as failed:

@@ -107,6 +107,9 @@ class LambdaProcess:
 
     @property
     def alive(self) -> bool:
+        """Not one that ended and whose last output is still being copied: it answers nobody."""
+        if self._process is None or self._process.returncode is not None:
+            return False
         return self._life is not None and not self._life.done()
 
     async def start(self) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from clients.local.embedded_aws.seams import Seam
+from clients.local.embedded_aws.usage import Meter, Usage
 
 SCHEDULER = "ministack.services.scheduler"
 INTERVAL = Seam(SCHEDULER, "_SCHEDULE_TICK_INTERVAL")
@@ -49,7 +50,7 @@ def in_time_zone(epoch_as_utc: float, zone: str | None) -> float:
     return naive.replace(tzinfo=there).timestamp()
 
 
-def install(*, save: Callable[[], None]) -> None:
+def install(*, save: Callable[[], None], usage: Usage) -> None:
     """`save` keeps the schedules; it is called after one has fired."""
     current = threading.local()
 
@@ -80,6 +81,7 @@ def install(*, save: Callable[[], None]) -> None:
                     expression = schedules[key].get("ScheduleExpression")
                     schedules[key][FIRED] = {"at": at, "expression": expression}
             if fired:
+                usage.add(Meter.SCHEDULER_INVOCATIONS, "scheduler", "", len(fired))
                 save()
 
         return tick_schedules

@@ -3,6 +3,7 @@
     request ──▶ front ─┬─ /_aws/execute-api/<HTTP API>/…        ──▶ http_api        ─┐
                        ├─ /_aws/execute-api/<WebSocket API>/…   ──▶ websocket_api   ─┼─▶ lambda_pool
                        ├─ …/@connections/<id>                   ──▶ connections_api  │
+                       ├─ /_xylem/usage                         ──▶ usage            │
                        └─ all AWS APIs                          ──▶ ministack       ─┘
 
 The socket is bound and listening before anything is loaded: a taken port is refused at once, and a
@@ -29,11 +30,14 @@ from clients.local.embedded_aws import (
     cloudformation,
     definitions,
     durable_items,
+    dynamodb_usage,
     http_api,
     lambda_functions,
     scheduler,
     seams,
     sqs_delay,
+    sqs_poller,
+    usage,
     websocket_stream,
 )
 from clients.local.embedded_aws.asgi import (
@@ -43,6 +47,7 @@ from clients.local.embedded_aws.asgi import (
     Send,
     api_address,
     raw_path_of,
+    respond,
 )
 from clients.local.embedded_aws.calls import ApiRequest, Callers, CallJournal
 from clients.local.embedded_aws.connections_api import ConnectionsApi, is_connections
@@ -79,10 +84,12 @@ CORRECTIONS = (
     cloudformation,
     definitions,
     durable_items,
+    dynamodb_usage,
     http_api,
     lambda_functions,
     scheduler,
     sqs_delay,
+    sqs_poller,
     websocket_stream,
 )
 
@@ -144,32 +151,38 @@ class _Server:
             ItemStore(settings.items),
             save_tables=lambda: self._definitions.save_service("dynamodb"),
         )
-        self._logs = FunctionLogs(settings.logs)
-        self._pool = LambdaPool(self._logs)
+        self._usage = usage.Usage()
+        self._logs = FunctionLogs(settings.logs, self._usage)
+        self._pool = LambdaPool(self._logs, self._usage)
         self._functions = LambdaFunctions(self._pool, LambdaFiles(settings.functions), host)
         self._journal = CallJournal(settings.calls)
         self._callers = Callers(_function_names)
-        self._http = HttpApis(self._functions)
+        self._http = HttpApis(self._functions, self._usage)
         self._websockets = WebSocketApis(
             self._functions,
+            self._usage,
             idle_seconds=settings.websocket_idle_seconds,
             life_seconds=settings.websocket_life_seconds,
         )
-        self._connections = ConnectionsApi(self._websockets, self._journal, self._callers)
+        self._connections = ConnectionsApi(
+            self._websockets, self._journal, self._callers, self._usage
+        )
 
     def install(self, loop: asyncio.AbstractEventLoop) -> None:
         durable_items.install(self._items)
+        dynamodb_usage.install()
         definitions.install(self._files, self._definitions)
         lambda_functions.install(self._functions, loop)
-        calls.install(self._journal, self._callers, after=self._keep)
+        calls.install(self._journal, self._callers, self._usage, after=self._keep)
         cloudformation.install()
         sqs_delay.install()
+        sqs_poller.install(self._usage)
         websocket_stream.install()
 
         def save_schedules() -> None:
             loop.call_soon_threadsafe(self._definitions.save_service, "scheduler")
 
-        scheduler.install(save=save_schedules)
+        scheduler.install(save=save_schedules, usage=self._usage)
         LOAD_STATE.wrap(self._cleaning)
 
     async def run(self, listener: socket.socket) -> None:
@@ -208,7 +221,12 @@ class _Server:
     async def front(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
         is_request = scope["type"] in ("http", "websocket")
-        address = api_address(raw_path_of(scope)) if is_request else None
+        path = raw_path_of(scope) if is_request else ""
+        if path == usage.PATH:
+            headers = [(b"content-type", b"application/json")]
+            await respond(send, 200, headers, self._usage.as_json())
+            return
+        address = api_address(path) if is_request else None
         data_plane = self._data_plane(scope, address) if address else None
         if address is not None and data_plane is not None:
             await data_plane.handle(address, scope, receive, send)

@@ -19,7 +19,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ from clients.local.embedded_aws.http_api import EVALUATE
 from clients.local.embedded_aws.http_messages import headers_and_cookies, query_parameters
 from clients.local.embedded_aws.lambda_functions import LambdaFunctions
 from clients.local.embedded_aws.request_ids import gateway_request_id
+from clients.local.embedded_aws.usage import Key, Meter, Usage, function_name
 from clients.local.embedded_aws.websocket_messages import Connection
 
 GOING_AWAY = 1001  # RFC 6455; what API Gateway closes idle and old sockets with
@@ -48,6 +49,8 @@ MESSAGES_AT_ONCE = 100
 
 # How many messages wait for a client that reads slowly before its sender is told so.
 OUTBOX_MESSAGES = 512
+
+MINUTES = Key(Meter.WEBSOCKET_MINUTES, "websocket-api", "sockets")
 
 _REFUSED_WORDS = {401: "Unauthorized", 403: "Forbidden", 500: "Internal server error"}
 
@@ -83,17 +86,20 @@ class WebSocketApis:
     def __init__(
         self,
         functions: LambdaFunctions,
+        usage: Usage,
         *,
         idle_seconds: float,
         life_seconds: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._functions = functions
+        self.usage = usage
         self._idle_seconds = idle_seconds
         self._life_seconds = life_seconds
         self._clock = clock
         self._sockets: dict[str, OpenSocket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        usage.also(self._open_minutes)
 
     def find(self, api: str, connection: str) -> OpenSocket | None:
         """An open socket of an API; None when it is gone."""
@@ -128,6 +134,7 @@ class WebSocketApis:
                 await session.run(idle=self._idle_seconds, life=self._life_seconds)
             finally:
                 del self._sockets[socket.connection.id]
+                self.usage.add(*MINUTES, self._minutes(socket))
                 socket.gone.set()
             await session.disconnect()
 
@@ -143,6 +150,13 @@ class WebSocketApis:
 
     def now(self) -> float:
         return self._clock()
+
+    def _open_minutes(self) -> Iterable[tuple[Key, float]]:
+        for socket in self._sockets.values():
+            yield MINUTES, self._minutes(socket)
+
+    def _minutes(self, socket: OpenSocket) -> float:
+        return (self._clock() - socket.connection.connected_at) / 60
 
 
 class _Session:
@@ -300,6 +314,8 @@ class _Session:
                 messages.error_frame("Forbidden", self.socket.connection, context["requestId"])
             )
             return
+        function = function_name(function_of(self._api.integration(route) or {}))
+        self._apis.usage.message(function, route["routeKey"], len(text.encode()), out=False)
         status, answer = await self._integrate(route, messages.message_event(context, text))
         if status == 502 and answer is None:
             words = "Internal server error"
@@ -312,6 +328,7 @@ class _Session:
         # A client that does not read what it is told misses it.
         with contextlib.suppress(asyncio.QueueFull):
             self.socket.outbox.put_nowait(text)
+            self._apis.usage.message("websocket-api", "answer", len(text.encode()), out=True)
 
     async def _write(self) -> None:
         while True:

@@ -1,9 +1,7 @@
 import json
 from pathlib import Path
 
-import pytest
-
-from clients.local.embedded_aws.calls import Call, Callers, CallJournal, capacity_units
+from clients.local.embedded_aws.calls import Call, Callers, CallJournal, is_presigned
 from clients.local.embedded_aws.lambda_environment import access_key_of
 
 
@@ -57,14 +55,6 @@ def test_a_key_is_the_functions_whose_it_is_also_when_it_was_just_deployed() -> 
     assert callers.who("AKIAPERSON") == callers.who(None) == "caller"
 
 
-@pytest.mark.parametrize(
-    ("body", "units"),
-    [
-        (b'{"ConsumedCapacity": {"TableName": "t", "CapacityUnits": 2.5}}', 2.5),
-        (b'{"ConsumedCapacity": [{"CapacityUnits": 1.0}, {"CapacityUnits": 2.0}]}', 3.0),
-        (b'{"Items": []}', None),
-    ],
-)
-def test_consumed_capacity_is_kept_when_it_is_told(body: bytes, units: float | None) -> None:
-    assert capacity_units("dynamodb", body) == units
-    assert capacity_units("sqs", body) is None
+def test_who_transfers_by_a_signed_url_is_outside() -> None:
+    assert is_presigned({"X-Amz-Signature": ["0"]})
+    assert not is_presigned({"list-type": ["2"]})

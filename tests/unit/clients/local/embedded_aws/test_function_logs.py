@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 
 from clients.local.embedded_aws.function_logs import FunctionLog, FunctionLogs, LineBuffer
+from clients.local.embedded_aws.usage import Key, Meter, Usage
 
 
 def test_each_line_has_its_time(tmp_path: Path) -> None:
@@ -47,3 +48,15 @@ def test_a_line_without_an_end_is_passed_on_when_it_is_long() -> None:
 
     assert buffer.feed(b"x" * LineBuffer.LONGEST) == b"x" * LineBuffer.LONGEST
     assert buffer.rest() == b""
+
+
+def test_what_the_function_wrote_is_counted_and_the_platforms_lines_are_not(tmp_path: Path) -> None:
+    usage = Usage()
+    log = FunctionLogs(tmp_path, usage)("agent")
+
+    log.line("START RequestId: 1")
+    log.lines(b"one\ntwo\n")
+    log.lines(b"without an end")
+
+    counted = usage.read()[Key(Meter.LOG_BYTES, "agent", "application")]
+    assert counted == len(b"one\ntwo\nwithout an end") + 3 * 26

@@ -8,6 +8,7 @@ from clients.local.embedded_aws import lambda_pool
 from clients.local.embedded_aws.function_logs import FunctionLog, FunctionLogs
 from clients.local.embedded_aws.lambda_pool import THROTTLED, Deployed, LambdaPool, Makes
 from clients.local.embedded_aws.lambda_process import InitialisationFailed, Outcome, failure
+from clients.local.embedded_aws.usage import Key, Meter, Usage
 
 
 @dataclass
@@ -206,5 +207,36 @@ def test_when_all_places_are_taken_an_idle_process_of_another_function_gives_way
             await pool.invoke(a_function(world, name), b"x")
 
         assert world.living == lambda_pool.IN_ALL
+
+    asyncio.run(story())
+
+
+def test_each_invocation_is_billed_and_the_start_of_a_process_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        usage = Usage()
+        pool = LambdaPool(FunctionLogs(tmp_path), usage)
+        agent = a_function(World(), "agent")
+        compute = Key(Meter.LAMBDA_COMPUTE, "agent", "128 MB")
+        a_millisecond = 0.001 * 128 / 1024
+
+        await pool.invoke(agent, b"1")
+        first = usage.read()[compute]
+        await pool.invoke(agent, b"2")
+
+        assert first >= 2 * a_millisecond, "its start and its first invocation"
+        assert usage.read()[compute] >= first + a_millisecond
+        assert usage.read()[Key(Meter.LAMBDA_REQUESTS, "agent", "")] == 2
+
+    asyncio.run(story())
+
+
+def test_what_reserved_concurrency_refuses_is_not_billed(tmp_path: Path) -> None:
+    async def story() -> None:
+        usage = Usage()
+        pool = LambdaPool(FunctionLogs(tmp_path), usage)
+
+        await pool.invoke(a_function(World(), reserved=0), b"1")
+
+        assert usage.read() == {}
 
     asyncio.run(story())

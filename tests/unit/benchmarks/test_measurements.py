@@ -1,0 +1,42 @@
+"""What the benchmarks make of their figures, and how a result is kept."""
+
+import json
+from pathlib import Path
+
+from tests.benchmarks import cold_start, throughput
+from tests.benchmarks.reporting import record
+from tests.benchmarks.throughput import component_of
+
+
+def test_a_lambda_process_is_known_by_its_component() -> None:
+    command = ["python", "-I", "-S", "lambda_bootstrap.py", "1"]
+
+    assert component_of([*command, "functions.agent.ingest.handler", "/code"]) == "agent/ingest"
+    assert component_of([*command, "functions.agent.handler.handler"]) == "agent"
+    assert component_of(["python", "-m", "operators"]) == "starting"
+
+
+def test_throughput_is_told_with_everybodys_share_of_the_cpu() -> None:
+    result = throughput.summary(200, 50.0, {"functions: agent": 30.0, "pods": 10.0, "idle": 0.0})
+
+    assert (result["per_second"], result["held"]) == (4.0, False)
+    assert result["cpu_shares"] == {"functions: agent": 0.75, "pods": 0.25}
+    assert result["processors_busy"] == 0.8
+    assert throughput.table(result).row_count == 2
+
+
+def test_a_cold_start_is_held_by_its_median() -> None:
+    figures = cold_start.summary([0.1, 0.2, 0.9], limit=0.25)
+
+    assert (figures["median"], figures["max"], figures["held"]) == (0.2, 0.9, True)
+    assert cold_start.summary([0.3], limit=0.25)["held"] is False
+    assert cold_start.table({"runs": 3, "seconds": {"router": figures}}).row_count == 1
+
+
+def test_a_recorded_result_has_its_commit_its_day_and_its_machine(tmp_path: Path) -> None:
+    path = record("bill", {"total": 0.1}, tmp_path / "measurements")
+
+    kept = json.loads(path.read_text())
+    assert path.name == "bill.json"
+    assert kept["result"] == {"total": 0.1}
+    assert kept["commit"] and kept["measured_at"].endswith(" UTC") and kept["processors"] >= 1
