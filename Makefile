@@ -11,6 +11,8 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 ENV ?= dev
 JOBS ?= 4
+N ?= 20000
+SEED ?= 1
 
 BIN := .venv/bin
 STAMPS := build/stamps
@@ -25,10 +27,10 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 # The login of the stack on this machine, wherever the user's own leads to.
 LOCAL_LOGIN := XYLEM_CONFIG_DIR=$${XYLEM_HOME:-.xylem}/login
 
-.PHONY: help install demo up down test check bench simulate synth deploy
+.PHONY: help install demo up down test check bench simulate synth deploy prove-kills
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: ## everything that the others need, from package registries alone
 	@$(MAKE) -s -j$(JOBS) --output-sync=target $(BUILT)
@@ -56,13 +58,18 @@ check: install ## ruff, mypy, import contracts; cdk-nag and cfn-lint on every en
 	@$(BIN)/cfn-lint $(foreach name,$(ENVIRONMENTS),'build/cdk.out/$(name)/*.template.json')
 	@echo "check: clean"
 
-bench: install ## how long a user waits, measured on the local stack
+prove-kills: install ## kill -9 in a hundred running diamonds; goes on where it was stopped
 	@$(BIN)/xylem local up
-	@$(LOCAL_LOGIN) $(BIN)/python -m tests.benchmarks.latency
+	@$(LOCAL_LOGIN) $(BIN)/python -m tests.proofs.kills --record
 
-simulate: # listed when there is something to run
-	@echo "The simulation of faults comes with the next release; there is nothing to run yet." >&2
-	@exit 2
+bench: install synth-prod ## how long a user waits and what it costs; RECORD=1 keeps the figures
+	@$(BIN)/xylem local up
+	@for figure in latency bill throughput cold_start; do \
+		$(LOCAL_LOGIN) $(BIN)/python -m tests.benchmarks.$$figure $(if $(RECORD),--record); \
+	done
+
+simulate: $(STAMPS)/venv ## schedules full of faults: make simulate N=20000 SEED=1
+	@$(BIN)/python -m tests.simulation --runs $(N) --seed $(SEED)
 
 synth: install ## the CloudFormation templates of every environment, below build/cdk.out
 	@$(MAKE) -s -j$(JOBS) $(addprefix synth-,$(ENVIRONMENTS))
@@ -73,9 +80,12 @@ synth-%:
 		>build/cdk.out/$*.log 2>&1 || { cat build/cdk.out/$*.log; exit 1; }
 	@echo "synthesised $*"
 
-deploy: install ## deploy to the AWS account of your credentials: make deploy ENV=dev
+deploy: install ## to AWS: make deploy ENV=dev RUNTIME_IMAGE=... [ALARM_EMAIL=...]
 	@case "$(ENV)" in dev|prod) ;; *) echo "ENV is dev or prod, not $(ENV)." >&2; exit 2;; esac
-	@$(CDK) deploy --all --context environment=$(ENV)
+	@test -n "$(RUNTIME_IMAGE)" || { echo "Say which image has the Task Runtime: RUNTIME_IMAGE=..." \
+		"(docs/join-cluster.md)." >&2; exit 2; }
+	@$(CDK) deploy --all --context environment=$(ENV) --context runtime_image=$(RUNTIME_IMAGE) \
+		$(if $(ALARM_EMAIL),--context alarm_email=$(ALARM_EMAIL))
 
 # What `install` makes ------------------------------------------------------------------------------
 
