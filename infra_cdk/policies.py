@@ -98,12 +98,17 @@ POLLER = "Lambda's poller does this in the function's name; the function itself 
 CONFLICT = "Only after five lost conflicts is it sent anew, or rung for again."
 GONE = "Only when a socket turns out to be gone is the backend's row told so, or asked for another."
 FORGOTTEN = "Only for a job or mail that was forgotten; the stories of the use cases show it."
+INTENT = "Only where one transaction could not hold a change, or somebody left one half way."
+REMOVAL = "Only where a creation in parts was given up; the stories of the use cases show it."
+CLOCKS = "Only where the clocks of SQS and of the function differ."
+SIGNED = "A presigned URL has its signer's rights; whoever pushes mail must be able to sign for it."
 
 UNSEEN = (
     Unseen("agent", "sqs:SendMessage", "*-news", CONFLICT),
     Unseen("worker", "sqs:SendMessage", "*-jobs", CONFLICT),
     Unseen("agent", "dynamodb:GetItem", "*-backends", GONE),
     Unseen("agent", "dynamodb:UpdateItem", "*-backends", GONE),
+    Unseen("agent-ingest", "dynamodb:UpdateItem", "*-backends", GONE),
     Unseen("worker", "dynamodb:UpdateItem", "*-backends", GONE),
     Unseen("agent", "*:ManageConnections", "*/DELETE/*", "After 100 minutes a link is replaced."),
     Unseen("agent-ingest", "*:ManageConnections", "*/DELETE/*", "Another boot of an operator."),
@@ -113,6 +118,19 @@ UNSEEN = (
     Unseen("delayed-job-monitor", "sqs:SendMessage", "*", FORGOTTEN),
     Unseen("delayed-job-monitor", "*:ManageConnections", "*", FORGOTTEN),
     Unseen("delayed-job-monitor", "s3:GetObject", "*/payloads/*", FORGOTTEN),
+    Unseen("agent", "dynamodb:DeleteItem", "*-workflows", INTENT),
+    Unseen("core-service", "dynamodb:UpdateItem", "*-backends", GONE),
+    Unseen("delayed-job-monitor-timers", "dynamodb:DeleteItem", "*-workflows", INTENT),
+    Unseen("delayed-job-monitor-timers", "dynamodb:GetItem", "*-workflows", INTENT),
+    Unseen("delayed-job-monitor-timers", "dynamodb:UpdateItem", "*-backends", GONE),
+    Unseen("delayed-job-monitor-timers", "s3:GetObject", "*/payloads/*", SIGNED),
+    Unseen("delayed-job-monitor-timers", "sqs:SendMessage", "*-jobs", INTENT),
+    Unseen("delayed-job-monitor-timers", "sqs:SendMessage", "*-timers", CLOCKS),
+    Unseen("delayed-job-monitor-timers", "sqs:ReceiveMessage", "*-timers", POLLER),
+    Unseen("delayed-job-monitor-timers", "sqs:DeleteMessage", "*-timers", POLLER),
+    Unseen("delayed-job-monitor-timers", "sqs:GetQueueAttributes", "*-timers", POLLER),
+    Unseen("worker", "dynamodb:BatchWriteItem", "*-workflows", REMOVAL),
+    Unseen("worker", "dynamodb:DeleteItem", "*-backends", INTENT),
     Unseen("*", "logs:*", "*", "Lambda writes a function's log in its name."),
     Unseen("*", "xray:*", "*", "Lambda sends traces in the function's name, and on AWS alone."),
     Unseen("worker", "sqs:ReceiveMessage", "*-jobs", POLLER),

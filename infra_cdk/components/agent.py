@@ -41,7 +41,7 @@ class Agent(Construct):
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
             },
             rights=[
-                rows(data.backends, "GetItem", "PutItem"),
+                rows(data.backends, "GetItem", "PutItem", "UpdateItem"),
                 send(self.news),
                 websocket.push,
                 websocket.close,

@@ -143,15 +143,19 @@ def diamond(key: str, port: int, dice: random.Random) -> str:
 def victim(settings: Settings, kind: Kind) -> psutil.Process | None:
     """None while there is nobody: it was killed a moment ago, or no function was called yet."""
     ours = find_ours(settings.home)
-    if kind == "lambda":
-        found = [one for one in ours if "lambda_bootstrap" in _command(one)]
-    else:
-        found = [one for one in ours if role_of(_command(one).split(" ")) == kind]
-    return min(found, key=lambda one: one.pid) if found and kind != "lambda" else _any(found)
+    if kind != "lambda":
+        return next((one for one in ours if role_of(_command(one).split(" ")) == kind), None)
+    servers = [one for one in ours if role_of(_command(one).split(" ")) == "embedded-aws"]
+    # A function's environment is its own: its processes are known by whose children they are.
+    functions = [one for server in servers for one in _functions_of(server)]
+    return random.choice(functions) if functions else None
 
 
-def _any(found: Sequence[psutil.Process]) -> psutil.Process | None:
-    return random.choice(found) if found else None
+def _functions_of(server: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [one for one in server.children() if "lambda_bootstrap" in _command(one)]
+    except psutil.Error:
+        return []
 
 
 def _command(process: psutil.Process) -> str:

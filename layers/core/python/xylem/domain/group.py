@@ -550,6 +550,8 @@ def _pod_seen(group: Group, seen: PodSeen, now: datetime) -> Decision:
         return group, ()
     if (seen.incarnation, seen.retry) != (group.incarnation, task.retry) or not task.ordinal:
         return group, (Refused(f"attempt {seen.retry} of task {seen.task} was never started"),)
+    if _ran_too_long(seen) and not seen.message:
+        seen = replace(seen, message=execution_timeout(group.limits).message)
     moved = tasks.observe(task, seen, now)
     if moved is task:
         return group, ()
