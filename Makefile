@@ -27,7 +27,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 # The login of the stack on this machine, wherever the user's own leads to.
 LOCAL_LOGIN := XYLEM_CONFIG_DIR=$${XYLEM_HOME:-.xylem}/login
 
-.PHONY: help install demo up down test check bench simulate synth deploy prove-kills
+.PHONY: help install demo up down test check bench simulate synth deploy prove-kills prove-timers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ check: install ## ruff, mypy, import contracts; cdk-nag and cfn-lint on every en
 prove-kills: install ## kill -9 in a hundred running diamonds; goes on where it was stopped
 	@$(BIN)/xylem local up
 	@$(LOCAL_LOGIN) $(BIN)/python -m tests.proofs.kills --record
+
+prove-timers: $(STAMPS)/venv ## ten thousand timers in real time: half an hour
+	@$(BIN)/python -m tests.proofs.timers --record
 
 bench: install synth-prod ## how long a user waits and what it costs; RECORD=1 keeps the figures
 	@$(BIN)/xylem local up
