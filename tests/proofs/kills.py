@@ -57,8 +57,8 @@ PARTS: tuple[Kind, ...] = KINDS[:-1]
 
 RUNS = 20
 LINES = 40
-FIRST_KILL_SECONDS = (0.1, 4.5)
-"""After the submission: a diamond takes five or six."""
+FIRST_KILL_SECONDS = (0.1, 3.0)
+"""After the submission: a diamond prints for three and a half at least."""
 
 AGAIN_SECONDS = (2.0, 6.0)
 PROGRESS_WITHIN_SECONDS = 90.0
@@ -118,7 +118,7 @@ def diamond(key: str, port: int, dice: random.Random) -> str:
     two; those with an upstream first check what they were handed."""
     tasks = []
     for name, upstream in UPSTREAM.items():
-        pause = dice.uniform(0.01, 0.05)
+        pause = dice.uniform(0.03, 0.05)
         checks = "".join(
             f'test "$(cat {{{{input:{other}}}}}/said)" = "{key} {other}"\n' for other in upstream
         )
