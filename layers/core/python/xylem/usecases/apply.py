@@ -96,9 +96,12 @@ def change(
     raise Conflict(f"workflow {workflow}: others were faster {ATTEMPTS} times", workflow=workflow)
 
 
-def tell(commit: Commit, *, engine: Engine, connection: ConnectionId | None = None) -> None:
+def tell(commit: Commit | None, *, engine: Engine, connection: ConnectionId | None = None) -> None:
     """Ring for the commit's jobs and push its mail: to `connection` where the caller knows the
-    backend's, else to the one that its row names."""
+    backend's, else to the one that its row names. None: nothing was written, there is nothing to
+    tell."""
+    if commit is None:
+        return
     if commit.jobs:
         engine.doorbell.ring([job.id for job in commit.jobs])
     for moved in commit.groups:

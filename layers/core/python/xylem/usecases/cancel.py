@@ -7,7 +7,6 @@ cleaned up by the mailbox, however long the cluster is away.
 """
 
 from dataclasses import replace
-from typing import Literal
 
 from xylem.domain.errors import InvalidRequest, TooLarge
 from xylem.domain.group import Cancelled
@@ -19,8 +18,6 @@ from xylem.usecases import intents
 from xylem.usecases.apply import Engine, tell
 from xylem.usecases.draft import Draft, a_new_job
 
-Done = Literal["cancelled", "walking", "nothing"]
-
 
 def cancel(
     id_or_uuid: str, *, by: UserName, message: str = "", force: bool = False, engine: Engine
@@ -29,18 +26,19 @@ def cancel(
     Cancelling again changes nothing, but that `force` ends the grace of what is still being
     deleted."""
     id = engine.workflows.resolve(id_or_uuid)
+    cause = f"cancelled by {by}"
+    begun = False
     _finish_walk(id, engine)
     try:
-        done, commit = intents.change(
-            id, f"cancelled by {by}", lambda draft: _whole(draft, by, message, force), engine=engine
+        _, commit = intents.change(
+            id, cause, lambda draft: _whole(draft, by, message, force), engine=engine
         )
     except TooLarge:
-        done, commit = intents.change(
-            id, f"cancelled by {by}", lambda draft: _begin(draft, by, message, force), engine=engine
+        begun, commit = intents.change(
+            id, cause, lambda draft: _begin(draft, by, message, force), engine=engine
         )
-    if commit is not None:
-        tell(commit, engine=engine)
-    if done == "walking":
+    tell(commit, engine=engine)
+    if begun:
         _finish_walk(id, engine)
     return id
 
@@ -51,24 +49,24 @@ def _finish_walk(id: WorkflowId, engine: Engine) -> None:
         intents.sweep_workflow(id, engine=engine, job=None)
 
 
-def _whole(draft: Draft, by: UserName, message: str, force: bool) -> Done:
+def _whole(draft: Draft, by: UserName, message: str, force: bool) -> None:
     workflow = draft.workflow()
     if not _record(draft, by, message, force):
-        return "nothing"
+        return
     if workflow.shards > 1:
         raise TooLarge("its groups are in several shards", workflow=workflow.id)
     event = Cancelled(by, message, force)
     draft.decide_all((id, event) for id in draft.all_groups())
-    return "cancelled"
 
 
-def _begin(draft: Draft, by: UserName, message: str, force: bool) -> Done:
+def _begin(draft: Draft, by: UserName, message: str, force: bool) -> bool:
+    """Whether there is a walk to finish."""
     if not _record(draft, by, message, force):
-        return "nothing"
+        return False
     job = a_new_job(SweepWorkflow(draft.workflow().id), ids=draft.ids, now=draft.now)
     draft.add_job(job)
     draft.change_workflow(replace(draft.workflow(), sweeping=Sweeping(job.id, "cancel")))
-    return "walking"
+    return True
 
 
 def _record(draft: Draft, by: UserName, message: str, force: bool) -> bool:

@@ -339,16 +339,12 @@ class Draft:
                 held = {task.name: before[task.name] for task in quiet}
                 tasks = tuple(held.get(task.name, task) for task in group.tasks)
                 group = replace(group, tasks=tasks)
-            job = self._intent_job(SettleGroup(self._id, id))
+            job = a_new_job(SettleGroup(self._id, id), ids=self.ids, now=self.now)
+            self._jobs.append(job)
             cursor = 0 if many else len(group.tasks)
             settling = Settling(job.id, ending, ended.tell, cursor)
             self._groups[id] = replace(group, settling=settling)
         self._ended.clear()
-
-    def _intent_job(self, work: Work) -> Job:
-        job = a_new_job(work, ids=self.ids, now=self.now)
-        self._jobs.append(job)
-        return job
 
     def _order(self, group: Group, incarnation: int, ordinal: int, kind: str) -> Mail:
         return Mail(

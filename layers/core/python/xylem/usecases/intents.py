@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from xylem.domain.errors import TooLarge, UnknownWorkflow
+from xylem.domain.errors import TooLarge
 from xylem.domain.group import Cancelled, Group, ended_by, to_start
 from xylem.domain.ids import GroupId, WorkflowId
 from xylem.domain.workflow import Sweeping, Workflow, swept
@@ -88,8 +88,7 @@ def _step_by_step(
     more = True
     while more:
         more, commit = apply.change(workflow, cause, step, engine=engine, defer=True, step=True)
-        if commit is not None:
-            apply.tell(commit, engine=engine)
+        apply.tell(commit, engine=engine)
 
 
 def _settle_step(draft: Draft, id: GroupId, job: Job | None) -> bool:
@@ -146,10 +145,7 @@ def _rows(group: Group) -> int:
 
 
 def _sweep_step(draft: Draft, engine: Engine, job: Job | None) -> bool:
-    try:
-        workflow = draft.workflow()
-    except UnknownWorkflow:
-        return False
+    workflow = draft.workflow()
     sweeping = workflow.sweeping
     if sweeping is None:
         if job is not None:

@@ -161,8 +161,7 @@ def _tell_groups(
                 draft.decide(id, event)
 
         _, commit = intents.change_whole(work.workflow, cause, fold, engine=engine)
-        if commit is not None:
-            tell(commit, engine=engine)
+        tell(commit, engine=engine)
 
 
 # What an admin does ------------------------------------------------------------------------------

@@ -65,10 +65,9 @@ def apply(workflow: WorkflowId, messages: Sequence[OfWorkflow], *, engine: Engin
         said, commit = _commit(workflow, messages, engine, defer=True)
     for (connection, boot), answers in said.items():
         answer(connection, boot, answers, engine)
-    if commit is not None:
-        connections = {message.backend: message.connection for message in messages}
-        one = next(iter(connections.values())) if len(connections) == 1 else None
-        tell(commit, engine=engine, connection=one)
+    connections = {message.backend: message.connection for message in messages}
+    one = next(iter(connections.values())) if len(connections) == 1 else None
+    tell(commit, engine=engine, connection=one)
 
 
 def _commit(

@@ -80,8 +80,7 @@ def start_groups(
         if jobs.load(job.id) is None:
             return
         raise
-    if commit is not None:
-        tell(commit, engine=engine)
+    tell(commit, engine=engine)
 
 
 def _split(job: Job, work: StartGroups, engine: Engine) -> None:
@@ -92,8 +91,7 @@ def _split(job: Job, work: StartGroups, engine: Engine) -> None:
         draft.done(job.id)
 
     _, commit = intents.change(work.workflow, f"job {job.id}: split", fold, engine=engine)
-    if commit is not None:
-        tell(commit, engine=engine)
+    tell(commit, engine=engine)
 
 
 def _spec(workflow: Workflow, engine: Engine) -> SpecFile | None:

@@ -13,7 +13,7 @@ that are taken away.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -34,7 +34,7 @@ from xylem.domain.ids import (
 from xylem.domain.plan import GroupPlan, TaskPlan, WorkflowPlan
 from xylem.domain.pool import Pool
 from xylem.domain.task import Task
-from xylem.domain.workflow import Amount, Counts, Sweeping, Workflow
+from xylem.domain.workflow import Counts, Sweeping, Workflow, amount
 from xylem.ports import Creation, Job, Laying, Pools, RemoveWorkflow, Reservation, SweepWorkflow
 from xylem.protocol.limits import TRANSACTION_ACTIONS
 from xylem.usecases.apply import Engine
@@ -121,7 +121,7 @@ def submit(request: Request, checked: Checked, *, engine: Engine) -> WorkflowId:
         number = engine.workflows.next_number(checked.plan.name)
         creation = _creation(request, checked, uuid, number, engine)
         try:
-            id, jobs = _create(creation, request, engine)
+            id, jobs = _create(creation, engine)
         except Conflict:
             continue
         if id == creation.workflow.id and jobs:
@@ -134,9 +134,7 @@ def submit(request: Request, checked: Checked, *, engine: Engine) -> WorkflowId:
     )
 
 
-def _create(
-    creation: Creation, request: Request, engine: Engine
-) -> tuple[WorkflowId, tuple[Job, ...]]:
+def _create(creation: Creation, engine: Engine) -> tuple[WorkflowId, tuple[Job, ...]]:
     """Its id, and the jobs to ring for. Raises `Conflict`."""
     if creation_actions(creation) <= TRANSACTION_ACTIONS and creation.workflow.shards == 1:
         return engine.workflows.create(creation), creation.jobs
@@ -153,7 +151,7 @@ def _create(
             name=workflow.name,
             number=creation.number,
             removal=removal,
-            by=request.user,
+            by=workflow.user,
             at=workflow.submitted_at,
         )
     )
@@ -169,7 +167,7 @@ def layings(creation: Creation, removal: JobId) -> Iterator[Laying]:
     """The rows of the groups in parts that fit a transaction each, in the order of the spec. A
     group with more tasks than one holds is divided; its own row comes with the first of them."""
     workflow = creation.workflow
-    counts = _counts_by_shard(creation) if workflow.shards > 1 else {}
+    counts = _counts_by_shard((group.id for group in creation.groups), workflow.shards)
     numbers = count(1)
     groups: list[Group] = []
     positions: list[int] = []
@@ -210,9 +208,12 @@ def layings(creation: Creation, removal: JobId) -> Iterator[Laying]:
         yield part()
 
 
-def _counts_by_shard(creation: Creation) -> dict[int, Counts]:
-    live = Counter(shard_of(group.id) for group in creation.groups)
-    return {shard: Counts(live[shard]) for shard in range(creation.workflow.shards)}
+def _counts_by_shard(groups: Iterable[GroupId], shards: int) -> dict[int, Counts]:
+    """Nothing where the counts are in the workflow's own row."""
+    if shards == 1:
+        return {}
+    live = Counter(map(shard_of, groups))
+    return {shard: Counts(live[shard]) for shard in range(shards)}
 
 
 def _placed(plan: WorkflowPlan, pool: Pool) -> WorkflowPlan:
@@ -242,7 +243,7 @@ def _creation(
     tasks = sum(len(group.tasks) for group in plan.groups)
     shards = 1 if tasks <= ONE_SHARD_TASKS else SHARDS
     ids = {group.name: _group_id(engine.ids(), at % shards) for at, group in enumerate(plan.groups)}
-    live = Counter(shard_of(id) for id in ids.values())
+    counts = _counts_by_shard(ids.values(), shards)
     workflow = Workflow(
         id=WorkflowId(f"{plan.name}-{number}"),
         uuid=uuid,
@@ -253,7 +254,7 @@ def _creation(
         submitted_at=now,
         counts=Counts(len(plan.groups) if shards == 1 else 0),
         shards=shards,
-        amounts=({shard: Amount(live[shard] > 0) for shard in range(shards)} if shards > 1 else {}),
+        amounts={shard: amount(of_shard) for shard, of_shard in counts.items()},
         priority=request.priority,
         labels=plan.labels,
         templated=checked.template is not None,
@@ -261,7 +262,7 @@ def _creation(
     )
     downstream = _downstream(plan, ids)
     groups = [
-        ready(_group(group, ids[group.name], workflow, downstream[group.name], plan), now)[0]
+        ready(_group(group, ids[group.name], workflow, downstream[group.name]), now)[0]
         for group in plan.groups
     ]
     starting = [group for group in groups if to_start(group)]
@@ -291,7 +292,6 @@ def _group(
     id: GroupId,
     workflow: Workflow,
     downstream: Sequence[GroupId],
-    plan: WorkflowPlan,
 ) -> Group:
     return Group(
         id=id,
@@ -303,5 +303,5 @@ def _group(
         downstream=tuple(downstream),
         ignore_nonlead_status=group.ignore_nonlead_status,
         shards=workflow.shards,
-        limits=plan.limits,
+        limits=workflow.limits,
     )

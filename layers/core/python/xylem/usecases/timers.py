@@ -74,9 +74,8 @@ def look(workflow: WorkflowId, group: GroupId, *, engine: Engine) -> None:
         left, commit = intents.change(workflow, "a timer", fold, engine=engine)
     except UnknownWorkflow:
         return
-    if commit is not None:
-        tell(commit, engine=engine)
-    elif timedelta() < left <= EARLY:
+    tell(commit, engine=engine)
+    if commit is None and timedelta() < left <= EARLY:
         engine.alarm.ring([(workflow, group)], delay=left + RING_LATE)
 
 
