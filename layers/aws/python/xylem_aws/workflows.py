@@ -201,9 +201,6 @@ class DynamoWorkflows:
         return False
 
     def create(self, creation: Creation) -> WorkflowId:
-        earlier = self._earlier(creation)
-        if earlier is not None:
-            return earlier
         try:
             self._creation(creation).commit()
         except (Conflict, Unavailable):
