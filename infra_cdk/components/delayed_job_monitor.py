@@ -45,20 +45,21 @@ class DelayedJobMonitor(Construct):
         super().__init__(scope, id)
         self._environment = service.environment
         self.timers = DoorbellQueue(self, "Timers", environment=service.environment)
+        settings = {
+            "WORKFLOWS_TABLE": data.workflows.name,
+            "BACKENDS_TABLE": data.backends.name,
+            "STORE_BUCKET": data.store.name,
+            "JOBS_QUEUE_URL": jobs.queue_url,
+            "TIMERS_QUEUE_URL": self.timers.queue_url,
+            "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
+        }
         self._function = ServiceFunction(
             self,
             "Sweep",
             service=service,
             component="delayed_job_monitor",
             entry="sweep.handler",
-            settings={
-                "WORKFLOWS_TABLE": data.workflows.name,
-                "BACKENDS_TABLE": data.backends.name,
-                "STORE_BUCKET": data.store.name,
-                "JOBS_QUEUE_URL": jobs.queue_url,
-                "TIMERS_QUEUE_URL": self.timers.queue_url,
-                "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
-            },
+            settings=settings,
             rights=[
                 index(data.workflows, "due"),
                 rows(data.workflows, "GetItem", "UpdateItem"),
@@ -83,14 +84,7 @@ class DelayedJobMonitor(Construct):
             component="delayed_job_monitor",
             entry="timers.handler",
             name="delayed-job-monitor-timers",
-            settings={
-                "WORKFLOWS_TABLE": data.workflows.name,
-                "BACKENDS_TABLE": data.backends.name,
-                "STORE_BUCKET": data.store.name,
-                "JOBS_QUEUE_URL": jobs.queue_url,
-                "TIMERS_QUEUE_URL": self.timers.queue_url,
-                "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
-            },
+            settings=settings,
             rights=[
                 rows(data.workflows, *READ, *CHANGE),
                 rows(data.backends, "GetItem", "PutItem", "UpdateItem"),
