@@ -1,10 +1,15 @@
-"""What end-to-end tests do with a workflow: submit it, wait for its end, look at it."""
+"""What end-to-end tests do with a workflow: submit it, wait for its end, look at it and at what AWS
+keeps of it."""
 
 import time
 from pathlib import Path
+from typing import Any
+
+import boto3
 
 from clients.sdk.client import Client, SubmitRequest
 from clients.sdk.models import Task, Workflow
+from tests.conftest import Stack
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 POLL_SECONDS = 0.1
@@ -45,3 +50,14 @@ def lines(client: Client, name: str, task: str) -> list[str]:
     prefix = f"[{task}] "
     found = client.logs(name, task=task).splitlines()
     return [line.split(prefix, 1)[1] for line in found if prefix in line and "][osmo]" not in line]
+
+
+def aws(stack: Stack, service: str) -> Any:
+    """A client of what the stack runs on."""
+    return boto3.client(  # type: ignore[call-overload]  # the service is named at run time
+        service,
+        endpoint_url=stack.settings.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="tests",
+        aws_secret_access_key="tests",
+    )

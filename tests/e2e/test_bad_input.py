@@ -6,14 +6,13 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import boto3
 import httpx
 import pytest
 
 from clients.sdk.login import load
 from tests.conftest import Stack
+from tests.e2e.running import aws
 from tests.unit.functions.core_service.bad_input import REQUESTS, SPECS, Bad
 
 pytestmark = pytest.mark.e2e
@@ -52,18 +51,8 @@ class Kept:
     tracebacks: int
 
 
-def client(stack: Stack, service: str) -> Any:
-    return boto3.client(  # type: ignore[call-overload]  # the service is named at run time
-        service,
-        endpoint_url=stack.settings.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="tests",
-        aws_secret_access_key="tests",
-    )
-
-
 def look(stack: Stack) -> Kept:
-    dynamodb, sqs, s3 = (client(stack, name) for name in ("dynamodb", "sqs", "s3"))
+    dynamodb, sqs, s3 = (aws(stack, name) for name in ("dynamodb", "sqs", "s3"))
     rows = {
         table: {
             json.dumps(item, sort_keys=True, default=repr)
@@ -99,7 +88,7 @@ def untouched(stack: Stack) -> Iterator[None]:
     before = look(stack)
     deadline = time.monotonic() + QUIET_WITHIN_SECONDS
     while True:
-        time.sleep(2)
+        time.sleep(2)  # at rest is what two looks with a pause between them find alike
         now = look(stack)
         if (now.rows, now.objects) == (before.rows, before.objects):
             break

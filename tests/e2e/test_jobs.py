@@ -7,12 +7,11 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.builders import a_job
 from tests.conftest import Stack
-from tests.e2e.running import example, run
+from tests.e2e.running import aws, example, run
 from xylem.domain.ids import GroupId, WorkflowId
 from xylem.ports import StartGroups
 from xylem_aws import rows
@@ -21,16 +20,6 @@ pytestmark = pytest.mark.e2e
 
 DONE_WITHIN_SECONDS = 60
 NOBODY = GroupId("0" * 32)
-
-
-def client(stack: Stack, service: str) -> Any:
-    return boto3.client(  # type: ignore[call-overload]  # the service is named at run time
-        service,
-        endpoint_url=stack.settings.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="tests",
-        aws_secret_access_key="tests",
-    )
 
 
 def a_parked_job(stack: Stack) -> str:
@@ -45,7 +34,7 @@ def a_parked_job(stack: Stack) -> str:
         not_before=now,
         next_ring_at=now,
     )
-    dynamodb = client(stack, "dynamodb")
+    dynamodb = aws(stack, "dynamodb")
     [table] = [name for name in dynamodb.list_tables()["TableNames"] if "workflows" in name.lower()]
     dynamodb.put_item(TableName=table, Item=rows.job_row(job).serialize())
     return job.id
@@ -88,7 +77,7 @@ def test_a_parked_job_that_is_dropped_is_gone(stack: Stack) -> None:
 
 
 def test_dead_letters_are_shown_and_stay_where_they_are(stack: Stack) -> None:
-    sqs = client(stack, "sqs")
+    sqs = aws(stack, "sqs")
     [queue] = [url for url in sqs.list_queues()["QueueUrls"] if "jobs-dead" in url]
     body = json.dumps({"type": "job", "job": "put-here-by-a-test", "token": "a-secret"})
     sqs.send_message(QueueUrl=queue, MessageBody=body)

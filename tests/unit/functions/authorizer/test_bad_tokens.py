@@ -9,32 +9,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from tests.builders import BACKEND, an_attempt
+from tests.unit.functions.environment import KEYS_PATH, Context, deployed
 from xylem.domain.access import USER
 from xylem.domain.errors import Unauthenticated
 from xylem.domain.ids import UserName
-from xylem_aws import clients
-from xylem_aws.bootstrap import ports
 from xylem_aws.identity import Signer
 from xylem_aws.keys import ensure_keys, read_keys
 from xylem_aws.task_tokens import HmacTaskTokens
 
-PATH = "/xylem/test/keys"
 HERE = "https://api.here.test"
 HOUR = timedelta(hours=1)
 ALICE = UserName("alice")
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What powertools looks at."""
-
-    function_name: str = "authorizer"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:000000000000:function:authorizer"
-    aws_request_id: str = "request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,36 +34,21 @@ class Keys:
 @pytest.fixture(scope="module")
 def keys() -> Iterator[Keys]:
     """The authorizer's own environment, as its function has it, and who signs for it."""
-    with pytest.MonkeyPatch.context() as environment, mock_aws():
-        for name, value in {
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_REGION": "us-east-1",
-            "XYLEM_ENVIRONMENT": "test",
-            "POWERTOOLS_SERVICE_NAME": "authorizer",
-            "API_URL": HERE,
-            "KEYS_PATH": PATH,
-        }.items():
-            environment.setenv(name, value)
-        environment.delenv("AWS_ENDPOINT_URL", raising=False)
-        ports.cache_clear()
-        ssm = clients.ssm("us-east-1")
-        ensure_keys(ssm, PATH)
+    with deployed("authorizer", API_URL=HERE) as ssm:
         ensure_keys(ssm, "/xylem/other/keys")
-        signing = read_keys(ssm, PATH, "signing")
+        signing = read_keys(ssm, KEYS_PATH, "signing")
         yield Keys(
             here=Signer(signing, HERE),
             elsewhere=Signer(signing, "https://api.elsewhere.test"),
-            tasks=HmacTaskTokens(read_keys(ssm, PATH, "hmac")),
+            tasks=HmacTaskTokens(read_keys(ssm, KEYS_PATH, "hmac")),
         )
-        ports.cache_clear()
 
 
 def ask(token: str | None, **headers: str) -> dict[str, Any]:
     from functions.authorizer.handler import http  # noqa: PLC0415 - its logger reads the environment
 
     given = {"Authorization": f"Bearer {token}"} if token is not None else {}
-    answer: dict[str, Any] = http({"headers": {**given, **headers}}, Context())
+    answer: dict[str, Any] = http({"headers": {**given, **headers}}, Context("authorizer"))
     return answer
 
 

@@ -8,28 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from tests.builders import an_attempt
+from tests.unit.functions.environment import KEYS_PATH, Context, deployed
 from xylem.domain.errors import XylemError
-from xylem_aws import clients
-from xylem_aws.bootstrap import ports
-from xylem_aws.keys import ensure_keys, read_keys
+from xylem_aws.keys import read_keys
 from xylem_aws.task_tokens import HmacTaskTokens
 
-PATH = "/xylem/test/keys"
 PERSON = {"kind": "user", "subject": "alice", "roles": "osmo-user"}
 LOGS = "/api/workflow/hello-1/logs"
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What powertools looks at."""
-
-    function_name: str = "logger"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:000000000000:function:logger"
-    aws_request_id: str = "request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +31,16 @@ Ask = Callable[..., Answer]
 @pytest.fixture(scope="module")
 def token() -> Iterator[str]:
     """A task's, in the Logger's own environment."""
-    with pytest.MonkeyPatch.context() as environment, mock_aws():
-        for name, value in {
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_REGION": "us-east-1",
-            "XYLEM_ENVIRONMENT": "test",
-            "POWERTOOLS_SERVICE_NAME": "logger",
-            "POWERTOOLS_TRACE_DISABLED": "true",
-            "KEYS_PATH": PATH,
-            "WORKFLOWS_TABLE": "workflows",
-            "LOGS_TABLE": "logs",
-            "STORE_BUCKET": "store",
-            "DATA_BUCKET": "data",
-        }.items():
-            environment.setenv(name, value)
-        environment.delenv("AWS_ENDPOINT_URL", raising=False)
-        ports.cache_clear()
-        ssm = clients.ssm("us-east-1")
-        ensure_keys(ssm, PATH)
-        tokens = HmacTaskTokens(read_keys(ssm, PATH, "hmac"))
+    with deployed(
+        "logger",
+        POWERTOOLS_TRACE_DISABLED="true",
+        WORKFLOWS_TABLE="workflows",
+        LOGS_TABLE="logs",
+        STORE_BUCKET="store",
+        DATA_BUCKET="data",
+    ) as ssm:
+        tokens = HmacTaskTokens(read_keys(ssm, KEYS_PATH, "hmac"))
         yield tokens.sign(an_attempt(), expires=datetime.now(UTC) + timedelta(hours=1))
-        ports.cache_clear()
 
 
 def ask(
@@ -94,7 +69,7 @@ def ask(
         "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
         "isBase64Encoded": isinstance(body, bytes),
     }
-    answer = handler(event, Context())  # type: ignore[arg-type]  # it is what is looked at
+    answer = handler(event, Context("logger"))  # type: ignore[arg-type]  # it is what is looked at
     return Answer(answer["statusCode"], json.loads(answer["body"]))
 
 
