@@ -46,7 +46,7 @@ def record(name: str, result: Mapping[str, Any], folder: Path = MEASUREMENTS) ->
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     kept = {
-        "commit": _commit(),
+        "commit": commit(),
         "measured_at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "processors": os.cpu_count(),
         "result": result,
@@ -55,7 +55,7 @@ def record(name: str, result: Mapping[str, Any], folder: Path = MEASUREMENTS) ->
     return path
 
 
-def _commit() -> str:
+def commit() -> str:
     """With a plus when the checkout has changes beside it."""
     described = subprocess.run(
         ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+"],

@@ -23,7 +23,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -45,11 +44,11 @@ from clients.local.settings import Settings, find_settings
 from clients.sdk.client import Client, SubmitRequest
 from clients.sdk.errors import ClientError, Refused
 from clients.sdk.login import load
+from tests.benchmarks.reporting import MEASUREMENTS, commit
 
 T = TypeVar("T")
 
-ROOT = Path(__file__).parents[2]
-RESULT = ROOT / "docs" / "measurements" / "kills.json"
+RESULT = MEASUREMENTS / "kills.json"
 
 Kind = Literal["operator", "desk-cluster", "lambda", "embedded-aws", "any"]
 KINDS: tuple[Kind, ...] = ("operator", "desk-cluster", "lambda", "embedded-aws", "any")
@@ -140,7 +139,7 @@ def diamond(key: str, port: int, dice: random.Random) -> str:
     return yaml.safe_dump({"workflow": {"name": "killed", "tasks": tasks}})
 
 
-def victim(settings: Settings, kind: Kind) -> psutil.Process | None:
+def victim(settings: Settings, kind: Kind, dice: random.Random) -> psutil.Process | None:
     """None while there is nobody: it was killed a moment ago, or no function was called yet."""
     ours = find_ours(settings.home)
     if kind != "lambda":
@@ -148,7 +147,7 @@ def victim(settings: Settings, kind: Kind) -> psutil.Process | None:
     servers = [one for one in ours if role_of(_command(one).split(" ")) == "embedded-aws"]
     # A function's environment is its own: its processes are known by whose children they are.
     functions = [one for server in servers for one in _functions_of(server)]
-    return random.choice(functions) if functions else None
+    return dice.choice(functions) if functions else None
 
 
 def _functions_of(server: psutil.Process) -> list[psutil.Process]:
@@ -180,7 +179,7 @@ class Killer:
         if self._next is None or since < self._next:
             return
         part: Kind = self._kind if self._kind != "any" else self._dice.choice(PARTS)
-        process = victim(self._settings, part)
+        process = victim(self._settings, part, self._dice)
         if process is None:
             return
         try:
@@ -195,7 +194,6 @@ class Killer:
 def one_run(settings: Settings, client: Client, kind: Kind, number: int, proof_seed: int) -> Run:
     seed = f"{proof_seed}/{kind}/{number}"
     dice = random.Random(seed)
-    random.seed(seed)
     key = f"{kind}-{number}-{time.time_ns()}"
     with witness() as seen:
         spec = diamond(key, seen.port, dice)
@@ -338,16 +336,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def summary(runs: Sequence[Run], seed: int) -> dict[str, object]:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
     return {
         "seed": seed,
-        "commit": commit,
+        "commit": commit(),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "kinds": {
             kind: {

@@ -17,7 +17,6 @@ import heapq
 import json
 import random
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -25,11 +24,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
 
+from tests.benchmarks.reporting import MEASUREMENTS, commit
 from tests.builders import a_creation, a_group, a_job, a_task, a_workflow
 from tests.stories.world import BACKEND, World
 from xylem.domain.ids import GroupId, JobId, WorkflowId, WorkflowUuid
@@ -40,8 +39,7 @@ from xylem.ports import Timer, Timers
 from xylem.usecases import jobs, timers
 from xylem.usecases.footprint import first_ring
 
-ROOT = Path(__file__).parents[2]
-RESULT = ROOT / "docs" / "measurements" / "timers.json"
+RESULT = MEASUREMENTS / "timers.json"
 
 Sweeps = Literal["every minute", "one missed", "all doubled", "killed half way"]
 MODES: tuple[Sweeps, ...] = ("every minute", "one missed", "all doubled", "killed half way")
@@ -299,13 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     console = Console(stderr=True)
     report: dict[str, object] = {
-        "commit": subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout.strip(),
+        "commit": commit(),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "seed": given.seed,
         "real_time": not given.fast,
