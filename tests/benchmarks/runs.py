@@ -53,4 +53,4 @@ def wait_for(client: Client, names: Sequence[str], *, seconds: float, pause: flo
     while names := unfinished(client, names):
         if time.monotonic() > end:
             sys.exit(f"{len(names)} workflows are not done after {seconds:.0f} s: {names[0]} …")
-        time.sleep(pause)
+        time.sleep(pause)  # each look is a request that the bill would count

@@ -255,7 +255,7 @@ class Submitting:
     def make(self, plan: WorkflowPlan) -> WorkflowId:
         request = submit.Request(text="", user=ALICE)
         checked = submit.Checked(plan, "", None, a_pool())
-        return submit.submit(request, checked, engine=self)  # type: ignore[arg-type]
+        return submit.submit(request, checked, engine=self)  # type: ignore[arg-type]  # as much of one as it uses
 
 
 def test_a_group_that_is_divided_over_two_parts_is_read_whole(stores: Stores) -> None:

@@ -26,7 +26,7 @@ def change(
     stores: Stores, *, at: datetime = NOON, group: GroupId = GROUP, **fields: object
 ) -> None:
     before = stored(stores, group)
-    after = replace(before.value, **fields)  # type: ignore[arg-type]
+    after = replace(before.value, **fields)  # type: ignore[arg-type]  # fields of any type
     stores.workflows.commit(a_commit(at=at, groups=(a_change(before, after),)))
 
 

@@ -223,7 +223,7 @@ def test_lists_are_by_time_and_by_whose_they_are(stores: Stores) -> None:
         stores.workflows.create(a_creation(group, number=number, workflow=workflow))
 
     def names(scope: Scope, **options: object) -> list[str]:
-        return [entry.id for entry in stores.workflows.entries(scope, **options)]  # type: ignore[arg-type]
+        return [entry.id for entry in stores.workflows.entries(scope, **options)]  # type: ignore[arg-type]  # fields of any type
 
     assert names(Scope("all")) == ["hello-3", "hello-2", "hello-1"]
     assert names(Scope("all"), newest_first=False) == ["hello-1", "hello-2", "hello-3"]
@@ -456,7 +456,7 @@ def test_a_parked_job_that_gets_more_attempts_is_due_again(stores: Stores) -> No
 def test_a_late_write_un_parks_nothing(stores: Stores, other: dict[str, object]) -> None:
     parked = a_job(attempts=PARK_AFTER)
     stores.workflows.create(a_creation(jobs=(parked,)))
-    late = replace(parked, **other)  # type: ignore[arg-type]
+    late = replace(parked, **other)  # type: ignore[arg-type]  # fields of any type
 
     assert not stores.jobs.update(replace(late, park_at=99), expected=late)
     assert not stores.jobs.drop(late)

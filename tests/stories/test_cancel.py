@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -72,9 +73,10 @@ STATES = [
 Reached = Callable[[World], None]
 
 
-def grace(job: agent.Job) -> object:
+def grace(job: agent.Job) -> dict[str, Any]:
     assert job.payload is not None
-    return json.loads(gzip.decompress(base64.b64decode(job.payload)))
+    told: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(job.payload)))
+    return told
 
 
 def finish_cleanups(world: World) -> None:
@@ -105,7 +107,7 @@ def test_a_workflow_is_cancelled_in_every_state(reached: Reached, force: bool) -
             assert group.tasks[0].message == f"Task was canceled by user: {USER}. enough"
     require_counted(world, HELLO)
     cleanups = [job for job in world.cluster.jobs if job.kind == "cleanup"]
-    told = {(grace(job)["grace_seconds"], grace(job)["force"]) for job in cleanups}  # type: ignore[index]
+    told = {(grace(job)["grace_seconds"], grace(job)["force"]) for job in cleanups}
     assert told <= {(0, True) if force else (None, False)}
     held = sum(bool(group.ordinal) and group not in finished for group in found.groups)
     assert len(cleanups) == held
@@ -132,7 +134,7 @@ def test_a_cancel_that_is_repeated_changes_nothing_but_the_grace(reached: Reache
 
     held = [group for group in world.look(HELLO).groups if group.cleanup is Cleanup.ASKED]
     world.cancel(HELLO, force=True)
-    forced = [grace(job)["force"] for job in world.cluster.jobs]  # type: ignore[index]
+    forced = [grace(job)["force"] for job in world.cluster.jobs]
     assert forced == [True] * len(forced)
     assert len(forced) >= len(held)
     assert world.look(HELLO).workflow.status is WorkflowStatus.FAILED_CANCELED
@@ -353,7 +355,7 @@ def test_after_a_crash_at_any_step_of_a_cancel_it_is_finished(groups: int, again
         world = World()
         large = world.make(a_large_plan(groups))
         world.settle()
-        crashed = crashes(world, step, lambda process, large=large: process.cancel(large))  # type: ignore[misc]
+        crashed = crashes(world, step, lambda process, large=large: process.cancel(large))  # type: ignore[misc]  # mypy infers no default
         if again:
             world.cancel(large)
         recover(world)

@@ -45,7 +45,7 @@ def leaves(world: World, fan: WorkflowId, kind: str = "leaf") -> list[Group]:
 
 def a_running_fan(leaves: int, **options: object) -> tuple[World, WorkflowId]:
     world = World()
-    fan = world.make(a_fan(leaves, **options))  # type: ignore[arg-type]
+    fan = world.make(a_fan(leaves, **options))  # type: ignore[arg-type]  # fields of any type
     world.settle()
     world.answer()
     world.settle()

@@ -14,7 +14,7 @@ them (tests/benchmarks/idle.py).
 
 import json
 import threading
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -67,12 +67,12 @@ class Usage:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counted: Counter[Key] = Counter()
+        self._counted: defaultdict[Key, float] = defaultdict(float)
         self._running: list[Callable[[], Iterable[tuple[Key, float]]]] = []
 
     def add(self, meter: Meter, who: str, what: str, amount: float = 1) -> None:
         with self._lock:
-            self._counted[Key(meter, who, what)] += amount  # type: ignore[assignment]
+            self._counted[Key(meter, who, what)] += amount
 
     def also(self, running: Callable[[], Iterable[tuple[Key, float]]]) -> None:
         """Ask for what has not ended yet, like open sockets, at each reading."""
@@ -80,10 +80,10 @@ class Usage:
 
     def read(self) -> dict[Key, float]:
         with self._lock:
-            counted: Counter[Key] = Counter(self._counted)
+            counted = self._counted.copy()
         for running in self._running:
             for key, amount in running():
-                counted[key] += amount  # type: ignore[assignment]
+                counted[key] += amount
         return dict(counted)
 
     def as_json(self) -> bytes:

@@ -247,7 +247,7 @@ def test_a_forced_deletion_takes_pod_and_processes_at_once(kube: Client, tmp_pat
 
     def silent() -> bool:
         before = ticks.stat().st_size
-        time.sleep(0.1)
+        time.sleep(0.1)  # five ticks, if anything still wrote them
         return ticks.stat().st_size == before
 
     until(silent)
@@ -261,7 +261,7 @@ def test_all_processes_of_a_pod_end_with_it(kube: Client, tmp_path: Path) -> Non
     )
 
     size = (tmp_path / "ticks").stat().st_size
-    time.sleep(0.15)
+    time.sleep(0.15)  # seven ticks, if the orphan were still there
     assert (tmp_path / "ticks").stat().st_size == size
 
 

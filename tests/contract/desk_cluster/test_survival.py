@@ -149,7 +149,7 @@ def test_whenever_the_process_is_killed_every_pod_runs_once(
             command = f"echo run >>/host/{name}-runs; exit 0"
             kube.create(a_pod(name, a_container(command, **AT_HOST), **host))
             pods.append(name)
-        time.sleep(pause)
+        time.sleep(pause)  # the kill comes at another moment of each start
         kube = restarted(own_desk)
 
     for name in pods:

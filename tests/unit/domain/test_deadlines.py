@@ -51,7 +51,7 @@ def a_placed_group(*names: str, **fields: object) -> Group:
 
 def seen(task: str, status: TaskStatus, code: int | None = None, **fields: object) -> PodSeen:
     known: dict[str, object] = {"incarnation": 0, "retry": 0, **fields}
-    return PodSeen(task=TaskName(task), status=status, exit_code=code, **known)  # type: ignore[arg-type]
+    return PodSeen(task=TaskName(task), status=status, exit_code=code, **known)  # type: ignore[arg-type]  # fields of any type
 
 
 def at(minutes: float, group: Group, *events: GroupEvent) -> Group:

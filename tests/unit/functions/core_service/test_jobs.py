@@ -103,7 +103,7 @@ def test_a_job_that_is_not_parked_is_not_dropped() -> None:
 def test_a_job_that_moved_meanwhile_is_a_503_that_may_be_asked_again() -> None:
     service = CoreService()
     id = a_parked_start(service)
-    service.world.jobs = Moving(service.world.rows.jobs)  # type: ignore[assignment]
+    service.world.jobs = Moving(service.world.rows.jobs)  # type: ignore[assignment]  # as much of one as a retry uses
     other = CoreService(service.world)
 
     answer = as_admin(other, "POST", f"/api/job/{id}/retry")

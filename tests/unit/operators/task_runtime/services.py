@@ -236,7 +236,7 @@ class _Server(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that was killed hangs up in the middle; what else goes wrong is told."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # as it was handed in
 
 
 class _Handler(BaseHTTPRequestHandler):
