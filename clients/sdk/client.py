@@ -38,7 +38,7 @@ from clients.sdk.models import (
     Workflow,
     WorkflowPage,
 )
-from clients.sdk.retry import RETRIED, Retries
+from clients.sdk.retry import Retries, may_pass
 
 FOLLOW_SECONDS = 20
 """How long the Logger holds a request for new lines: an API Gateway integration ends at 29 s."""
@@ -291,7 +291,7 @@ class Client:
         if answer.is_success:
             return answer
         problem = error_of(answer)
-        if isinstance(problem, Unavailable) and answer.status_code in RETRIED:
+        if isinstance(problem, Unavailable) and may_pass(answer.status_code, problem.code):
             return problem
         raise problem
 

@@ -9,10 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 RETRIED = frozenset({429, 502, 503, 504})
-"""Too many requests, and what gateways answer for a service that is away. Not 500: that is the
-service's own failure, which it would repeat."""
+"""Too many requests, and what gateways answer for a service that is away."""
 
 LONGEST_WAIT = 10.0
+
+
+def may_pass(status: int, code: str | None) -> bool:
+    """Whether the same request may get another answer. A 500 with an `error_code` is the service's
+    own failure, which it would repeat; one without is the gateway's word for a function that died
+    or did not answer in time.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html
+    """
+    return status in RETRIED or (status == 500 and code is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ from clients.local.embedded_aws.http_messages import (
     response_of,
 )
 from clients.local.embedded_aws.lambda_functions import LambdaFunctions
-from clients.local.embedded_aws.lambda_process import Outcome
+from clients.local.embedded_aws.lambda_process import Outcome, failure
 from clients.local.embedded_aws.request_ids import gateway_request_id
 from clients.local.embedded_aws.routes import Match, match
 from clients.local.embedded_aws.seams import Seam
@@ -256,7 +256,10 @@ class HttpApis:
             "routeArn": _route_arn(call),
             "identitySource": list(values),
         }
-        return await self._invoked(function_of(authorizer), event, call.api, AUTHORIZER_SECONDS)
+        try:
+            return await self._invoked(function_of(authorizer), event, call.api, AUTHORIZER_SECONDS)
+        except TimeoutError:
+            return failure("Sandbox.Timedout", "the authorizer did not answer in time")
 
     async def _integrated(self, call: _Call, authorizer: Mapping[str, Any] | None) -> HttpResponse:
         integration = call.api.integration(call.route)

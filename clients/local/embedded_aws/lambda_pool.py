@@ -93,8 +93,12 @@ class _Pool:
         self.retired = False
 
     @property
+    def ready(self) -> int:
+        return len(self.idle) + self.busy
+
+    @property
     def size(self) -> int:
-        return len(self.idle) + self.busy + self.starting
+        return self.ready + self.starting
 
 
 class LambdaPool:
@@ -105,7 +109,9 @@ class LambdaPool:
         self._pools: dict[str, _Pool] = {}
         self._running: dict[str, int] = {}
         self._processes: set[Process] = set()
-        self._may_start = asyncio.Semaphore(STARTING)
+        self._queued: list[_Pool] = []
+        """Each stands for one process to start."""
+        self._starting = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def invoke(self, function: Deployed, event: bytes) -> Outcome:
@@ -173,6 +179,16 @@ class LambdaPool:
     def _start_if_useful(self, pool: _Pool) -> None:
         if pool.starting < len(pool.waiting) and pool.size < PER_FUNCTION and self._room(pool):
             pool.starting += 1
+            self._queued.append(pool)
+            self._start_next()
+
+    def _start_next(self) -> None:
+        """The function with the fewest processes first: one that everybody asks, the authorizer,
+        must not wait for the twenty-fourth process of another."""
+        while self._queued and self._starting < STARTING:
+            pool = min(self._queued, key=lambda queued: queued.ready)
+            self._queued.remove(pool)
+            self._starting += 1
             task = asyncio.create_task(self._start(pool))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -190,42 +206,48 @@ class LambdaPool:
         return True
 
     async def _start(self, pool: _Pool) -> None:
-        process: Process | None = None
-        error: BaseException | None = None
-        async with self._may_start:
+        try:
             # Meanwhile those who waited may have been served by others.
             if any(not waiter.done() for waiter in pool.waiting):
-                try:
-                    process = await pool.make()
-                    self._processes.add(process)
-                    started = time.monotonic()
-                    await process.start()
-                    # Since August 2025 the init phase is billed as what comes after it
-                    # (https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/).
-                    self._usage.compute(
-                        pool.name,
-                        milliseconds=(time.monotonic() - started) * 1000,
-                        memory_mb=pool.memory_mb,
-                    )
-                except InitialisationFailed as failed:
-                    error = failed
-                except OSError as failed:
-                    error = InitialisationFailed(failure("Runtime.Unknown", str(failed)))
-        pool.starting -= 1
-        if process is not None and error is None:
-            pool.busy += 1
-            self._give_back(pool, process)
-        elif error is not None:
-            if process is not None:
-                process.kill()
-                self._processes.discard(process)
+                process = await self._started(pool)
+                pool.busy += 1
+                self._give_back(pool, process)
+        except InitialisationFailed as error:
             while pool.waiting:
                 waiter = pool.waiting.popleft()
                 if not waiter.done():
                     waiter.set_exception(error)
                     break
+        finally:
+            pool.starting -= 1
+            self._starting -= 1
         if pool.waiting:
             self._start_if_useful(pool)
+        self._start_next()
+
+    async def _started(self, pool: _Pool) -> Process:
+        """A process that is ready for its first invocation. Raises InitialisationFailed."""
+        process: Process | None = None
+        try:
+            process = await pool.make()
+            self._processes.add(process)
+            started = time.monotonic()
+            await process.start()
+        except (InitialisationFailed, OSError) as error:
+            if process is not None:
+                process.kill()
+                self._processes.discard(process)
+            if isinstance(error, InitialisationFailed):
+                raise
+            raise InitialisationFailed(failure("Runtime.Unknown", str(error))) from error
+        # Since August 2025 the init phase is billed as what comes after it
+        # (https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/).
+        self._usage.compute(
+            pool.name,
+            milliseconds=(time.monotonic() - started) * 1000,
+            memory_mb=pool.memory_mb,
+        )
+        return process
 
     def _give_back(self, pool: _Pool, process: Process) -> None:
         """A busy process is free: it goes to who waits longest, or becomes idle."""

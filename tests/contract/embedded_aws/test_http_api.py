@@ -30,11 +30,14 @@ ANSWER = """
 
 # Allows who brings "Bearer <name>" and puts the name, and how often it was asked, into the context.
 GUARD = """
+    import time
     asked = 0
     def handler(event, context):
         global asked
         asked += 1
         kind, _, name = event["headers"].get("authorization", "").partition(" ")
+        if name == "slow":
+            time.sleep(15)
         if name == "confused":
             raise RuntimeError("with a secret in it")
         return {"isAuthorized": kind == "Bearer", "context": {"name": name, "asked": asked}}
@@ -159,7 +162,7 @@ def guarded(aws: EmbeddedAws, **settings: Any) -> Callable[..., httpx.Response]:
     guard = an_authorizer(
         aws,
         api.id,
-        a_function(aws, GUARD),
+        a_function(aws, GUARD, Timeout=30),
         settings.pop("sources", ["$request.header.Authorization"]),
         AuthorizerPayloadFormatVersion="2.0",
         EnableSimpleResponses=True,
@@ -167,7 +170,7 @@ def guarded(aws: EmbeddedAws, **settings: Any) -> Callable[..., httpx.Response]:
     )
     for key in ("GET /one", "GET /two"):
         a_route(aws, api.id, key, a_function(aws, ECHO), **guard)
-    return lambda path, **headers: httpx.get(f"{api.url}{path}", headers=headers)
+    return lambda path, **headers: httpx.get(f"{api.url}{path}", headers=headers, timeout=30)
 
 
 def test_a_route_behind_an_authorizer_takes_who_is_allowed_and_gets_the_context(
@@ -185,6 +188,12 @@ def test_a_route_behind_an_authorizer_takes_who_is_allowed_and_gets_the_context(
 
 def test_an_authorizer_that_fails_is_a_500_without_its_words(aws: EmbeddedAws) -> None:
     got = guarded(aws)("/one", Authorization="Bearer confused")
+
+    assert (got.status_code, got.json()) == (500, {"message": "Internal Server Error"})
+
+
+def test_an_authorizer_that_does_not_answer_in_time_is_a_500_as_well(aws: EmbeddedAws) -> None:
+    got = guarded(aws)("/one", Authorization="Bearer slow")
 
     assert (got.status_code, got.json()) == (500, {"message": "Internal Server Error"})
 

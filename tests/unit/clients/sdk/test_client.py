@@ -122,6 +122,20 @@ def test_an_answer_that_is_no_success_raises_with_the_services_words(
     assert len(service.requests) == 1
 
 
+def test_a_function_that_died_is_asked_again_and_a_failure_of_the_service_is_not() -> None:
+    died = httpx.Response(500, json={"message": "Internal Server Error"})
+    failed = httpx.Response(500, json=a_refusal("broken"))
+    service = Service({"GET /base/api/pool": [died, {"pools": {}}, failed]})
+    client = a_client(service)
+
+    client.pools()
+    assert len(service.requests) == 2
+
+    with pytest.raises(Unavailable, match="broken"):
+        client.pools()
+    assert len(service.requests) == 3
+
+
 def test_a_service_that_stays_away_is_asked_as_often_as_the_retries_say() -> None:
     service = Service({"GET /base/api/pool": httpx.ConnectError("refused")})
 

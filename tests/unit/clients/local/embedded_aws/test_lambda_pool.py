@@ -121,6 +121,28 @@ def test_a_burst_starts_two_processes_at_a_time_and_no_more_than_it_needs(
     asyncio.run(story())
 
 
+def test_a_function_without_a_process_is_started_before_more_of_another(pool: LambdaPool) -> None:
+    async def story() -> None:
+        world = World()
+        world.may_answer.clear()
+        world.may_start.clear()
+        agents, authorizer = (a_function(world, name, edition=name) for name in ("agent", "auth"))
+        burst = [asyncio.create_task(pool.invoke(agents, b"x")) for _ in range(12)]
+        await settled()
+        burst.append(asyncio.create_task(pool.invoke(authorizer, b"x")))
+        await settled()
+
+        world.may_start.set()
+        await settled()
+
+        assert [process.edition for process in world.made[:3]] == ["agent", "agent", "auth"]
+        assert len(world.made) == 13
+        world.may_answer.set()
+        await asyncio.gather(*burst)
+
+    asyncio.run(story())
+
+
 def test_beyond_its_cap_a_function_waits_instead_of_failing(pool: LambdaPool) -> None:
     async def story() -> None:
         world = World()
