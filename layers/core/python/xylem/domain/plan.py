@@ -9,8 +9,10 @@ are still in the strings, because some are known only when a group is rendered (
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Literal
 
-from xylem.domain.ids import TaskName
+from xylem.domain.exits import ExitRule
+from xylem.domain.ids import TaskName, WorkflowId
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Topology:
+    """Tasks of one `group` (of topology, not of tasks) want to be near each other: on nodes that
+    have the same value of the pool's topology key `key`. Not `required`: if that can be had."""
+
+    key: str
+    group: str = "default"
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Resources:
     """What one task asks of a node. `memory` and `storage` in bytes; None: the pool's default."""
 
@@ -32,6 +44,8 @@ class Resources:
     memory: int | None = None
     storage: int | None = None
     platform: str | None = None
+    nodes_excluded: tuple[str, ...] = ()
+    topology: tuple[Topology, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +59,61 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class TaskInput:
-    """The output of another task of this workflow, filtered by `regex` over relative paths."""
+    """The output of another task, filtered by `regex` over relative paths. `workflow`: an earlier
+    one, whose task it is; None: this one."""
 
     task: TaskName
     regex: str = ""
+    workflow: WorkflowId | None = None
+    kind: Literal["task"] = "task"
+
+
+@dataclass(frozen=True, slots=True)
+class UrlInput:
+    """Objects below a URL of an object store, filtered by `regex` over their keys."""
+
+    url: str
+    regex: str = ""
+    kind: Literal["url"] = "url"
+
+
+Input = TaskInput | UrlInput
+
+
+@dataclass(frozen=True, slots=True)
+class UrlOutput:
+    """Where a copy of the task's output goes, filtered by `regex`."""
+
+    url: str
+    regex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """While the task runs, and once at its end, `path` is copied to `url`."""
+
+    path: str
+    url: str
+    frequency: timedelta
+    regex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """A file of the output that holds figures, under the name by which they are found."""
+
+    index: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialUse:
+    """A credential of the user's in a task: as files below `mount`, one for each key of its
+    payload, or as environment variables, each naming the key that it takes."""
+
+    name: str
+    mount: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +126,23 @@ class TaskPlan:
     resources: Resources = Resources()
     environment: Mapping[str, str] = field(default_factory=dict)
     files: tuple[File, ...] = ()
-    inputs: tuple[TaskInput, ...] = ()
+    inputs: tuple[Input, ...] = ()
+    outputs: tuple[UrlOutput, ...] = ()
+    credentials: tuple[CredentialUse, ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = ()
+    kpis: tuple[Kpi, ...] = ()
+    exit_rules: tuple[ExitRule, ...] = ()
+    privileged: bool = False
+    host_network: bool = False
+    volume_mounts: tuple[str, ...] = ()
+    """`source` or `source:target`, folders of the node that the platform allows."""
+    cache_size: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """Tasks that start together. `upstream` are the names of groups whose output its tasks read."""
+    """Tasks that start together. `upstream` are the names of groups of this workflow whose output
+    its tasks read."""
 
     name: str
     tasks: tuple[TaskPlan, ...]

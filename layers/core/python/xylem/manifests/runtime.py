@@ -7,7 +7,7 @@ the release's.
 from collections.abc import Mapping
 from typing import Any
 
-from xylem.domain.plan import GroupPlan, Limits, TaskPlan
+from xylem.domain.plan import GroupPlan, Limits, TaskInput, TaskPlan
 from xylem.domain.tokens import INPUT_FOLDER, OUTPUT_FOLDER
 from xylem.manifests.facts import GroupFacts
 
@@ -56,6 +56,7 @@ def config(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Mapping[str, A
         "inputs": [
             {"index": index, "task": input.task, "regex": input.regex}
             for index, input in enumerate(task.inputs)
+            if isinstance(input, TaskInput)
         ],
         "barrier": plan.waits_at_barrier,
         "input": INPUT_FOLDER,

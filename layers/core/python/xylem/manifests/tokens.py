@@ -9,7 +9,7 @@ from dataclasses import replace
 from uuid import UUID, uuid5
 
 from xylem.domain.ids import task_uuid
-from xylem.domain.plan import GroupPlan, TaskPlan
+from xylem.domain.plan import GroupPlan, Input, TaskInput, TaskPlan
 from xylem.domain.tokens import INPUT_FOLDER, OUTPUT_FOLDER, substitute
 from xylem.manifests.facts import GroupFacts, service_name
 
@@ -21,7 +21,8 @@ def filled_in(task: TaskPlan, plan: GroupPlan, facts: GroupFacts) -> TaskPlan:
         "uuid": str(uuid5(UUID(facts.workflow_uuid), task.name)),
     }
     for index, input in reversed(list(enumerate(task.inputs))):
-        values[f"input:{input.task}"] = f"{INPUT_FOLDER}/{index}"
+        if isinstance(input, TaskInput):
+            values[f"input:{input.task}"] = f"{INPUT_FOLDER}/{index}"
     for index in range(len(task.inputs)):
         values[f"input:{index}"] = f"{INPUT_FOLDER}/{index}"
     for other in plan.tasks:
@@ -30,6 +31,11 @@ def filled_in(task: TaskPlan, plan: GroupPlan, facts: GroupFacts) -> TaskPlan:
 
     def fill(text: str) -> str:
         return substitute(text, values)
+
+    def filled(input: Input) -> Input:
+        if isinstance(input, TaskInput):
+            return replace(input, regex=fill(input.regex))
+        return replace(input, url=fill(input.url), regex=fill(input.regex))
 
     return replace(
         task,
@@ -45,5 +51,5 @@ def filled_in(task: TaskPlan, plan: GroupPlan, facts: GroupFacts) -> TaskPlan:
             )
             for file in task.files
         ),
-        inputs=tuple(replace(input, regex=fill(input.regex)) for input in task.inputs),
+        inputs=tuple(map(filled, task.inputs)),
     )

@@ -77,6 +77,8 @@ def inputs(
     if query.index >= len(declared):
         raise InvalidRequest(f"Task {attempt.task} has {len(declared)} inputs, no {query.index}.")
     wanted = declared[query.index]
+    if not isinstance(wanted, TaskInput):
+        raise InvalidRequest(f"Input {query.index} of task {attempt.task} is no task's output.")
     prefix = _prefix(attempt, wanted.task, _completed(attempt, wanted, workflows))
     page = data.list(prefix, cursor=query.cursor, limit=PAGE_FILES)
     matches = re.compile(wanted.regex).search if wanted.regex else None
