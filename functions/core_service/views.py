@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from xylem.domain.group import Group
-from xylem.domain.ids import WorkflowUuid, pod_name, task_uuid
+from xylem.domain.ids import WorkflowId, WorkflowUuid, pod_name, task_uuid
 from xylem.domain.pool import Pool
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
@@ -55,8 +55,7 @@ def workflow(found: Described, now: datetime) -> View:
         "logs": f"{base}/logs?last_n_lines={LOG_LINES}",
         "events": f"{base}/events",
         "overview": base,
-        "parent_name": None,
-        "parent_job_id": None,
+        **_parent(it.parent),
         "dashboard_url": None,
         "grafana_url": None,
         "tags": [],
@@ -80,6 +79,13 @@ def workflow(found: Described, now: datetime) -> View:
         "labels": dict(it.labels),
         "warnings": [],
     }
+
+
+def _parent(of: WorkflowId | None) -> View:
+    if of is None:
+        return {"parent_name": None, "parent_job_id": None}
+    name, _, number = of.rpartition("-")
+    return {"parent_name": name, "parent_job_id": int(number)}
 
 
 def group(it: Group, found: Described) -> View:

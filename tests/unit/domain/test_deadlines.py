@@ -26,13 +26,21 @@ from xylem.domain.group import (
     ready,
 )
 from xylem.domain.ids import TaskName
-from xylem.domain.plan import Limits
+from xylem.domain.plan import Limits, Retries
 from xylem.domain.status import ExitCode, TaskStatus
 from xylem.domain.task import PodSeen
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 QUEUE, START, RUN = 30 * MINUTE, 10 * MINUTE, HOUR
-LIMITS = Limits(queue=QUEUE, start=START, execution=RUN)
+PROCESSING, WAITING = 2 * HOUR, 3 * HOUR
+LIMITS = Limits(
+    queue=QUEUE,
+    start=START,
+    execution=RUN,
+    processing=PROCESSING,
+    waiting=WAITING,
+    retries=Retries(disrupted=0),
+)
 SCHEDULING, INITIALIZING, RUNNING = (
     TaskStatus.SCHEDULING,
     TaskStatus.INITIALIZING,
@@ -43,7 +51,7 @@ SCHEDULING, INITIALIZING, RUNNING = (
 def a_placed_group(*names: str, **fields: object) -> Group:
     """Handed over at noon, its pods made; nothing was seen of them."""
     tasks = tuple(a_task(name, lead=number == 0) for number, name in enumerate(names or ("lead",)))
-    group, _ = ready(a_group(tasks=tasks, limits=LIMITS, **fields), NOON)
+    group, _ = ready(a_group(**{"tasks": tasks, "limits": LIMITS, **fields}), NOON)
     group, _ = decide(group, HandedOver(), NOON)
     group, _ = decide(group, CreateAnswered(1, "done"), NOON)
     return group
@@ -76,9 +84,17 @@ def test_the_queue_counts_while_the_group_is_scheduling_and_no_longer() -> None:
     queued = at(2, placed, seen("lead", SCHEDULING))
     pulling = at(3, queued, seen("lead", INITIALIZING))
 
-    assert deadline(placed) is None
+    assert deadline(placed) == NOON + PROCESSING
     assert deadline(queued) == NOON + 2 * MINUTE + QUEUE
     assert deadline(pulling) == NOON + 3 * MINUTE + START
+
+
+def test_waiting_for_others_has_a_limit_where_one_is_set() -> None:
+    waiting = a_group(waits_for=1, waiting_since=NOON, limits=LIMITS)
+    patient = replace(waiting, limits=replace(LIMITS, waiting=None))
+
+    assert deadline(waiting) == NOON + WAITING
+    assert deadline(patient) is None
 
 
 def test_a_run_counts_from_the_first_running_of_the_group() -> None:
@@ -128,7 +144,8 @@ def test_a_ring_before_its_time_does_nothing() -> None:
 
 
 def test_a_ring_of_a_group_without_a_deadline_does_nothing() -> None:
-    for group in (a_group(), a_placed_group()):
+    running = at(0, a_placed_group(limits=Limits()), seen("lead", RUNNING))
+    for group in (a_group(), replace(running, running_since=None)):
         assert decide(group, TimerDue(), NOON + 999 * HOUR) == (group, ())
 
 
@@ -273,6 +290,34 @@ def test_a_task_that_was_lost_is_lost_and_not_late() -> None:
     assert after.tasks[0].status is TaskStatus.FAILED_BACKEND_ERROR
 
 
+def test_what_was_never_given_to_a_cluster_ends_without_asking_one() -> None:
+    waiting = a_group(waits_for=1, waiting_since=NOON, limits=LIMITS)
+    processing, _ = ready(a_group(limits=LIMITS), NOON)
+
+    too_long, first = decide(waiting, TimerDue(), NOON + WAITING)
+    not_started, second = decide(processing, TimerDue(), NOON + PROCESSING)
+
+    assert first == second == (GroupEnded(GROUP, TaskStatus.FAILED_QUEUE_TIMEOUT),)
+    assert too_long.message == (
+        "Task waited for tasks upstream longer than the set limit of 3 hours."
+    )
+    assert not_started.message == (
+        "Task was not seen in its cluster for longer than the set limit of 2 hours."
+    )
+
+
+def test_what_was_given_to_a_cluster_and_never_seen_ends_when_the_cluster_says_so() -> None:
+    given, _ = ready(a_group(limits=LIMITS), NOON)
+    group, number = asked(at(0, given, HandedOver()), PROCESSING / MINUTE)
+    queued = seen("lead", SCHEDULING)
+
+    there = at(130, group, ObserveAnswered(number, (queued,)))
+    gone = at(130, group, ObserveAnswered(number, ()))
+
+    assert there.status is SCHEDULING
+    assert gone.status is TaskStatus.FAILED_QUEUE_TIMEOUT
+
+
 # Cancelled, parked -------------------------------------------------------------------------------
 
 
@@ -363,5 +408,5 @@ def test_no_pods_clock_moves_a_deadline_out_of_what_can_be_true(
     due = deadline(group)
 
     if due is not None:
-        assert NOON + START <= due <= now + RUN
+        assert NOON + START <= due <= now + PROCESSING
     assert replace(group, status=TaskStatus.FAILED).status.final

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import NOON, a_group, a_task
-from xylem.domain.effects import CleanUp, Effect, GroupEnded, Observe, Refused, StartGroup
+from xylem.domain.effects import (
+    CleanUp,
+    Effect,
+    GroupEnded,
+    Observe,
+    Refused,
+    Replaced,
+    StartGroup,
+)
+from xylem.domain.exits import ExitRule
 from xylem.domain.group import (
     AbsenceSeen,
     AnchorSeen,
@@ -32,11 +41,16 @@ from xylem.domain.group import (
     ready,
 )
 from xylem.domain.ids import GroupId, TaskName
+from xylem.domain.plan import Limits, Retries
 from xylem.domain.status import ExitCode, TaskStatus
 from xylem.domain.task import PodSeen
 
 G = GroupId("0" + "a" * 31)
 LEAD, SIDE = TaskName("lead"), TaskName("side")
+
+
+ONCE = Limits(retries=Retries(disrupted=0))
+"""Nothing is tried again."""
 
 
 def a_started_group(*names: str, **fields: object) -> Group:
@@ -329,7 +343,7 @@ def test_a_pod_that_is_not_made_yet_is_not_asked_for() -> None:
 
 def test_a_task_is_lost_when_the_answer_to_an_observe_has_no_pod_of_it() -> None:
     group, effects = after(
-        a_started_group(),
+        a_started_group(limits=ONCE),
         seen("lead", TaskStatus.RUNNING),
         AbsenceSeen(),
         ObserveAnswered(2, ()),
@@ -364,7 +378,7 @@ def test_an_answer_says_nothing_of_pods_that_were_made_after_the_question() -> N
 
 
 def test_a_part_of_an_answer_loses_no_task_that_is_in_another_part() -> None:
-    group = a_started_group("lead", "side")
+    group = a_started_group("lead", "side", limits=ONCE)
     asked, _ = decide(group, AbsenceSeen(), NOON)
     first = ObserveAnswered(2, (seen("lead", TaskStatus.RUNNING),), tasks=("", "r~"))
     last = ObserveAnswered(2, (), tasks=("s", "~"))
@@ -387,8 +401,10 @@ pods = st.builds(
     task=st.sampled_from([LEAD, SIDE, TaskName("nobody")]),
     retry=st.sampled_from([0, 0, 0, 1]),
     status=statuses,
-    exit_code=st.sampled_from([None, 0, 1, 137]),
+    exit_code=st.sampled_from([None, 0, 1, 3, 137]),
+    disrupted=st.booleans(),
 )
+RULES = (ExitRule("reschedule", ((3, 3),)), ExitRule("complete", ((137, 137),)))
 events: st.SearchStrategy[GroupEvent] = st.one_of(
     pods,
     st.just(UpstreamCompleted()),
@@ -419,8 +435,11 @@ events: st.SearchStrategy[GroupEvent] = st.one_of(
 def test_whatever_happens_a_group_only_moves_up_and_ends_once(
     waits_for: int, strict: bool, happened: list[tuple[GroupEvent, int]]
 ) -> None:
-    tasks = (a_task("lead", lead=True), a_task("side"))
-    group = a_group(id=G, tasks=tasks, waits_for=waits_for, ignore_nonlead_status=not strict)
+    tasks = (a_task("lead", lead=True, exit_rules=RULES), a_task("side", exit_rules=RULES))
+    limits = Limits(retries=Retries(disrupted=1, asked=2))
+    group = a_group(
+        id=G, tasks=tasks, waits_for=waits_for, ignore_nonlead_status=not strict, limits=limits
+    )
     now = NOON
     group, effects = ready(group, now)
     ends = 0
@@ -432,8 +451,16 @@ def test_whatever_happens_a_group_only_moves_up_and_ends_once(
         ends += sum(isinstance(effect, GroupEnded) for effect in effects)
 
         assert group.status.rank >= before.status.rank
+        ended = [effect.attempt for effect in effects if isinstance(effect, Replaced)]
         for old, new in zip(before.tasks, group.tasks, strict=True):
-            assert new.status.rank >= old.status.rank
+            replaced = [attempt for attempt in ended if attempt.name == old.name]
+            assert new.retry == old.retry + len(replaced)
+            assert all(attempt.status is TaskStatus.RESCHEDULED for attempt in replaced)
+            assert new.disruptions + new.asked_again == new.retry
+            assert new.disruptions <= 1
+            assert new.asked_again <= 2
+            if not replaced:
+                assert new.status.rank >= old.status.rank
             assert not old.status.final or new == old
         if before.status.final:
             assert group.status is before.status

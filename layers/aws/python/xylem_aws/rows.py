@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from xylem.domain.group import Cleanup, Group, dressed
+from xylem.domain.group import Cleanup, Group, deadline, dressed
 from xylem.domain.ids import (
     BackendName,
     GroupId,
@@ -20,7 +20,7 @@ from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import Change, Entry, Job, Stored
-from xylem.usecases.footprint import changed_timer
+from xylem.usecases.footprint import changed_timer, first_ring
 from xylem_aws.tables.workflows import (
     CountsRow,
     EntryRow,
@@ -62,6 +62,7 @@ def workflow_row(workflow: Workflow, version: int) -> WorkflowRow:
         submitted_at=workflow.submitted_at,
         started_at=workflow.started_at,
         ended_at=workflow.ended_at,
+        parent=workflow.parent,
         templated=workflow.templated,
     )
 
@@ -86,6 +87,7 @@ def workflow_of(id: WorkflowId, row: WorkflowRow) -> Stored[Workflow]:
         labels=row.labels,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        parent=None if row.parent is None else WorkflowId(row.parent),
         templated=bool(row.templated),
     )
     return Stored(workflow, int(row.version))
@@ -115,6 +117,8 @@ def group_row(group: Group, version: int, position: int | None = None) -> GroupR
         shards=group.shards,
         limits=group.limits,
         settling=group.settling,
+        restarts=group.restarts or None,
+        waiting_since=group.waiting_since,
         scheduling_since=group.scheduling_since,
         running_since=group.running_since,
         processing_at=group.processing_at,
@@ -123,6 +127,12 @@ def group_row(group: Group, version: int, position: int | None = None) -> GroupR
         started_at=group.started_at,
         ended_at=group.ended_at,
     )
+
+
+def new_group_row(group: Group, position: int, at: datetime) -> GroupRow:
+    row = group_row(group, 1, position)
+    due = deadline(group)
+    return set_timer(row, due, first_ring(due, at)) if due else row
 
 
 def counts_row(workflow: WorkflowId, shard: int, counts: Counts, version: int) -> CountsRow:
@@ -193,6 +203,9 @@ def _task_row(
         start=task.started_at,
         ended_at=task.ended_at,
         received_at=task.received_at,
+        exit_rules=task.exit_rules or None,
+        disruptions=task.disruptions or None,
+        asked_again=task.asked_again or None,
         live_pk=live[0],
         live_sk=live[1],
         **index,
@@ -217,7 +230,7 @@ def group_of(row: GroupRow, tasks: Iterable[TaskRow]) -> Stored[Group]:
         name=row.name,
         backend=BackendName(row.backend),
         tasks=tuple(
-            _task_of(task) for task in sorted(newest.values(), key=lambda task: task.position)
+            task_of(task) for task in sorted(newest.values(), key=lambda task: task.position)
         ),
         status=TaskStatus(row.status),
         waits_for=int(row.waits_for),
@@ -233,6 +246,8 @@ def group_of(row: GroupRow, tasks: Iterable[TaskRow]) -> Stored[Group]:
         shards=int(row.shards),
         limits=row.limits,
         settling=row.settling,
+        restarts=int(row.restarts or 0),
+        waiting_since=row.waiting_since,
         scheduling_since=row.scheduling_since,
         running_since=row.running_since,
         processing_at=row.processing_at,
@@ -245,7 +260,7 @@ def group_of(row: GroupRow, tasks: Iterable[TaskRow]) -> Stored[Group]:
     return Stored(whole, int(row.version))
 
 
-def _task_of(row: TaskRow) -> Task:
+def task_of(row: TaskRow) -> Task:
     return Task(
         name=TaskName(row.name),
         lead=bool(row.lead),
@@ -263,6 +278,9 @@ def _task_of(row: TaskRow) -> Task:
         started_at=row.start,
         ended_at=row.ended_at,
         received_at=row.received_at,
+        exit_rules=row.exit_rules or (),
+        disruptions=int(row.disruptions or 0),
+        asked_again=int(row.asked_again or 0),
     )
 
 

@@ -13,7 +13,17 @@ from xylem.domain.errors import Conflict, Unavailable, UnknownWorkflow
 from xylem.domain.group import Group, bare
 from xylem.domain.ids import SHARDS, GroupId, JobId, UserName, WorkflowId
 from xylem.domain.workflow import Counts, Workflow
-from xylem.ports import Commit, Creation, Entry, Laying, Mail, Reservation, Scope, Stored
+from xylem.ports import (
+    Commit,
+    Creation,
+    EarlierAttempt,
+    Entry,
+    Laying,
+    Mail,
+    Reservation,
+    Scope,
+    Stored,
+)
 from xylem.usecases import audit, footprint
 from xylem_aws import rows
 from xylem_aws.tables.backends import BackendsTable, MailRow, mail_key
@@ -89,6 +99,13 @@ class DynamoWorkflows:
         found.sort(key=lambda placed: placed[0])
         return [stored for _, stored in found]
 
+    def earlier_attempts(self, workflow: WorkflowId, *, shards: int = 1) -> list[EarlierAttempt]:
+        return [
+            attempt
+            for shard in range(shards)
+            for attempt in self._earlier_attempts(shard_key(workflow, shard))
+        ]
+
     def shard(
         self, workflow: WorkflowId, shard: int, *, after: GroupId | None = None, limit: int = 100
     ) -> list[Stored[Group]]:
@@ -123,16 +140,19 @@ class DynamoWorkflows:
                 rows.counts_row(commit.workflow, shard, counts.after, counts.version + 1),
                 CountsRow.version == counts.version,
             )
+        index = rows.index_of(commit.owner) if commit.owner else None
         for change in commit.groups:
             transaction.change(
                 *rows.group_rows(change, commit.at), GroupRow.version == change.version
             )
-            for position, before, after in footprint.changed_tasks(change):
-                row = rows.task_row(change.after, after, position)
+            replaced = commit.replaced.get(change.after.id, ())
+            for position, before, after in footprint.changed_tasks(change, replaced):
+                row = rows.task_row(change.after, after, position, index)
                 if before is None:
                     transaction.put(row)
                 else:
-                    transaction.change(rows.task_row(change.before, before, position), row)
+                    was = rows.task_row(change.before, before, position, index)
+                    transaction.change(was, row)
         for job in commit.jobs:
             transaction.put(rows.job_row(job), JobRow.pk.does_not_exist())
         for done in commit.jobs_done:
@@ -282,6 +302,18 @@ class DynamoWorkflows:
         workflow = creation.workflow
         return self.made_under(workflow.user, creation.idempotency, now=workflow.submitted_at)
 
+    def _earlier_attempts(self, pk: str) -> Iterator[EarlierAttempt]:
+        """Attempts of a task sort by their number: all but the last of them."""
+        later: TaskRow | None = None
+        with in_our_words(pk):
+            for row in ShardRow.query(pk, scan_index_forward=False, consistent_read=True):
+                if not isinstance(row, TaskRow):
+                    continue
+                group = GroupId(str(row.sk).partition("#")[0])
+                if later is not None and _same_task(row, later):
+                    yield EarlierAttempt(group, rows.task_of(row))
+                later = row
+
     def _placed(
         self, pk: str, condition: Condition | None, *, limit: int | None = None
     ) -> list[tuple[int, Stored[Group]]]:
@@ -303,6 +335,10 @@ class DynamoWorkflows:
         return [(int(row.position), rows.group_of(row, tasks[row.id])) for row in groups]
 
 
+def _same_task(one: TaskRow, other: TaskRow) -> bool:
+    return str(one.sk).rpartition("#")[0] == str(other.sk).rpartition("#")[0]
+
+
 def _unbegun() -> Condition:
     condition: Condition = JobRow.pk.exists() & JobRow.removing.__eq__(False)
     return condition
@@ -314,7 +350,7 @@ def _take_number(transaction: Transaction, name: str, number: int) -> None:
 
 
 def _put_group(transaction: Transaction, workflow: Workflow, group: Group, position: int) -> None:
-    transaction.put(rows.group_row(group, 1, position))
+    transaction.put(rows.new_group_row(group, position, workflow.submitted_at))
     for place, task in enumerate(group.tasks):
         transaction.put(rows.task_row(group, bare(group, task), place, rows.index_of(workflow)))
 

@@ -9,7 +9,7 @@ never a job.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from xylem.domain.group import Group
 from xylem.domain.ids import (
@@ -146,7 +146,8 @@ class Commit:
 
     `jobs_done` and `mail_done` are deleted on condition that they exist; `jobs_dropped` and
     `mail_dropped` whether or not they do. `counts`: of shards, in a workflow of several.
-    `uncancelled`: the workflow must hold no cancel."""
+    `uncancelled`: the workflow must hold no cancel. `replaced`: attempts that ended and have a
+    newer one in their group now; `owner`: whose workflow it is, where there are any."""
 
     workflow: WorkflowId
     cause: str
@@ -155,6 +156,8 @@ class Commit:
     counts: Mapping[int, Change[Counts]] = field(default_factory=dict)
     groups: tuple[Change[Group], ...] = ()
     uncancelled: bool = False
+    replaced: Mapping[GroupId, tuple[Task, ...]] = field(default_factory=dict)
+    owner: Workflow | None = None
     jobs: tuple[Job, ...] = ()
     jobs_done: tuple[JobId, ...] = ()
     jobs_dropped: tuple[JobId, ...] = ()
@@ -223,6 +226,11 @@ class Entry:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+class EarlierAttempt(NamedTuple):
+    group: GroupId
+    task: Task
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Which list: all workflows, one user's or one pool's."""
@@ -250,6 +258,10 @@ class Workflows(Protocol):
 
     def groups(self, workflow: WorkflowId, *, shards: int = 1) -> list[Stored[Group]]:
         """All groups, in the order of the spec; none for a workflow that there is not."""
+        ...
+
+    def earlier_attempts(self, workflow: WorkflowId, *, shards: int = 1) -> list[EarlierAttempt]:
+        """The attempts that newer ones replaced, in no order."""
         ...
 
     def shard(

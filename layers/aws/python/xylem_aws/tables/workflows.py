@@ -15,6 +15,7 @@ from pynamodb.attributes import (
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
+from xylem.domain.exits import ExitRule
 from xylem.domain.group import Pending, Settling
 from xylem.domain.ids import BackendName, GroupId, JobId, TaskName, UserName, WorkflowId, shard_of
 from xylem.domain.plan import Limits
@@ -78,6 +79,7 @@ class WorkflowRow(WorkflowsTable):
     submitted_at = UTCDateTimeAttribute()
     started_at = UTCDateTimeAttribute(null=True)
     ended_at = UTCDateTimeAttribute(null=True)
+    parent = UnicodeAttribute(null=True)
     templated = BooleanAttribute()
 
 
@@ -123,6 +125,8 @@ class GroupRow(ShardRow, discriminator="group"):
     shards = NumberAttribute()
     limits = Json(Limits)
     settling = Json(Settling, null=True)
+    restarts = NumberAttribute(null=True)
+    waiting_since = UTCDateTimeAttribute(null=True)
     scheduling_since = UTCDateTimeAttribute(null=True)
     running_since = UTCDateTimeAttribute(null=True)
     processing_at = UTCDateTimeAttribute(null=True)
@@ -160,6 +164,9 @@ class TaskRow(ShardRow, discriminator="task"):
     start = UTCDateTimeAttribute(null=True)
     ended_at = UTCDateTimeAttribute(null=True)
     received_at = UTCDateTimeAttribute(null=True)
+    exit_rules = Json(tuple[ExitRule, ...], null=True)
+    disruptions = NumberAttribute(null=True)
+    asked_again = NumberAttribute(null=True)
     user = UnicodeAttribute(null=True)
     pool = UnicodeAttribute(null=True)
     priority = UnicodeAttribute(null=True)

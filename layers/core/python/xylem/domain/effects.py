@@ -9,6 +9,7 @@ from typing import Literal
 
 from xylem.domain.ids import GroupId
 from xylem.domain.status import TaskStatus
+from xylem.domain.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,16 @@ class StartGroup:
 
     group: GroupId
     kind: Literal["start_group"] = "start_group"
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """This attempt ended and a newer one takes its place in the group: its own row keeps how it
+    ended, and the pod of the newer one is to be made: a job for the Worker."""
+
+    group: GroupId
+    attempt: Task
+    kind: Literal["replaced"] = "replaced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +70,4 @@ class Refused:
     kind: Literal["refused"] = "refused"
 
 
-Effect = StartGroup | CleanUp | Observe | GroupEnded | Refused
+Effect = StartGroup | Replaced | CleanUp | Observe | GroupEnded | Refused

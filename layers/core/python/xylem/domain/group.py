@@ -7,9 +7,11 @@
        '------StartImpossible, CreateAnswered(failed)
               ---------------------------------> FAILED_SERVER_ERROR   CleanUp, GroupEnded
        '------PodSeen--> SCHEDULING, INITIALIZING, RUNNING, as its tasks
+    any live state --an attempt ended that is to be tried again--> the same   Replaced
     any live state --its lead ended, or a task failed that may not--> an end   CleanUp, GroupEnded
     any live state --Cancelled--> FAILED_CANCELED  CleanUp (nobody waits for it: all are cancelled)
-    any live state --AbsenceSeen, TimerDue--> the same   Observe
+    WAITING, PROCESSING and not handed over --TimerDue--> FAILED_QUEUE_TIMEOUT   GroupEnded
+    any other live state --AbsenceSeen, TimerDue--> the same   Observe
        '------ObserveAnswered: applies what it carries; what is not in it is lost, if the question
               was asked after that attempt's pods were made; what is overdue times out, if the
               question was asked after its time
@@ -21,7 +23,10 @@ table does not list is `Refused`.
 
 What a cluster may hold of a group is told by `incarnation`, `ordinal` (the last number given to a
 mailbox row) and `pending` (mailbox rows that are not answered yet). `retry` counts a task's
-attempts over all incarnations and never starts anew; no attempt is ever made twice.
+attempts over all incarnations and never starts anew; no attempt is ever made twice. Another attempt
+of a task is another ordinal of the same incarnation. Where it is of the lead, or the group wants
+all of its tasks, the others begin anew in their pods (`restarts` counts that; they keep their
+attempt, as with OSMO).
 
 A start is a fact of the group alone: while a task has nothing of its own to tell, its status, the
 ordinal of its create and the time follow from the group (`dressed`), and its row is left alone
@@ -38,9 +43,18 @@ from enum import StrEnum
 from typing import Literal
 
 from xylem.domain import task as tasks
-from xylem.domain.effects import CleanUp, Effect, GroupEnded, Observe, Refused, StartGroup
+from xylem.domain.effects import (
+    CleanUp,
+    Effect,
+    GroupEnded,
+    Observe,
+    Refused,
+    Replaced,
+    StartGroup,
+)
 from xylem.domain.ids import BackendName, GroupId, JobId, TaskName, WorkflowId
 from xylem.domain.plan import Limits
+from xylem.domain.retries import judged, next_attempt
 from xylem.domain.status import ExitCode, TaskStatus
 from xylem.domain.task import PodSeen, Task
 
@@ -101,7 +115,8 @@ class Settling:
 class Group:
     """`tasks` are the newest attempts. `waits_for`: upstream groups that have not completed yet.
     `placed`: the ordinal of the create that carried all tasks of this incarnation. `shards`: over
-    how many the rows of the workflow's groups are spread. `..._since`: by the service's clock."""
+    how many the rows of the workflow's groups are spread. `restarts`: how often its running tasks
+    were to begin anew. `..._since`: by the service's clock."""
 
     id: GroupId
     workflow: WorkflowId
@@ -122,6 +137,8 @@ class Group:
     shards: int = 1
     limits: Limits = Limits()
     settling: Settling | None = None
+    restarts: int = 0
+    waiting_since: datetime | None = None
     scheduling_since: datetime | None = None
     running_since: datetime | None = None
     processing_at: datetime | None = None
@@ -273,11 +290,11 @@ def decide(group: Group, event: GroupEvent, now: datetime) -> Decision:
             return _upstream_completed(group, now)
         case UpstreamFailed() if group.status is TaskStatus.WAITING:
             return _end_all(group, UPSTREAM_FAILED, now)
-        case HandedOver() if group.status.handed_over and not group.placed:
+        case HandedOver() if to_start(group):
             return _handed_over(group, now), ()
         case StartImpossible(message=message) if group.status.handed_over:
             return _end_all(group, _server_error(message), now)
-        case StartParked(message=message) if group.status.handed_over and not group.placed:
+        case StartParked(message=message) if to_start(group):
             return replace(group, message=message), ()
         case AbsenceSeen():
             return _absence_seen(group, now)
@@ -310,8 +327,13 @@ def _process(group: Group, now: datetime) -> Decision:
 
 
 def _handed_over(group: Group, now: datetime) -> Group:
-    asked = _ask(group, "create", group.incarnation, now)
-    return _dress(replace(asked, placed=asked.ordinal, message=""))
+    """All of its tasks, or the attempts that replace others."""
+    asked = replace(_ask(group, "create", group.incarnation, now), message="")
+    if not group.placed:
+        return _dress(replace(asked, placed=asked.ordinal))
+    fresh = set(to_make(group))
+    made = (replace(task, ordinal=asked.ordinal) if task in fresh else task for task in asked.tasks)
+    return replace(asked, tasks=tuple(made))
 
 
 def _dress(group: Group) -> Group:
@@ -321,8 +343,15 @@ def _dress(group: Group) -> Group:
 
 
 def to_start(group: Group) -> bool:
-    """Nothing of it was given to its cluster yet, and all of it may be."""
-    return group.status is TaskStatus.PROCESSING and not group.placed
+    """There are attempts that may be given to its cluster and were not."""
+    return not group.status.final and bool(to_make(group))
+
+
+def to_make(group: Group) -> list[Task]:
+    """The attempts that no mailbox row carries yet, and that may begin."""
+    return [
+        task for task in group.tasks if task.status is TaskStatus.PROCESSING and not task.ordinal
+    ]
 
 
 def dressed(group: Group, task: Task) -> Task:
@@ -363,9 +392,35 @@ def _create_answered(group: Group, event: CreateAnswered, now: datetime) -> Deci
     group = _answered(group, event.ordinal)
     if event.status == "done":
         return replace(group, created=max(group.created, event.ordinal)), ()
-    if event.status == "failed" and not group.status.final:
+    if event.status != "failed" or group.status.final:
+        return group, ()
+    if event.ordinal == group.placed:
         return _end_all(group, _server_error(f"CreateGroup job failed: {event.message}"), now)
-    return group, ()
+    return _not_made(group, event, now)
+
+
+def _not_made(group: Group, event: CreateAnswered, now: datetime) -> Decision:
+    """Of attempts that were to replace others: each ends by itself."""
+    effects: list[Effect] = []
+    for task in group.tasks:
+        if task.ordinal == event.ordinal:
+            message = f"RescheduleTask job failed: {event.message}"
+            group, more = decide(group, _disappeared(group, task, message), now)
+            effects += more
+    return group, tuple(effects)
+
+
+def _disappeared(group: Group, task: Task, message: str) -> PodSeen:
+    """What is to be thought of an attempt whose pod is not there."""
+    return PodSeen(
+        group.incarnation,
+        task.name,
+        task.retry,
+        TaskStatus.FAILED_BACKEND_ERROR,
+        exit_code=ExitCode.BACKEND_ERROR,
+        message=message,
+        disrupted=True,
+    )
 
 
 def _cleanup_answered(group: Group, ordinal: int) -> Decision:
@@ -403,6 +458,9 @@ def _timer_due(group: Group, now: datetime) -> Decision:
     due = deadline(group)
     if due is None or now < due:
         return group, ()
+    if not group.ordinal:
+        # No mailbox row was ever written: there is no cluster to ask.
+        return _end_all(group, _never_started(group), now)
     if any(row.kind == "observe" and row.asked_at >= due for row in group.pending):
         return group, ()
     return _observe(group, now)
@@ -430,14 +488,7 @@ def _observe_answered(group: Group, event: ObserveAnswered, now: datetime) -> De
         made = 0 < task.ordinal <= asked.created
         lost = made and within(task, event.tasks) and (task.name, task.retry) not in there
         if lost and not group.status.final and not task.status.final:
-            gone = PodSeen(
-                group.incarnation,
-                task.name,
-                task.retry,
-                TaskStatus.FAILED_BACKEND_ERROR,
-                exit_code=ExitCode.BACKEND_ERROR,
-                message="The pod disappeared from its cluster.",
-            )
+            gone = _disappeared(group, task, "The pod disappeared from its cluster.")
             group, more = decide(group, gone, now)
             effects += more
     if asked.incarnation == group.incarnation:
@@ -472,11 +523,20 @@ def deadline(group: Group) -> datetime | None:
     return min((at for _, at in _deadlines(group)), default=None)
 
 
-def _deadlines(group: Group) -> Iterator[tuple[Literal["queue", "start", "execution"], datetime]]:
+Deadline = Literal["waiting", "processing", "queue", "start", "execution"]
+
+
+def _deadlines(group: Group) -> Iterator[tuple[Deadline, datetime]]:
     """By OSMO's count: in the queue while nothing was seen of the group but SCHEDULING; a task's
-    start while it is INITIALIZING; its run from the group's first RUNNING."""
+    start while it is INITIALIZING; its run from the group's first RUNNING. Beyond OSMO: waiting for
+    groups upstream, and until something is seen of it."""
+    limits = group.limits
     if group.status.final:
         return
+    if group.status is TaskStatus.WAITING and group.waiting_since and limits.waiting is not None:
+        yield "waiting", group.waiting_since + limits.waiting
+    if group.status is TaskStatus.PROCESSING and group.processing_at is not None:
+        yield "processing", group.processing_at + limits.processing
     if group.status is TaskStatus.SCHEDULING and group.scheduling_since is not None:
         yield "queue", group.scheduling_since + group.limits.queue
     if group.running_since is not None:
@@ -499,9 +559,9 @@ def _time_out(
     if whole and "execution" in overdue:
         return _end_all(group, execution_timeout(group.limits), now)
     if whole and "queue" in overdue:
-        spoken = in_words(group.limits.queue)
-        message = f"Task stayed in queue longer than the set limit of {spoken}."
-        return _end_all(group, Ending(TaskStatus.FAILED_QUEUE_TIMEOUT, message), now)
+        return _end_all(group, _queue_timeout("stayed in queue", group.limits.queue), now)
+    if whole and "processing" in overdue:
+        return _end_all(group, _never_started(group), now)
     effects: list[Effect] = []
     for task in group.tasks if "start" in overdue else ():
         since = task.received_at if task.status is TaskStatus.INITIALIZING else None
@@ -518,6 +578,17 @@ def _time_out(
         group, more = decide(group, late, now)
         effects += more
     return group, tuple(effects)
+
+
+def _never_started(group: Group) -> Ending:
+    if group.status is TaskStatus.WAITING and group.limits.waiting is not None:
+        return _queue_timeout("waited for tasks upstream", group.limits.waiting)
+    return _queue_timeout("was not seen in its cluster for", group.limits.processing)
+
+
+def _queue_timeout(did: str, limit: timedelta) -> Ending:
+    message = f"Task {did} longer than the set limit of {in_words(limit)}."
+    return Ending(TaskStatus.FAILED_QUEUE_TIMEOUT, message)
 
 
 def execution_timeout(limits: Limits) -> Ending:
@@ -555,10 +626,21 @@ def _pod_seen(group: Group, seen: PodSeen, now: datetime) -> Decision:
     moved = tasks.observe(task, seen, now)
     if moved is task:
         return group, ()
+    if moved.status.final:
+        moved = judged(moved, disrupted=seen.disrupted, retries=group.limits.retries)
+    if moved.status is TaskStatus.RESCHEDULED:
+        return _tried_again(group, moved, next_attempt(moved, disrupted=seen.disrupted, now=now))
     group = _with(group, moved)
     if moved.status.final:
         group = _spread(group, moved, now)
     return _settle(group, now)
+
+
+def _tried_again(group: Group, ended: Task, again: Task) -> Decision:
+    """The group stays what it was, RUNNING if it ran, and its limits go on counting."""
+    restarts = len(group.tasks) > 1 and (ended.lead or not group.ignore_nonlead_status)
+    group = replace(_with(group, again), restarts=group.restarts + restarts)
+    return group, (Replaced(group.id, ended),)
 
 
 def _spread(group: Group, ended: Task, now: datetime) -> Group:

@@ -16,13 +16,30 @@ from xylem.domain.ids import TaskName, WorkflowId
 
 
 @dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a task may be tried again: after what the infrastructure did to it (a lost node, an
+    eviction by the node, a preemption), and where an exit rule asks for it. OSMO has one number for
+    both, 0 by default."""
+
+    disrupted: int = 3
+    asked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How long a group may be in the queue of its cluster, how long its tasks may take to start,
-    and how long they may run. The defaults are OSMO's (60 d, 30 m, 60 d)."""
+    and how long they may run. The defaults are OSMO's (60 d, 30 m, 60 d).
+
+    Beyond OSMO: how long it may take until its pods are seen in the cluster (`processing`), and how
+    long it may wait for groups upstream (`waiting`; None: as long as these may take, which have
+    limits themselves). `retries` are each task's."""
 
     queue: timedelta = timedelta(days=60)
     start: timedelta = timedelta(minutes=30)
     execution: timedelta = timedelta(days=60)
+    processing: timedelta = timedelta(days=60)
+    waiting: timedelta | None = None
+    retries: Retries = Retries()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,17 @@ An attempt is moved by observations of its pod, and by the ends that its group d
 go up in rank or change nothing:
 
     WAITING -> PROCESSING -> SCHEDULING -> INITIALIZING -> RUNNING -> COMPLETED | FAILED...
+                                                                      RESCHEDULED
 
-Times are the pod's own where it told them, with the time of receipt beside them.
+After a RESCHEDULED attempt comes a next one (`retries`), which begins as PROCESSING. Times are the
+pod's own where it told them, with the time of receipt beside them.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from xylem.domain.exits import ExitRule
 from xylem.domain.ids import TaskName
 from xylem.domain.status import TaskStatus
 
@@ -19,7 +22,9 @@ from xylem.domain.status import TaskStatus
 @dataclass(frozen=True, slots=True)
 class Task:
     """`ordinal`: of the mailbox row that creates this attempt's pod; 0 until it was handed over.
-    `received_at`: when the news that made the last change reached us."""
+    `received_at`: when the news that made the last change reached us. `exit_rules`: the task's own,
+    then its pool's. `disruptions`, `asked_again`: how many of the attempts before ended by a
+    disruption, and how many because a rule asked for another."""
 
     name: TaskName
     lead: bool = False
@@ -37,11 +42,15 @@ class Task:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     received_at: datetime | None = None
+    exit_rules: tuple[ExitRule, ...] = ()
+    disruptions: int = 0
+    asked_again: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PodSeen:
-    """An observation of the pod of attempt (`incarnation`, `task`, `retry`)."""
+    """An observation of the pod of attempt (`incarnation`, `task`, `retry`). `disrupted`: it ended
+    by what the node, the scheduler or the cluster did, not by its command."""
 
     incarnation: int
     task: TaskName
@@ -56,6 +65,7 @@ class PodSeen:
     initializing_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    disrupted: bool = False
     kind: Literal["pod_seen"] = "pod_seen"
 
 

@@ -92,6 +92,8 @@ class Workflow:
     labels: Mapping[str, str] = field(default_factory=dict)
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    parent: WorkflowId | None = None
+    """The workflow of which this one is a restart, or another submission."""
     templated: bool = False
     """Whether a template, apart from the rendered spec, was submitted and is stored."""
     limits: Limits = Limits()

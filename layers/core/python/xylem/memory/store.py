@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from xylem.domain.errors import Conflict, UnknownWorkflow
-from xylem.domain.group import Group, dressed
+from xylem.domain.group import Group, deadline, dressed
 from xylem.domain.ids import (
     BackendName,
     GroupId,
@@ -25,6 +25,7 @@ from xylem.ports import (
     Change,
     Commit,
     Creation,
+    EarlierAttempt,
     Entry,
     Job,
     Laying,
@@ -60,6 +61,7 @@ class MemoryStore:
         self.mail: dict[tuple[BackendName, MailId], Mail] = {}
         self.stored_workflows: dict[WorkflowId, Stored[Workflow]] = {}
         self.stored_groups: dict[WorkflowId, dict[GroupId, Stored[Group]]] = {}
+        self.earlier_attempts: dict[WorkflowId, list[EarlierAttempt]] = {}
         self.stored_counts: dict[tuple[WorkflowId, int], Stored[Counts]] = {}
         self.stored_timers: dict[tuple[WorkflowId, GroupId], Timer] = {}
         self.uuids: dict[WorkflowUuid, WorkflowId] = {}
@@ -82,6 +84,9 @@ class MemoryStore:
             stored = Stored(change.after, change.version + 1)
             self.stored_groups[commit.workflow][change.after.id] = stored
             self._set_timer(commit, change)
+        for group, ended in commit.replaced.items():
+            earlier = self.earlier_attempts.setdefault(commit.workflow, [])
+            earlier.extend(EarlierAttempt(group, task) for task in ended)
         self.stored_jobs.update((job.id, job) for job in commit.jobs)
         for job in commit.jobs_done:
             del self.stored_jobs[job]
@@ -113,7 +118,9 @@ class MemoryStore:
         self.uuids[workflow.uuid] = workflow.id
         self.stored_workflows[workflow.id] = Stored(workflow, 1)
         laid = self.stored_groups.setdefault(workflow.id, {})
-        laid.update({group.id: Stored(group, 1) for group in creation.groups})
+        for group in creation.groups:
+            laid[group.id] = Stored(group, 1)
+            self._set_first_timer(workflow, group)
         self.stored_jobs.update((job.id, job) for job in creation.jobs)
         if key:
             until = workflow.submitted_at + IDEMPOTENCY
@@ -134,7 +141,9 @@ class MemoryStore:
         footprint.require_room(footprint.laying_actions(laying), of=laying.workflow.id)
         self._require_unbegun(laying.removal)
         laid = self.stored_groups.setdefault(laying.workflow.id, {})
-        laid.update({group.id: Stored(group, 1) for group in laying.groups})
+        for group in laying.groups:
+            laid[group.id] = Stored(group, 1)
+            self._set_first_timer(laying.workflow, group)
         for id, _, task in laying.tasks:
             group = laid[id].value
             laid[id] = Stored(replace(group, tasks=(*group.tasks, dressed(group, task))), 1)
@@ -150,6 +159,7 @@ class MemoryStore:
         laid = self.stored_groups.get(workflow, {})
         for id in list(laid)[:REMOVED_AT_ONCE]:
             del laid[id]
+            self.stored_timers.pop((workflow, id), None)
         if laid:
             return True
         self.stored_groups.pop(workflow, None)
@@ -168,6 +178,13 @@ class MemoryStore:
         job = self.stored_jobs.get(removal)
         if job is None or job.removing:
             raise Conflict(f"removal {removal} has begun")
+
+    def _set_first_timer(self, workflow: Workflow, group: Group) -> None:
+        due = deadline(group)
+        if due is not None:
+            key = workflow.id, group.id
+            ring = footprint.first_ring(due, workflow.submitted_at)
+            self.stored_timers[key] = Timer(*key, due, ring)
 
     def _set_timer(self, commit: Commit, change: Change[Group]) -> None:
         key = commit.workflow, change.after.id
@@ -229,6 +246,9 @@ class MemoryWorkflows:
 
     def groups(self, workflow: WorkflowId, *, shards: int = 1) -> list[Stored[Group]]:
         return list(self._store.stored_groups.get(workflow, {}).values())
+
+    def earlier_attempts(self, workflow: WorkflowId, *, shards: int = 1) -> list[EarlierAttempt]:
+        return list(self._store.earlier_attempts.get(workflow, []))
 
     def shard(
         self, workflow: WorkflowId, shard: int, *, after: GroupId | None = None, limit: int = 100

@@ -28,7 +28,8 @@ class PodObservation(Message):
 
     `workflow, group, incarnation, task, retry` are the attempt's fences. `status` is never WAITING
     or PROCESSING (nobody sees those in a cluster). `bound`: a node was chosen, so it may have run.
-    Times are the pod's own; None where the pod does not say."""
+    `disrupted`: the node, the scheduler or the cluster ended it, not its command; who does not know
+    this word says nothing of it. Times are the pod's own; None where the pod does not say."""
 
     workflow: WorkflowId
     group: GroupId
@@ -46,6 +47,7 @@ class PodObservation(Message):
     initializing_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    disrupted: bool = False
 
 
 class Event(Message):

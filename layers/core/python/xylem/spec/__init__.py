@@ -12,17 +12,29 @@ Everything wrong with a spec is an `InvalidSpec` (or `TooLarge`) that names the 
 the value and what to change; what this release does not carry out yet is listed in `unsupported`.
 """
 
-from xylem.spec.document import check_size
-from xylem.spec.reading import DryRun, Specification, dry_run, parse, read, stored_text
+from xylem.spec.document import check_size, mapping
+from xylem.spec.reading import (
+    VERSION,
+    DryRun,
+    Specification,
+    dry_run,
+    dump,
+    parse,
+    read,
+    stored_text,
+)
 from xylem.spec.resources import check_pool
 from xylem.spec.template import render
 
 __all__ = [
+    "VERSION",
     "DryRun",
     "Specification",
     "check_pool",
     "check_size",
     "dry_run",
+    "dump",
+    "mapping",
     "parse",
     "read",
     "render",

@@ -72,7 +72,8 @@ def of_commit(commit: Commit) -> Audit:
     for change in commit.groups:
         row = f"group/{change.after.id}"
         differences.append(_difference(row, change.before, change.after, change.version))
-        for _, before, after in changed_tasks(change):
+        replaced = commit.replaced.get(change.after.id, ())
+        for _, before, after in changed_tasks(change, replaced):
             differences.append(_difference(_task_row(change.after.id, after), before, after))
     differences += [_difference(f"job/{job.id}", None, job) for job in commit.jobs]
     ended = (*commit.jobs_done, *commit.jobs_dropped)

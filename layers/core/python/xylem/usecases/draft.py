@@ -24,7 +24,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from xylem.domain import workflow as workflows
-from xylem.domain.effects import CleanUp, Effect, GroupEnded, Observe, Refused, StartGroup
+from xylem.domain.effects import (
+    CleanUp,
+    Effect,
+    GroupEnded,
+    Observe,
+    Refused,
+    Replaced,
+    StartGroup,
+)
 from xylem.domain.group import (
     Ending,
     Group,
@@ -34,6 +42,7 @@ from xylem.domain.group import (
     UpstreamCompleted,
     UpstreamFailed,
     decide,
+    to_start,
     within,
 )
 from xylem.domain.ids import (
@@ -47,7 +56,7 @@ from xylem.domain.ids import (
     shard_of,
 )
 from xylem.domain.status import TaskStatus
-from xylem.domain.task import PodSeen
+from xylem.domain.task import PodSeen, Task
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import (
     Change,
@@ -119,6 +128,7 @@ class Draft:
         self._counts: dict[int, Counts] = {}
         self._ended: dict[GroupId, _Ended] = {}
         self._ready: list[GroupId] = []
+        self._replaced: dict[GroupId, list[Task]] = {}
         self._uncancelled = False
         self._jobs: list[Job] = []
         self._mail: list[Mail] = []
@@ -234,7 +244,9 @@ class Draft:
             for shard, read in self._counts_read.items()
             if read.value != self._counts[shard]
         }
-        starting = [self._groups[id] for id in dict.fromkeys(self._ready)]
+        starting = [
+            self._groups[id] for id in dict.fromkeys(self._ready) if to_start(self._groups[id])
+        ]
         jobs = (*self._jobs, *start_jobs(self._id, starting, ids=self.ids, now=self.now))
         gone = self._jobs_done or self._jobs_dropped or self._mail_done
         if not (changed or moved or counts or jobs or self._mail or gone):
@@ -247,6 +259,8 @@ class Draft:
             counts=counts,
             groups=changed,
             uncancelled=self._uncancelled,
+            replaced={id: tuple(ended) for id, ended in self._replaced.items()},
+            owner=self.workflow() if self._replaced else None,
             jobs=jobs,
             jobs_done=tuple(self._jobs_done),
             jobs_dropped=tuple(self._jobs_dropped),
@@ -298,6 +312,9 @@ class Draft:
         match effect:
             case StartGroup():
                 self._ready.append(group.id)
+            case Replaced(attempt=attempt):
+                self._ready.append(group.id)
+                self._replaced.setdefault(group.id, []).append(attempt)
             case CleanUp(incarnation=incarnation, ordinal=ordinal, superseded=superseded):
                 grace = 0 if effect.force else None
                 payload = CleanupPayload(grace_seconds=grace, force=effect.force)

@@ -3,6 +3,7 @@
 A transaction holds 100 actions, *all counted*: entities, list entries, jobs, mail, audit.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -42,18 +43,20 @@ def changed_entry(change: Change[Workflow]) -> Entry | None:
     return after if after != entry(change.before) else None
 
 
-def changed_tasks(change: Change[Group]) -> list[tuple[int, Task | None, Task]]:
+def changed_tasks(
+    change: Change[Group], replaced: Iterable[Task] = ()
+) -> list[tuple[int, Task | None, Task]]:
     """The attempts whose own rows moved or are new: position in the group, as the row was (None:
-    new), as it is.
+    new), as it is. `replaced`: those that ended and are the newest no more; they keep their rows.
 
-    An attempt that a newer one replaced keeps its row; what an attempt has from its group is
-    written with the group."""
+    What an attempt has from its group is written with the group."""
     known = {(task.name, task.retry): bare(change.before, task) for task in change.before.tasks}
+    positions = {task.name: position for position, task in enumerate(change.after.tasks)}
     moved = []
-    for position, task in enumerate(change.after.tasks):
+    for task in (*replaced, *change.after.tasks):
         before, after = known.get((task.name, task.retry)), bare(change.after, task)
         if before != after:
-            moved.append((position, before, after))
+            moved.append((positions[task.name], before, after))
     return moved
 
 
@@ -105,7 +108,10 @@ def actions(commit: Commit) -> int:
         (1 if moved or commit.uncancelled else 0)
         + len(commit.counts)
         + (LISTS if moved and changed_entry(moved) else 0)
-        + sum(1 + len(changed_tasks(change)) for change in commit.groups)
+        + sum(
+            1 + len(changed_tasks(change, commit.replaced.get(change.after.id, ())))
+            for change in commit.groups
+        )
         + len(commit.jobs)
         + len(commit.jobs_done)
         + len(commit.jobs_dropped)

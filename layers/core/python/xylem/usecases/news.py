@@ -23,6 +23,7 @@ from xylem.domain.group import (
     within,
 )
 from xylem.domain.ids import ConnectionId, WorkflowId, mail_parts
+from xylem.domain.status import TaskStatus
 from xylem.domain.task import PodSeen
 from xylem.ports import Commit
 from xylem.protocol.agent import Ack, PodObservation, Rejected
@@ -270,4 +271,5 @@ def seen(pod: PodObservation) -> PodSeen:
         initializing_at=pod.initializing_at,
         started_at=pod.started_at,
         ended_at=pod.ended_at,
+        disrupted=pod.disrupted or pod.status is TaskStatus.FAILED_PREEMPTED,
     )

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from xylem.domain.errors import Forbidden, InvalidRequest
 from xylem.domain.group import Group
+from xylem.domain.ids import WorkflowId
 from xylem.domain.plan import TaskInput, WorkflowPlan
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
@@ -79,7 +80,8 @@ def inputs(
     wanted = declared[query.index]
     if not isinstance(wanted, TaskInput):
         raise InvalidRequest(f"Input {query.index} of task {attempt.task} is no task's output.")
-    prefix = _prefix(attempt, wanted.task, _completed(attempt, wanted, workflows))
+    of = wanted.workflow or attempt.workflow
+    prefix = _prefix(of, wanted.task, _written_by(of, wanted, workflows))
     page = data.list(prefix, cursor=query.cursor, limit=PAGE_FILES)
     matches = re.compile(wanted.regex).search if wanted.regex else None
     files = [
@@ -96,7 +98,7 @@ def inputs(
 
 def outputs(attempt: Attempt, query: OutputQuery, *, data: Blobs) -> OutputPage:
     """Where to put files. Raises `InvalidRequest` for a path that leads elsewhere."""
-    prefix = _prefix(attempt, attempt.task, attempt.retry)
+    prefix = _prefix(attempt.workflow, attempt.task, attempt.retry)
     return OutputPage(
         files=[
             OutputTarget(
@@ -114,8 +116,8 @@ def _inside(path: str) -> str:
     return path
 
 
-def _prefix(attempt: Attempt, task: str, retry: int) -> str:
-    return f"data/{attempt.workflow}/{task}/{retry}/"
+def _prefix(workflow: WorkflowId, task: str, retry: int) -> str:
+    return f"data/{workflow}/{task}/{retry}/"
 
 
 def _plan(attempt: Attempt, workflows: Workflows, store: Blobs) -> WorkflowPlan:
@@ -125,11 +127,15 @@ def _plan(attempt: Attempt, workflows: Workflows, store: Blobs) -> WorkflowPlan:
     return SpecFile.load(body).plan
 
 
-def _completed(attempt: Attempt, wanted: TaskInput, workflows: Workflows) -> int:
-    shards = workflows.workflow(attempt.workflow).value.shards
-    for stored in workflows.groups(attempt.workflow, shards=shards):
+def _written_by(of: WorkflowId, wanted: TaskInput, workflows: Workflows) -> int:
+    """The attempt that is read: the newest. In its own workflow a task is only read when it has
+    completed; of an earlier one it may have failed, as with OSMO."""
+    shards = workflows.workflow(of).value.shards
+    for stored in workflows.groups(of, shards=shards):
         task = stored.value.task(wanted.task)
-        if task is not None and task.status is TaskStatus.COMPLETED:
+        if task is None:
+            continue
+        if task.status is TaskStatus.COMPLETED or (wanted.workflow and task.status.final):
             return task.retry
     raise InvalidRequest(f"Task {wanted.task} has not completed: it has no output to read.")
 

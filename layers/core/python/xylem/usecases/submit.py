@@ -19,6 +19,7 @@ from datetime import timedelta
 from itertools import count
 
 from xylem import spec
+from xylem.domain.config import DEFAULT_CONFIG, WorkflowConfig
 from xylem.domain.errors import Conflict
 from xylem.domain.group import Group, bare, ready, to_start
 from xylem.domain.ids import (
@@ -61,7 +62,8 @@ LAY_ACTIONS = TRANSACTION_ACTIONS - 4
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A submission as it came in. `idempotency`: the caller's key, if it gave one."""
+    """A submission as it came in. `idempotency`: the caller's key, if it gave one. `parent`: the
+    workflow whose stored spec `text` is, or a part of it; that has no template any more."""
 
     text: str
     user: UserName
@@ -72,6 +74,7 @@ class Request:
     labels: Sequence[str] = ()
     priority: str = "NORMAL"
     idempotency: str | None = None
+    parent: WorkflowId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +88,16 @@ class Checked:
     pool: Pool
 
 
-def check(request: Request, pool: str, *, pools: Pools) -> Checked:
+def check(
+    request: Request, pool: str, *, pools: Pools, config: WorkflowConfig = DEFAULT_CONFIG
+) -> Checked:
     """Everything that does not need a row of its own. Raises `UnknownPool`, `InvalidSpec`."""
     known = pools.pool(pool)
     rendered = render(request)
     specification = spec.read(rendered, env_vars=request.env_vars, labels=request.labels)
     spec.check_pool(specification.plan, known)
     plan = _placed(specification.plan, known)
+    plan = replace(plan, limits=replace(plan.limits, retries=config.retries))
     written = request.text if request.text != rendered else None
     text = spec.stored_text(specification, default_platform=known.default_platform)
     return Checked(plan, text, request.template or written, known)
@@ -99,6 +105,8 @@ def check(request: Request, pool: str, *, pools: Pools) -> Checked:
 
 def render(request: Request) -> str:
     """The spec after its template. Raises `InvalidSpec`."""
+    if request.parent is not None:
+        return request.text
     return spec.render(
         request.text,
         set_variables=request.set_variables,
@@ -257,6 +265,7 @@ def _creation(
         amounts={shard: amount(of_shard) for shard, of_shard in counts.items()},
         priority=request.priority,
         labels=plan.labels,
+        parent=request.parent,
         templated=checked.template is not None,
         limits=plan.limits,
     )
@@ -298,10 +307,14 @@ def _group(
         workflow=workflow.id,
         name=group.name,
         backend=workflow.backend,
-        tasks=tuple(Task(TaskName(task.name), lead=task.lead) for task in group.tasks),
+        tasks=tuple(
+            Task(TaskName(task.name), lead=task.lead, exit_rules=task.exit_rules)
+            for task in group.tasks
+        ),
         waits_for=len(group.upstream),
         downstream=tuple(downstream),
         ignore_nonlead_status=group.ignore_nonlead_status,
         shards=workflow.shards,
         limits=workflow.limits,
+        waiting_since=workflow.submitted_at if workflow.limits.waiting else None,
     )

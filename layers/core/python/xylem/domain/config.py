@@ -1,0 +1,22 @@
+"""What an admin sets for all workflows (OSMO's config WORKFLOW), as far as this release has it."""
+
+from dataclasses import dataclass
+
+from xylem.domain.plan import Retries
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowConfig:
+    """`max_num_tasks`: of one workflow. `max_retry_per_task`: how often a task is tried again where
+    an exit rule asks for it; `max_retry_disrupted`: and after what the infrastructure did to it."""
+
+    max_num_tasks: int = 10_000
+    max_retry_per_task: int = 0
+    max_retry_disrupted: int = 3
+
+    @property
+    def retries(self) -> Retries:
+        return Retries(disrupted=self.max_retry_disrupted, asked=self.max_retry_per_task)
+
+
+DEFAULT_CONFIG = WorkflowConfig()
