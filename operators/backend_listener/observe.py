@@ -12,6 +12,10 @@ where OSMO's is a slip, on purpose:
   longer than `activeDeadlineSeconds` by its kubelet: both are FAILED_EXEC_TIMEOUT.
 * DisruptionTarget does not overrule a pod that Succeeded: what is done is done.
 
+A pod is `disrupted` when its node, the scheduler or somebody's drain ended it: such an attempt is
+tried again. What it did to itself (out of memory, over its own limit of disk, a secret that is not
+there) is not.
+
 Exit codes are a container's own plus an offset that says whose it is; the highest wins.
 """
 
@@ -66,6 +70,9 @@ POD_REASON = {
     "DeadlineExceeded": (TaskStatus.FAILED_EXEC_TIMEOUT, None),
 }
 
+NODES_DOING = {"UnexpectedAdmissionError"}
+"""The kubelet had no room, or no device, for what the scheduler gave it."""
+
 NAME_CHARS = 253
 """Kubernetes' longest name. What calls itself longer was not made by us."""
 
@@ -78,6 +85,7 @@ class Verdict:
     exit_code: int | None = None
     message: str = ""
     look_again_at: datetime | None = None
+    disrupted: bool = False
 
 
 def observe(pod: Json, now: datetime) -> PodObservation | None:
@@ -108,6 +116,7 @@ def observe(pod: Json, now: datetime) -> PodObservation | None:
         initializing_at=_moment(status.get("startTime")),
         started_at=_started_at(status),
         ended_at=_ended_at(status) if said.status.final else None,
+        disrupted=said.disrupted,
     )
 
 
@@ -118,7 +127,7 @@ def verdict(pod: Json, now: datetime) -> Verdict:
     if preempted is not None:
         at = preempted.get("lastTransitionTime")
         message = f"Pod was preempted at {at}. "
-        return Verdict(TaskStatus.FAILED_PREEMPTED, ExitCode.PREEMPTED, message)
+        return Verdict(TaskStatus.FAILED_PREEMPTED, ExitCode.PREEMPTED, message, disrupted=True)
     said = _by_phase(phase, pod, status)
     said = _by_waiting(said, phase, status, now)
     return _by_reason(said, phase, status)
@@ -150,7 +159,8 @@ def _by_phase(phase: str, pod: Json, status: Json) -> Verdict:
             code = ExitCode.UNKNOWN if highest is None else highest
             return Verdict(TaskStatus.FAILED, code, message)
         case TaskStatus.FAILED_BACKEND_ERROR:
-            return Verdict(reached, ExitCode.BACKEND_ERROR, "The pod's node is lost. " + message)
+            message = f"The pod's node is lost. {message}"
+            return Verdict(reached, ExitCode.BACKEND_ERROR, message, disrupted=True)
         case TaskStatus.COMPLETED:
             return Verdict(TaskStatus.COMPLETED, 0)
         case _:
@@ -176,21 +186,32 @@ def _by_waiting(said: Verdict, phase: str, status: Json, now: datetime) -> Verdi
         until = since + PATIENCE[reason]
         if now <= until:
             return Verdict(TaskStatus.SCHEDULING, look_again_at=until + timedelta(seconds=1))
-        return Verdict(TaskStatus.FAILED_BACKEND_ERROR, ExitCode.BACKEND_ERROR, message)
+        lost = reason == "ContainerStatusUnknown"
+        code = ExitCode.BACKEND_ERROR
+        return Verdict(TaskStatus.FAILED_BACKEND_ERROR, code, message, disrupted=lost)
     return said
 
 
 def _by_reason(said: Verdict, phase: str, status: Json) -> Verdict:
     reason = status.get("reason")
+    disrupted = _condition(status, "DisruptionTarget", "True")
     if reason in POD_REASON:
         reached, code = POD_REASON[reason]
-        return Verdict(reached, code, said.message)
-    disrupted = _condition(status, "DisruptionTarget", "True")
+        by_node = reason in NODES_DOING or (reason == "Evicted" and _node_was_low(status))
+        return Verdict(reached, code, said.message, disrupted=by_node or disrupted is not None)
     if (disrupted is not None or reason == "NodeLost") and phase != "Succeeded":
         why = (disrupted or status).get("message") or reason or "its node was taken away"
         message = said.message or f"The pod was disrupted: {why}"
-        return Verdict(TaskStatus.FAILED_BACKEND_ERROR, ExitCode.BACKEND_ERROR, message)
+        code = ExitCode.BACKEND_ERROR
+        return Verdict(TaskStatus.FAILED_BACKEND_ERROR, code, message, disrupted=True)
     return said
+
+
+def _node_was_low(status: Json) -> bool:
+    """The kubelet evicts for its node's sake ("The node was low on resource: memory."), or because
+    a pod is over its own limit of disk ("Pod ephemeral local storage usage exceeds ...").
+    https://github.com/kubernetes/kubernetes/blob/v1.31.0/pkg/kubelet/eviction/helpers.go"""
+    return str(status.get("message") or "").startswith("The node ")
 
 
 def _initializing(status: Json) -> bool:

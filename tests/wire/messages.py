@@ -49,6 +49,7 @@ POD = agent.PodObservation(
     node="node-1",
     pod_ip="10.0.0.7",
     bound=True,
+    disrupted=True,
     scheduled_at=NOON,
     initializing_at=NOON.replace(second=1),
     started_at=NOON.replace(second=2),

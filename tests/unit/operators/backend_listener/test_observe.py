@@ -99,6 +99,36 @@ def test_a_disruption_does_not_overrule_a_pod_that_succeeded(reason: str) -> Non
     assert said(pod) == (TaskStatus.COMPLETED, 0)
 
 
+OUT_OF_MEMORY = {"name": "main", "state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}
+PREEMPTED = {**DISRUPTED, "reason": "PreemptionByScheduler"}
+
+
+@pytest.mark.parametrize(
+    ("pod", "disrupted"),
+    [
+        (a_seen_pod("Running", conditions=[PREEMPTED]), True),
+        (a_seen_pod("Unknown"), True),
+        (a_seen_pod("Failed", reason="NodeLost"), True),
+        (a_seen_pod("Failed", conditions=[DISRUPTED]), True),
+        (a_seen_pod("Failed", reason="UnexpectedAdmissionError"), True),
+        (a_seen_pod("Failed", reason="Evicted", message="The node was low on resource: x."), True),
+        (a_seen_pod("Failed", reason="Evicted", message="Pod ephemeral storage exceeds"), False),
+        (a_seen_pod("Failed", reason="Evicted", message="", conditions=[DISRUPTED]), True),
+        (a_seen_pod("Failed", reason="StartError"), False),
+        (a_seen_pod("Failed", reason="DeadlineExceeded"), False),
+        (a_seen_pod("Failed", containerStatuses=[OUT_OF_MEMORY]), False),
+        (a_seen_pod("Failed", containerStatuses=[ended("main", 1, "")]), False),
+        (a_seen_pod("Succeeded", conditions=[DISRUPTED]), False),
+        (a_seen_pod("Running"), False),
+    ],
+)
+def test_a_pod_is_disrupted_by_others_and_not_by_itself(pod: Json, disrupted: bool) -> None:
+    seen = observe(pod, NOON)
+
+    assert seen is not None
+    assert seen.disrupted is disrupted
+
+
 def test_an_offset_says_whose_image_is_missing() -> None:
     control = a_seen_pod("Pending", containerStatuses=[waiting("ImagePullBackOff", "osmo-ctrl")])
     init = a_seen_pod("Pending", initContainerStatuses=[waiting("ImagePullBackOff", "osmo-init")])
