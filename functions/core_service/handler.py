@@ -9,6 +9,7 @@ from xylem_aws.bootstrap import ports
 services = Services(
     engine=ports(),
     pools=ports().pools,
+    configs=ports().configs,
     backends=ports().backends,
     jobs=ports().jobs,
     dead_letters=lambda: ports().dead_letters,

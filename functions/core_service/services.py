@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from xylem.ports import Backends, DeadLetters, Jobs, Pools
+from xylem.ports import Backends, Configs, DeadLetters, Jobs, Pools
 from xylem.usecases.apply import Engine
 
 
@@ -17,6 +17,7 @@ class Services:
 
     engine: Engine
     pools: Pools
+    configs: Configs
     backends: Backends
     jobs: Jobs
     dead_letters: Callable[[], DeadLetters]

@@ -3,6 +3,7 @@
 Times are naive UTC with microseconds, durations are seconds, both as recorded from OSMO 6.4.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -105,8 +106,16 @@ def group(it: Group, found: Described) -> View:
         "remaining_upstream_groups": waits_for,
         "downstream_groups": downstream_names(found.groups, it),
         "failure_message": it.message or None,
-        "tasks": [task(one, it, found.workflow.uuid) for one in it.tasks],
+        "tasks": [
+            task(attempt, it, found.workflow.uuid)
+            for one in it.tasks
+            for attempt in (*_earlier(one, found.earlier.get(it.id, ())), one)
+        ],
     }
+
+
+def _earlier(newest: Task, attempts: Sequence[Task]) -> list[Task]:
+    return [attempt for attempt in attempts if attempt.name == newest.name]
 
 
 def task(it: Task, of: Group, workflow: WorkflowUuid) -> View:

@@ -8,13 +8,13 @@ from moto import mock_aws
 from pynamodb.models import Model
 
 from xylem.memory.backends import MemoryBackends
-from xylem.memory.configs import MemoryPools
+from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.store import MemoryStore
-from xylem.ports import Backends, Connections, Jobs, Logs, Pools, Timers, Workflows
+from xylem.ports import Backends, Configs, Connections, Jobs, Logs, Pools, Timers, Workflows
 from xylem_aws.backends import DynamoBackends
-from xylem_aws.configs import DynamoPools
+from xylem_aws.configs import DynamoConfigs, DynamoPools
 from xylem_aws.connections import DynamoConnections
 from xylem_aws.jobs import DynamoJobs, DynamoTimers
 from xylem_aws.logs import DynamoLogs
@@ -43,6 +43,7 @@ class Stores:
     timers: Timers
     backends: Backends
     pools: Pools
+    configs: Configs
     logs: Logs
     connections: Connections
 
@@ -57,6 +58,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             store.timers,
             MemoryBackends(store),
             MemoryPools(),
+            MemoryConfigs(),
             MemoryLogs(),
             MemoryConnections(),
         )
@@ -72,6 +74,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoTimers(REGION, "workflows"),
             DynamoBackends(REGION, "backends"),
             DynamoPools(REGION, "configs"),
+            DynamoConfigs(REGION, "configs"),
             DynamoLogs(REGION, "logs"),
             DynamoConnections(REGION, "connections"),
         )

@@ -21,6 +21,7 @@ from tests.builders import (
 )
 from tests.contract.conftest import Stores
 from xylem.domain.errors import Conflict, TooLarge, UnknownWorkflow
+from xylem.domain.exits import ExitRule
 from xylem.domain.group import (
     Cleanup,
     Ending,
@@ -32,6 +33,7 @@ from xylem.domain.group import (
     decide,
 )
 from xylem.domain.ids import GroupId, JobId, UserName, WorkflowId, WorkflowUuid
+from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping
 from xylem.ports import (
@@ -294,6 +296,54 @@ def test_a_new_attempt_takes_the_place_of_the_one_before(stores: Stores) -> None
     stores.workflows.commit(a_commit(groups=(a_change(before, again),)))
 
     assert stored(stores) == Stored(again, 2)
+
+
+def test_an_attempt_that_was_replaced_keeps_how_it_ended(stores: Stores) -> None:
+    rules = (ExitRule("reschedule", ((3, 3), (7, 9))),)
+    lead = a_task("lead", TaskStatus.RUNNING, lead=True, ordinal=1, exit_rules=rules)
+    stores.workflows.create(a_creation(a_group(tasks=(lead, a_task("übung")), ordinal=1)))
+    before = stored(stores)
+    ended = replace(lead, status=TaskStatus.RESCHEDULED, exit_code=3, message="no luck")
+    newer = a_task("lead", lead=True, retry=1, exit_rules=rules, asked_again=1, disruptions=2)
+    after = replace(before.value, tasks=(newer, before.value.tasks[1]), restarts=1)
+
+    stores.workflows.commit(
+        a_commit(groups=(a_change(before, after),), replaced={GROUP: (ended,)}, owner=a_workflow())
+    )
+
+    assert stored(stores) == Stored(after, 2)
+    assert stores.workflows.earlier_attempts(HELLO) == [(GROUP, ended)]
+
+
+def test_of_many_attempts_all_but_the_newest_are_earlier_ones(stores: Stores) -> None:
+    tasks = (a_task("a", lead=True), a_task("a-b"), a_task("b"))
+    stores.workflows.create(a_creation(a_group(tasks=tasks)))
+    for retry in (1, 2):
+        before = stored(stores)
+        ended = replace(before.value.tasks[0], status=TaskStatus.RESCHEDULED, exit_code=retry)
+        newer = a_task("a", lead=True, retry=retry)
+        after = replace(before.value, tasks=(newer, *before.value.tasks[1:]))
+        change = a_commit(groups=(a_change(before, after),), replaced={GROUP: (ended,)})
+        stores.workflows.commit(replace(change, owner=a_workflow()))
+
+    found = stores.workflows.earlier_attempts(HELLO)
+
+    assert sorted((task.name, task.retry, task.exit_code) for _, task in found) == [
+        ("a", 0, 1),
+        ("a", 1, 2),
+    ]
+    assert stores.workflows.earlier_attempts(WorkflowId("nobody-1")) == []
+
+
+def test_a_group_is_created_with_its_timer(stores: Stores) -> None:
+    limits = Limits(waiting=timedelta(hours=1))
+    waiting = a_group(waits_for=1, waiting_since=NOON, limits=limits)
+    stores.workflows.create(a_creation(waiting))
+
+    [timer] = stores.timers.due(NOON + timedelta(minutes=55), limit=10)
+
+    assert (timer.group, timer.due_at) == (GROUP, NOON + timedelta(hours=1))
+    assert stored(stores) == Stored(waiting, 1)
 
 
 def test_a_list_of_many_is_read_to_its_end(stores: Stores) -> None:

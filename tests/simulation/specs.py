@@ -13,7 +13,8 @@ from tests.simulation.service import USER
 from xylem.domain.ids import PoolName
 from xylem.domain.plan import Limits
 from xylem.domain.pool import Platform, Pool
-from xylem.memory.configs import MemoryPools
+from xylem.memory.configs import MemoryConfigs, MemoryPools
+from xylem.memory.store import MemoryStore
 from xylem.usecases import submit
 
 Shape = tuple[tuple[int, tuple[int, ...]], ...]
@@ -69,7 +70,13 @@ def checked(shape: Shape) -> tuple[submit.Request, submit.Checked]:
     ]
     text = yaml.safe_dump({"workflow": {"name": "flow", "groups": groups}})
     request = submit.Request(text=text, user=USER)
-    return request, submit.check(request, "default", pools=_pools())
+    return request, submit.check(
+        request,
+        "default",
+        pools=_pools(),
+        configs=MemoryConfigs(),
+        workflows=MemoryStore().workflows,
+    )
 
 
 def with_limits(found: submit.Checked, limits: Limits) -> submit.Checked:

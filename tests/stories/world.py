@@ -33,7 +33,7 @@ from xylem.domain.task import Task
 from xylem.manifests import names
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
-from xylem.memory.configs import MemoryPools
+from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.store import MemoryStore
 from xylem.memory.time import FakeClock, FakeIds
@@ -88,6 +88,7 @@ class World:
         self.timers = self.rows.timers
         self.news = MemoryNewsQueue()
         self.pools = MemoryPools()
+        self.configs = MemoryConfigs()
         self.tokens = MemoryTaskTokens()
         self.waited: list[float] = []
         self.wait: Callable[[float], None] = self.waited.append
@@ -104,7 +105,9 @@ class World:
 
     def submit(self, spec: str, **options: Any) -> WorkflowId:
         request = submit.Request(text=spec, user=USER, **options)
-        checked = submit.check(request, "default", pools=self.pools)
+        checked = submit.check(
+            request, "default", pools=self.pools, configs=self.configs, workflows=self.workflows
+        )
         return submit.submit(request, checked, engine=self)
 
     def make(self, plan: WorkflowPlan, **options: Any) -> WorkflowId:

@@ -1,7 +1,8 @@
 """Workflows: submit, validate, look at, list, cancel."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import PlainTextResponse
@@ -16,7 +17,7 @@ from xylem import spec
 from xylem.domain.access import require_owner
 from xylem.domain.errors import InvalidRequest, UnknownWorkflow
 from xylem.domain.status import WorkflowStatus
-from xylem.usecases import cancel, queries, submit
+from xylem.usecases import again, cancel, queries, submit
 
 router = APIRouter(prefix="/api")
 
@@ -88,32 +89,73 @@ def submit_workflow(
 ) -> View:
     """`Idempotency-Key`: the same user's second submission under one key within 24 h is answered
     with the first's name and makes nothing."""
-    if body is None or query.workflow_id is not None:
+    request = _request(query, body, who, has, idempotency_key)
+    if query.dry_run:
+        has.pools.pool(pool_name)
+        name, text = spec.dry_run(submit.render(request), labels=query.label)
+        return views.rendered(name, text)
+    return _submit(request, pool_name, has, validation_only=query.validation_only)
+
+
+def _request(
+    query: SubmitQuery, body: TemplateSpec | None, who: User, has: Has, key: str | None
+) -> submit.Request:
+    """Of the workflow in the body, or of the earlier one that is named. Raises
+    `InvalidRequest`."""
+    said: dict[str, Any] = {
+        "env_vars": query.env_vars,
+        "labels": query.label,
+        "priority": query.priority,
+        "idempotency": key,
+    }
+    if query.workflow_id is not None:
+        if body is not None:
+            raise InvalidRequest(
+                "Send the workflow in the body, or name an earlier one in `workflow_id`: not both."
+            )
+        name = _workflow(query.workflow_id)
+        return again.resubmission(
+            name, by=who.subject, workflows=has.engine.workflows, store=has.engine.store, **said
+        )
+    if body is None:
         raise InvalidRequest(
-            "Send the workflow in the body, as {'file': '<YAML>'}. Submitting an earlier workflow "
-            "again by `workflow_id` is not supported yet."
+            "Send the workflow in the body, as {'file': '<YAML>'}, "
+            "or name an earlier one in `workflow_id`."
         )
     if body.uploaded_templated_spec is not None:
         spec.check_size(body.uploaded_templated_spec, "The template")
-    request = submit.Request(
+    return submit.Request(
         text=body.file,
         user=who.subject,
         template=body.uploaded_templated_spec,
         set_variables=body.set_variables,
         set_string_variables=body.set_string_variables,
-        env_vars=query.env_vars,
-        labels=query.label,
-        priority=query.priority,
-        idempotency=idempotency_key,
+        **said,
     )
-    if query.dry_run:
-        has.pools.pool(pool_name)
-        name, text = spec.dry_run(submit.render(request), labels=query.label)
-        return views.rendered(name, text)
-    checked = submit.check(request, pool_name, pools=has.pools)
-    if query.validation_only:
+
+
+def _submit(request: submit.Request, pool: str, has: Has, *, validation_only: bool = False) -> View:
+    checked = submit.check(
+        request, pool, pools=has.pools, configs=has.configs, workflows=has.engine.workflows
+    )
+    if validation_only:
         return views.validated(checked.plan.name)
     return views.submitted(submit.submit(request, checked, engine=has.engine))
+
+
+@router.post("/pool/{pool_name}/workflow/{name}/restart")
+def restart_workflow(
+    pool_name: str,
+    name: Name,
+    who: User,
+    has: Has,
+    idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
+) -> View:
+    """A new workflow of what did not complete; `Idempotency-Key` as for a submission."""
+    request = again.restart(
+        name, by=who.subject, workflows=has.engine.workflows, store=has.engine.store
+    )
+    return _submit(replace(request, idempotency=idempotency_key), pool_name, has)
 
 
 @router.get("/workflow")
@@ -145,8 +187,16 @@ def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) ->
 
 
 @router.get("/workflow/{name}")
-def get_workflow(name: Name, who: User, has: Has, skip_groups: bool = False) -> View:
-    found = queries.describe(name, workflows=has.engine.workflows, with_groups=not skip_groups)
+def get_workflow(
+    name: Name, who: User, has: Has, skip_groups: bool = False, verbose: bool = False
+) -> View:
+    """`verbose`: every attempt of each task, not the newest alone."""
+    found = queries.describe(
+        name,
+        workflows=has.engine.workflows,
+        with_groups=not skip_groups,
+        with_earlier_attempts=verbose and not skip_groups,
+    )
     return views.workflow(found, has.engine.clock())
 
 

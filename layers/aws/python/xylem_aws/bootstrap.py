@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from xylem_aws.backends import DynamoBackends
     from xylem_aws.blobs import S3Blobs
-    from xylem_aws.configs import DynamoPools
+    from xylem_aws.configs import DynamoConfigs, DynamoPools
     from xylem_aws.connections import DynamoConnections
     from xylem_aws.identity import Verifier
     from xylem_aws.jobs import DynamoJobs, DynamoTimers
@@ -89,6 +89,12 @@ class Ports:
         from xylem_aws.configs import DynamoPools
 
         return DynamoPools(self.settings.region, self.settings.table("configs"))
+
+    @cached_property
+    def configs(self) -> "DynamoConfigs":
+        from xylem_aws.configs import DynamoConfigs
+
+        return DynamoConfigs(self.settings.region, self.settings.table("configs"))
 
     @cached_property
     def logs(self) -> "DynamoLogs":

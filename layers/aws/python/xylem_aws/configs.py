@@ -1,59 +1,50 @@
-"""`Pools` on DynamoDB: all pools in one row, and a row for each revision of them."""
+"""`Pools` and `Configs` on DynamoDB."""
 
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from pydantic import TypeAdapter
-from pynamodb.exceptions import DoesNotExist
 
-from xylem.domain.errors import Conflict, UnknownPool
+from xylem.domain.config import DEFAULT_CONFIG, WorkflowConfig
+from xylem.domain.errors import UnknownPool
 from xylem.domain.ids import PoolName, UserName
 from xylem.domain.pool import Pool
-from xylem_aws.tables.binding import bind
-from xylem_aws.tables.configs import CURRENT, POOLS, ConfigRow, revision_key
-from xylem_aws.transaction import Transaction, in_our_words
+from xylem_aws.revisions import Revisions
+from xylem_aws.tables.configs import POOLS, WORKFLOW
 
-ATTEMPTS = 5
 Pools = dict[PoolName, Pool]
 _pools: TypeAdapter[Pools] = TypeAdapter(Pools)
+_workflow: TypeAdapter[WorkflowConfig] = TypeAdapter(WorkflowConfig)
 
 
 class DynamoPools:
     def __init__(self, region: str, table: str) -> None:
-        self._connection = bind(ConfigRow, table=table, region=region)
+        self._pools = Revisions(region, table, key=POOLS, of=_pools, first={})
 
     def pool(self, name: str) -> Pool:
-        _, pools = self._load()
-        found = pools.get(PoolName(name))
+        found = self._pools.current().get(PoolName(name))
         if found is None:
             raise UnknownPool(f"Pool {name} not found.")
         return found
 
     def all(self) -> list[Pool]:
-        _, pools = self._load()
-        return sorted(pools.values(), key=lambda pool: pool.name)
+        return sorted(self._pools.current().values(), key=lambda pool: pool.name)
 
     def put(self, pool: Pool, *, author: UserName, now: datetime) -> None:
-        for _ in range(ATTEMPTS):
-            revision, pools = self._load()
-            data = _pools.dump_json({**pools, pool.name: pool}).decode()
-            transaction = Transaction(self._connection, of="pools")
-            unchanged = (
-                ConfigRow.revision == revision if revision else ConfigRow.pk.does_not_exist()
-            )
-            for key in (CURRENT, revision_key(revision + 1)):
-                row = ConfigRow(POOLS, key, revision=revision + 1, author=author, at=now, data=data)
-                transaction.put(row, unchanged if key == CURRENT else None)
-            try:
-                transaction.commit()
-            except Conflict:
-                continue
-            return
-        raise Conflict(f"the pools were changed by {ATTEMPTS} others at the same time: try again")
+        self._pools.change(lambda pools: {**pools, pool.name: pool}, author=author, now=now)
 
-    def _load(self) -> tuple[int, Pools]:
-        with in_our_words("pools"):
-            try:
-                row = ConfigRow.get(POOLS, CURRENT, consistent_read=True)
-            except DoesNotExist:
-                return 0, {}
-        return int(row.revision), _pools.validate_json(row.data)
+
+class DynamoConfigs:
+    def __init__(self, region: str, table: str) -> None:
+        self._workflow = Revisions(region, table, key=WORKFLOW, of=_workflow, first=DEFAULT_CONFIG)
+
+    def workflow(self) -> WorkflowConfig:
+        return self._workflow.current()
+
+    def patch_workflow(
+        self, changes: dict[str, Any], *, author: UserName, now: datetime
+    ) -> WorkflowConfig:
+        return self._workflow.change(
+            lambda config: replace(config, **changes), author=author, now=now
+        )

@@ -9,8 +9,9 @@ never a job.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
+from xylem.domain.config import WorkflowConfig
 from xylem.domain.group import Group
 from xylem.domain.ids import (
     BackendName,
@@ -527,6 +528,16 @@ class Pools(Protocol):
 
     def put(self, pool: Pool, *, author: UserName, now: datetime) -> None:
         """Creates or replaces it; a new revision of the pools' config."""
+        ...
+
+
+class Configs(Protocol):
+    def workflow(self) -> WorkflowConfig: ...
+
+    def patch_workflow(
+        self, changes: dict[str, Any], *, author: UserName, now: datetime
+    ) -> WorkflowConfig:
+        """`changes`: fields of it, with checked values. A new revision."""
         ...
 
 

@@ -31,6 +31,7 @@ class CoreService:
         services = Services(
             engine=self.world,
             pools=self.world.pools,
+            configs=self.world.configs,
             backends=self.world.backends,
             jobs=self.world.jobs,
             dead_letters=lambda: self.dead_letters,

@@ -26,6 +26,7 @@ def services(world: World) -> Services:
     return Services(
         engine=world,
         pools=world.pools,
+        configs=world.configs,
         backends=world.backends,
         jobs=world.jobs,
         dead_letters=lambda: MemoryDeadLetters("jobs", "news", "timers"),

@@ -5,6 +5,7 @@ from pynamodb.models import Model
 
 CURRENT = "CURRENT"
 POOLS = "C#POOL"
+WORKFLOW = "C#WORKFLOW"
 
 
 class ConfigRow(Model):

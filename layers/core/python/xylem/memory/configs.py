@@ -1,7 +1,10 @@
-"""Pools in a dictionary."""
+"""Pools in a dictionary, and the config of workflows."""
 
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
+from xylem.domain.config import DEFAULT_CONFIG, WorkflowConfig
 from xylem.domain.errors import UnknownPool
 from xylem.domain.ids import PoolName, UserName
 from xylem.domain.pool import Pool
@@ -26,3 +29,17 @@ class MemoryPools:
     def put(self, pool: Pool, *, author: UserName, now: datetime) -> None:
         self._pools = {**self._pools, pool.name: pool}
         self.revisions.append((author, now, self._pools))
+
+
+class MemoryConfigs:
+    def __init__(self, workflow: WorkflowConfig = DEFAULT_CONFIG) -> None:
+        self._workflow = workflow
+
+    def workflow(self) -> WorkflowConfig:
+        return self._workflow
+
+    def patch_workflow(
+        self, changes: dict[str, Any], *, author: UserName, now: datetime
+    ) -> WorkflowConfig:
+        self._workflow = replace(self._workflow, **changes)
+        return self._workflow

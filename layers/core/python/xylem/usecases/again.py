@@ -8,15 +8,13 @@ A restart keeps the groups that did not complete. What their tasks read from tas
 they read from the earlier workflow.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xylem import spec
-from xylem.domain.errors import InvalidRequest, InvalidSpec, UnknownWorkflow
+from xylem.domain.errors import InvalidRequest
 from xylem.domain.group import Group
-from xylem.domain.ids import UserName, WorkflowId
-from xylem.domain.plan import Input, TaskInput, WorkflowPlan
+from xylem.domain.ids import UserName
 from xylem.domain.workflow import Workflow
 from xylem.ports import Blobs, Workflows
 from xylem.usecases.queries import describe, spec_file
@@ -70,82 +68,3 @@ def _without(groups: Sequence[Group], earlier: Workflow, text: str) -> str:
         if group["name"] not in completed
     ]
     return spec.dump({"version": spec.VERSION, "workflow": {**workflow, "groups": left}})
-
-
-# What a workflow reads from earlier ones ---------------------------------------------------------
-
-
-def resolved(plan: WorkflowPlan, workflows: Workflows) -> WorkflowPlan:
-    """The plan with the id of each earlier workflow that it reads from, where its uuid was written.
-    Raises `InvalidSpec` with all that cannot be read."""
-    faults: list[InvalidSpec] = []
-    known: dict[WorkflowId, _Earlier] = {}
-
-    def look(input: Input, place: str) -> Input:
-        if not isinstance(input, TaskInput) or input.workflow is None:
-            return input
-        try:
-            if input.workflow not in known:
-                known[input.workflow] = _Earlier(input.workflow, workflows)
-            return known[input.workflow].checked(input, place)
-        except InvalidSpec as fault:
-            faults.append(fault)
-            return input
-
-    looked = _with_inputs(plan, look)
-    if faults:
-        raise InvalidSpec("\n".join(map(str, faults)), code=faults[0].code)
-    return looked
-
-
-class _Earlier:
-    """An earlier workflow, read once for all that reads from it."""
-
-    def __init__(self, name: WorkflowId, workflows: Workflows) -> None:
-        self._name = name
-        self._id: WorkflowId | None = None
-        self._groups: Sequence[Group] = ()
-        try:
-            found = describe(name, workflows=workflows)
-        except UnknownWorkflow:
-            return
-        self._id, self._groups = found.workflow.id, found.groups
-
-    def checked(self, input: TaskInput, place: str) -> TaskInput:
-        """Raises `InvalidSpec`."""
-        written = f"{self._name}:{input.task}"
-        if self._id is None:
-            raise InvalidSpec(
-                f"{place}: Workflow {self._name} was not found. Name the workflow as "
-                "`xylem workflow list` shows it.",
-                code="DATABASE",
-            )
-        task = next((task for group in self._groups if (task := group.task(input.task))), None)
-        if task is None:
-            names = ", ".join(task.name for group in self._groups for task in group.tasks)
-            raise InvalidSpec(
-                f"{place}: Task input {written} does not exist. The tasks of {self._id} are "
-                f"{names}.",
-                code="SUBMISSION",
-            )
-        if not task.status.final:
-            raise InvalidSpec(
-                f"{place}: Task {written} is {task.status}: it has no output to read yet. "
-                "Submit again when it has ended.",
-                code="SUBMISSION",
-            )
-        return replace(input, workflow=self._id)
-
-
-def _with_inputs(plan: WorkflowPlan, look: Callable[[Input, str], Input]) -> WorkflowPlan:
-    groups = []
-    for group in plan.groups:
-        tasks = []
-        for task in group.tasks:
-            places = (
-                f"task {task.name}, inputs[{index}].task" for index in range(len(task.inputs))
-            )
-            inputs = tuple(map(look, task.inputs, places))
-            tasks.append(replace(task, inputs=inputs))
-        groups.append(replace(group, tasks=tuple(tasks)))
-    return replace(plan, groups=tuple(groups))

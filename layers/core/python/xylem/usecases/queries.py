@@ -4,14 +4,14 @@ Lists are read from list rows by time of submission and filtered as they come; n
 and who has enough stops reading.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
 from xylem.domain.errors import InvalidRequest, UnknownTask
 from xylem.domain.group import Group
-from xylem.domain.ids import TaskName
+from xylem.domain.ids import GroupId, TaskName
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.workflow import Workflow
@@ -46,18 +46,31 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A workflow with its groups in the order of the spec."""
+    """A workflow with its groups in the order of the spec. `earlier`: the attempts that newer ones
+    replaced, by group and in their order, where they were asked for."""
 
     workflow: Workflow
     groups: tuple[Group, ...]
+    earlier: Mapping[GroupId, Sequence[Task]] = field(default_factory=dict)
 
 
-def describe(id_or_uuid: str, *, workflows: Workflows, with_groups: bool = True) -> Described:
+def describe(
+    id_or_uuid: str,
+    *,
+    workflows: Workflows,
+    with_groups: bool = True,
+    with_earlier_attempts: bool = False,
+) -> Described:
     """Raises `UnknownWorkflow`."""
     id = workflows.resolve(id_or_uuid)
     workflow = workflows.workflow(id).value
     groups = workflows.groups(id, shards=workflow.shards) if with_groups else []
-    return Described(workflow, tuple(stored.value for stored in groups))
+    earlier: dict[GroupId, list[Task]] = {}
+    if with_earlier_attempts:
+        found = workflows.earlier_attempts(id, shards=workflow.shards)
+        for group, task in sorted(found, key=lambda one: one.task.retry):
+            earlier.setdefault(group, []).append(task)
+    return Described(workflow, tuple(stored.value for stored in groups), earlier)
 
 
 def find_task(described: Described, name: str) -> tuple[Group, Task]:

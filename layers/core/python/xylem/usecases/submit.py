@@ -19,8 +19,8 @@ from datetime import timedelta
 from itertools import count
 
 from xylem import spec
-from xylem.domain.config import DEFAULT_CONFIG, WorkflowConfig
-from xylem.domain.errors import Conflict
+from xylem.domain.config import WorkflowConfig
+from xylem.domain.errors import Conflict, InvalidSpec
 from xylem.domain.group import Group, bare, ready, to_start
 from xylem.domain.ids import (
     SHARDS,
@@ -36,10 +36,21 @@ from xylem.domain.plan import GroupPlan, TaskPlan, WorkflowPlan
 from xylem.domain.pool import Pool
 from xylem.domain.task import Task
 from xylem.domain.workflow import Counts, Sweeping, Workflow, amount
-from xylem.ports import Creation, Job, Laying, Pools, RemoveWorkflow, Reservation, SweepWorkflow
+from xylem.ports import (
+    Configs,
+    Creation,
+    Job,
+    Laying,
+    Pools,
+    RemoveWorkflow,
+    Reservation,
+    SweepWorkflow,
+    Workflows,
+)
 from xylem.protocol.limits import TRANSACTION_ACTIONS
 from xylem.usecases.apply import Engine
 from xylem.usecases.draft import a_new_job, start_jobs
+from xylem.usecases.earlier import resolved
 from xylem.usecases.footprint import creation_actions
 from xylem.usecases.specs import SpecFile, spec_key
 
@@ -89,18 +100,30 @@ class Checked:
 
 
 def check(
-    request: Request, pool: str, *, pools: Pools, config: WorkflowConfig = DEFAULT_CONFIG
+    request: Request, pool: str, *, pools: Pools, configs: Configs, workflows: Workflows
 ) -> Checked:
     """Everything that does not need a row of its own. Raises `UnknownPool`, `InvalidSpec`."""
     known = pools.pool(pool)
     rendered = render(request)
     specification = spec.read(rendered, env_vars=request.env_vars, labels=request.labels)
     spec.check_pool(specification.plan, known)
-    plan = _placed(specification.plan, known)
-    plan = replace(plan, limits=replace(plan.limits, retries=config.retries))
+    plan = resolved(_placed(specification.plan, known), workflows)
+    plan = configured(plan, configs.workflow())
     written = request.text if request.text != rendered else None
     text = spec.stored_text(specification, default_platform=known.default_platform)
     return Checked(plan, text, request.template or written, known)
+
+
+def configured(plan: WorkflowPlan, config: WorkflowConfig) -> WorkflowPlan:
+    """The plan within what an admin allows. Raises `InvalidSpec`."""
+    tasks = sum(len(group.tasks) for group in plan.groups)
+    if tasks > config.max_num_tasks:
+        raise InvalidSpec(
+            f"workflow has {tasks} tasks; an admin allows {config.max_num_tasks} "
+            "(max_num_tasks of the config workflow). Divide it into several.",
+            code="USER",
+        )
+    return replace(plan, limits=replace(plan.limits, retries=config.retries))
 
 
 def render(request: Request) -> str:
