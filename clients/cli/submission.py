@@ -1,5 +1,6 @@
 """`xylem workflow submit` and `validate`: from a file to a request, and what comes of it."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,18 @@ from clients.cli.problems import Exit, SubmissionRefused
 from clients.cli.session import Session, session_of
 from clients.sdk.client import Client, SubmitRequest
 from clients.sdk.errors import BadInput, Refused, Unauthorized
+from clients.sdk.models import Submission
 from clients.sdk.spec_files import NeedsRendering, with_local_files
 
 Answered = TypeVar("Answered")
 
+_WORKFLOW_ID = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?-[0-9]+")
+
 File = Annotated[Path, typer.Argument(help="YAML file with the workflow; - reads standard input.")]
+FileOrId = Annotated[
+    Path,
+    typer.Argument(help="YAML file with the workflow, - for standard input, or an earlier id."),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A variable of the template. Repeatable."),
@@ -39,7 +47,7 @@ Priority = Annotated[str | None, typer.Option("--priority", metavar="HIGH|NORMAL
 
 def submit(
     context: typer.Context,
-    file: File,
+    file: FileOrId,
     set_: Set = None,
     set_string: SetString = None,
     set_env: SetEnv = None,
@@ -54,9 +62,23 @@ def submit(
     ] = False,
     format_type: FormatType = None,
 ) -> None:
-    """Submit a workflow."""
+    """Submit a workflow: a file, or the id of one that was submitted before."""
     session = session_of(context)
     with session.connect() as client:
+        if _names_a_workflow(file):
+            if set_ or set_string or set_env or dry_run:
+                raise BadInput(
+                    f"{file} was submitted before: its variables and environment are what they "
+                    "were. Submit its file to change them."
+                )
+            submitted = client.resubmit(
+                str(file),
+                pool=pool or _pool_of(client, str(file)),
+                labels=label or (),
+                priority=priority,
+            )
+            tell(session, client, submitted, follow=follow)
+            return
         request = SubmitRequest(
             spec=session.read(file),
             pool=pool or default_pool(session, client),
@@ -74,20 +96,41 @@ def submit(
                 session.write(rendered)
             return
         submitted = _asked(client.submit, _with_files(client, request, file))
-        if not session.json:
-            _warn(session, submitted.warnings)
-            session.say(f"Submitted {submitted.name}.")
-        if not follow:
-            if session.json:
-                session.write_json(submitted.model_dump(mode="json"))
-            else:
-                session.say(f"Watch it: xylem workflow query {submitted.name}")
-            return
-        try:
-            ended = follow_in(session, client, submitted.name)
-        except KeyboardInterrupt:
-            session.hint(f"{submitted.name} goes on: xylem workflow query {submitted.name}")
-            raise
+        tell(session, client, submitted, follow=follow)
+
+
+def restart(
+    context: typer.Context,
+    workflow: Annotated[str, typer.Argument(help="Id of a workflow that failed, e.g. hello-1.")],
+    pool: Pool = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Watch it to its end; exit with 1 when it failed.")
+    ] = False,
+    format_type: FormatType = None,
+) -> None:
+    """Run again what did not complete, as a new workflow, which reads what did."""
+    session = session_of(context)
+    with session.connect() as client:
+        submitted = client.restart(workflow, pool=pool or _pool_of(client, workflow))
+        tell(session, client, submitted, follow=follow)
+
+
+def tell(session: Session, client: Client, submitted: Submission, *, follow: bool) -> None:
+    """What came of it: at once, or when it has ended. Exits with 1 when it failed."""
+    if not session.json:
+        _warn(session, submitted.warnings)
+        session.say(f"Submitted {submitted.name}.")
+    if not follow:
+        if session.json:
+            session.write_json(submitted.model_dump(mode="json"))
+        else:
+            session.say(f"Watch it: xylem workflow query {submitted.name}")
+        return
+    try:
+        ended = follow_in(session, client, submitted.name)
+    except KeyboardInterrupt:
+        session.hint(f"{submitted.name} goes on: xylem workflow query {submitted.name}")
+        raise
     if session.json:
         session.write_json(ended.model_dump(mode="json"))
     else:
@@ -125,6 +168,16 @@ def validate(
         return
     _warn(session, answer.warnings)
     session.say(answer.logs or "The workflow is valid.")
+
+
+def _names_a_workflow(file: Path) -> bool:
+    """As with OSMO's client. A file of that name is a file."""
+    return _WORKFLOW_ID.fullmatch(str(file)) is not None and not file.exists()
+
+
+def _pool_of(client: Client, workflow: str) -> str:
+    """Where it ran before."""
+    return client.query(workflow).pool or ""
 
 
 def default_pool(session: Session, client: Client) -> str:

@@ -31,6 +31,8 @@ from clients.sdk.jobs import Job, Jobs
 from clients.sdk.login import Login, is_loopback
 from clients.sdk.models import (
     Answer,
+    AuditPage,
+    AuditRecord,
     LogPage,
     Pools,
     Submission,
@@ -198,6 +200,33 @@ class Client:
             if page.closed:
                 return
             cursor = page.cursor
+
+    def audit(self, workflow: str) -> Iterator[AuditRecord]:
+        """Every change of the workflow, page by page, in no order of time."""
+        cursor: str | None = ""
+        while cursor is not None:
+            asked: dict[str, _PARAMETER] = {"cursor": cursor or None}
+            page = _parsed(AuditPage, self._get(_path(workflow, "audit"), asked))
+            yield from page.records
+            cursor = page.cursor
+
+    def restart(self, workflow: str, *, pool: str) -> Submission:
+        """A new workflow of what did not complete of one that failed."""
+        path = f"/api/pool/{_segment(pool)}/workflow/{_segment(workflow)}/restart"
+        answer = self._send("POST", path, headers={"Idempotency-Key": self._new_key()})
+        return _parsed(Submission, answer)
+
+    def resubmit(
+        self, workflow: str, *, pool: str, labels: Sequence[str] = (), priority: str | None = None
+    ) -> Submission:
+        """A new workflow of the same spec."""
+        answer = self._send(
+            "POST",
+            f"/api/pool/{_segment(pool)}/workflow",
+            parameters={"workflow_id": workflow, "label": labels, "priority": priority},
+            headers={"Idempotency-Key": self._new_key()},
+        )
+        return _parsed(Submission, answer)
 
     def pools(self) -> Pools:
         return _parsed(Pools, self._get("/api/pool", {}))

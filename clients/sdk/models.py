@@ -6,7 +6,7 @@ and aware here, so that nobody subtracts one kind from the other.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -33,6 +33,27 @@ class Submission(Answer):
     spec: str | None = None
     dashboard_url: str | None = None
     warnings: list[str] = []
+
+
+class AuditChange(Answer):
+    """Of a row that came or went, one side is None."""
+
+    row: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class AuditRecord(Answer):
+    entity: str
+    version: int
+    cause: str
+    at: Moment
+    changes: list[AuditChange]
+
+
+class AuditPage(Answer):
+    records: list[AuditRecord]
+    cursor: str | None = None
 
 
 class Task(Answer):

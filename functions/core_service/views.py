@@ -21,7 +21,7 @@ from xylem.ports import (
     StartGroups,
     SweepWorkflow,
 )
-from xylem.usecases.queries import Described, downstream_names
+from xylem.usecases.queries import Described, Records, downstream_names
 
 View = dict[str, Any]
 
@@ -170,6 +170,25 @@ def entry(it: Entry, now: datetime) -> View:
         "app_version": None,
         "priority": it.priority,
         "labels": dict(it.labels),
+    }
+
+
+def audit(it: Records) -> View:
+    return {
+        "records": [
+            {
+                "entity": one.entity,
+                "version": one.version,
+                "cause": one.cause,
+                "at": time(one.at),
+                "changes": [
+                    {"row": change.row, "before": change.before, "after": change.after}
+                    for change in one.differences
+                ],
+            }
+            for one in it.records
+        ],
+        "cursor": it.cursor,
     }
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from clients.cli import cancellation, render, submission
+from clients.cli.audit_view import audit_table
 from clients.cli.follow import all_records
 from clients.cli.options import FormatType, LongFormatType, command_group
 from clients.cli.session import session_of
@@ -16,6 +17,7 @@ Task = Annotated[str | None, typer.Option("--task", "-t", help="Of this task alo
 Retry = Annotated[int | None, typer.Option("--retry-id", "-r", min=0, help="Of this attempt.")]
 
 app.command("submit")(submission.submit)
+app.command("restart")(submission.restart)
 app.command("validate")(submission.validate)
 app.command("cancel")(cancellation.cancel)
 
@@ -102,6 +104,18 @@ def logs(
             session.write_json([each.model_dump(mode="json") for each in records[-(lines or 0) :]])
         else:
             session.write(client.logs(workflow, task=task, retry=retry_id, lines=lines))
+
+
+@app.command()
+def audit(context: typer.Context, workflow: Workflow, format_type: FormatType = None) -> None:
+    """Show every change of a workflow: when, by whose word, from what to what."""
+    session = session_of(context)
+    with session.connect() as client:
+        records = sorted(client.audit(workflow), key=lambda record: (record.at, record.version))
+    if session.json:
+        session.write_json([record.model_dump(mode="json") for record in records])
+        return
+    session.out.print(audit_table(records))
 
 
 @app.command()

@@ -26,6 +26,9 @@ Priority = Literal["HIGH", "NORMAL", "LOW"]
 NAME_CHARS = 256
 """More than any name has; DynamoDB refuses a key of more than 2 KB."""
 
+CURSOR_CHARS = 1_000
+"""DynamoDB's sort keys have 1,024 bytes."""
+
 MESSAGE_CHARS = 1_000
 """It is written into every task that is cancelled."""
 
@@ -212,6 +215,19 @@ def get_spec(name: Name, who: User, has: Has, use_template: bool = False) -> Pla
     file = queries.spec_file(name, workflows=has.engine.workflows, store=has.engine.store)
     text = file.template if use_template and file.template else file.rendered
     return PlainTextResponse(text)
+
+
+@router.get("/workflow/{name}/audit")
+def get_audit(
+    name: Name,
+    who: User,
+    has: Has,
+    cursor: Annotated[str, Query(max_length=CURSOR_CHARS)] = "",
+    limit: int = 100,
+) -> View:
+    """Every change of the workflow: what, by whose word, when, from what to what. Ours alone."""
+    found = queries.audit(name, workflows=has.engine.workflows, cursor=cursor, limit=limit)
+    return views.audit(found)
 
 
 class CancelQuery(BaseModel):

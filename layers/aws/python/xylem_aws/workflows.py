@@ -14,6 +14,7 @@ from xylem.domain.group import Group, bare
 from xylem.domain.ids import SHARDS, GroupId, JobId, UserName, WorkflowId
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import (
+    AuditEntry,
     Commit,
     Creation,
     EarlierAttempt,
@@ -105,6 +106,13 @@ class DynamoWorkflows:
             for shard in range(shards)
             for attempt in self._earlier_attempts(shard_key(workflow, shard))
         ]
+
+    def audit(self, workflow: WorkflowId, *, after: str = "", limit: int) -> list[AuditEntry]:
+        pk, _ = audit_key(workflow)
+        beyond = AuditRow.sk > after if after else None
+        with in_our_words(workflow):
+            found = AuditRow.query(pk, beyond, limit=limit, consistent_read=True)
+            return [AuditEntry(row.sk, row.cause, row.at, row.differences) for row in found]
 
     def shard(
         self, workflow: WorkflowId, shard: int, *, after: GroupId | None = None, limit: int = 100
@@ -214,7 +222,7 @@ class DynamoWorkflows:
                     return False
                 raise
             partitions = [shard_key(workflow, shard) for shard in range(SHARDS)]
-            for partition in (*partitions, audit_key(workflow, 0, "")[0]):
+            for partition in (*partitions, audit_key(workflow)[0]):
                 if _delete_some(partition):
                     return True
             JobRow(*job_key(removal)).delete()
@@ -370,7 +378,7 @@ def _put_entries(transaction: Transaction, entry: Entry) -> None:
 
 
 def _put_audit(transaction: Transaction, of: audit.Audit) -> None:
-    key = audit_key(of.workflow, of.version, of.entity)
+    key = audit_key(of.workflow, of.key)
     differences = of.dump_differences()
     row = AuditRow(*key, cause=of.cause, at=of.at, differences=differences)
     transaction.put(row, AuditRow.pk.does_not_exist())

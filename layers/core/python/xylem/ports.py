@@ -227,6 +227,17 @@ class Entry:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What one commit changed. `key` names it, and sorts: by the version that it brought an entity
+    to. `differences`: JSON, as `usecases.audit` writes and reads it."""
+
+    key: str
+    cause: str
+    at: datetime
+    differences: str
+
+
 class EarlierAttempt(NamedTuple):
     group: GroupId
     task: Task
@@ -263,6 +274,10 @@ class Workflows(Protocol):
 
     def earlier_attempts(self, workflow: WorkflowId, *, shards: int = 1) -> list[EarlierAttempt]:
         """The attempts that newer ones replaced, in no order."""
+        ...
+
+    def audit(self, workflow: WorkflowId, *, after: str = "", limit: int) -> list[AuditEntry]:
+        """By key, those after `after`. Consistent: who reads them all has every commit."""
         ...
 
     def shard(

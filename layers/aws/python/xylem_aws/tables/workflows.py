@@ -302,8 +302,8 @@ def due_until(now: datetime) -> str:
     return f"{moment(now)}#~"
 
 
-def audit_key(workflow: WorkflowId, version: int, entity: str) -> Key:
-    return f"A#{workflow}", f"{version:010d}#{entity}"
+def audit_key(workflow: WorkflowId, key: str = "") -> Key:
+    return f"A#{workflow}", key
 
 
 def list_partitions(scope: Scope) -> list[str]:

@@ -22,6 +22,7 @@ from xylem.domain.ids import (
 )
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import (
+    AuditEntry,
     Change,
     Commit,
     Creation,
@@ -249,6 +250,14 @@ class MemoryWorkflows:
 
     def earlier_attempts(self, workflow: WorkflowId, *, shards: int = 1) -> list[EarlierAttempt]:
         return list(self._store.earlier_attempts.get(workflow, []))
+
+    def audit(self, workflow: WorkflowId, *, after: str = "", limit: int) -> list[AuditEntry]:
+        mine = [
+            AuditEntry(one.key, one.cause, one.at, one.dump_differences())
+            for one in self._store.audit
+            if one.workflow == workflow and one.key > after
+        ]
+        return sorted(mine, key=lambda entry: entry.key)[:limit]
 
     def shard(
         self, workflow: WorkflowId, shard: int, *, after: GroupId | None = None, limit: int = 100

@@ -48,6 +48,10 @@ class Audit:
     at: datetime
     differences: tuple[Difference, ...]
 
+    @property
+    def key(self) -> str:
+        return f"{self.version:010d}#{self.entity}"
+
     def dump_differences(self) -> str:
         return json.dumps(
             [

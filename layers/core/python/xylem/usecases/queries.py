@@ -15,11 +15,15 @@ from xylem.domain.ids import GroupId, TaskName
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.workflow import Workflow
-from xylem.ports import Blobs, Entry, Scope, Workflows
+from xylem.ports import AuditEntry, Blobs, Entry, Scope, Workflows
+from xylem.usecases.audit import Difference, load_differences
 from xylem.usecases.specs import SpecFile, spec_key
 
 MOST_ENTRIES = 1_000
 """OSMO's limit on one page of a list."""
+
+MOST_RECORDS = 200
+"""Of the audit in one page: one may have some KB of differences, and an answer holds 5 MB."""
 
 FURTHEST_OFFSET = 1_000_000
 """What lies before the page is read and passed over."""
@@ -83,6 +87,43 @@ def find_task(described: Described, name: str) -> tuple[Group, Task]:
         f"Task {name} not found in workflow {described.workflow.id}.",
         workflow=described.workflow.id,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one commit changed, and by whose word. `entity` and the `version` that it came to name
+    it."""
+
+    entity: str
+    version: int
+    cause: str
+    at: datetime
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """`cursor`: where the next page begins; None: there is none."""
+
+    records: tuple[Record, ...]
+    cursor: str | None
+
+
+def audit(id_or_uuid: str, *, workflows: Workflows, cursor: str = "", limit: int = 100) -> Records:
+    """What happened to a workflow: a page of its commits, by entity version. Raises
+    `UnknownWorkflow`, `InvalidRequest`."""
+    if not 0 < limit <= MOST_RECORDS:
+        raise InvalidRequest(f"limit is {limit}: it must be from 1 to {MOST_RECORDS}.")
+    id = workflows.workflow(workflows.resolve(id_or_uuid)).value.id
+    found = workflows.audit(id, after=cursor, limit=limit)
+    records = tuple(map(_record, found))
+    return Records(records, found[-1].key if len(found) == limit else None)
+
+
+def _record(entry: AuditEntry) -> Record:
+    version, _, entity = entry.key.partition("#")
+    differences = load_differences(entry.differences)
+    return Record(entity, int(version), entry.cause, entry.at, differences)
 
 
 def spec_file(id_or_uuid: str, *, workflows: Workflows, store: Blobs) -> SpecFile:
