@@ -27,13 +27,11 @@ def pids(stack: Stack) -> dict[str, int | None]:
     return {part["name"]: part["pid"] if part["up"] else None for part in told}
 
 
-def test_a_second_up_changes_nothing_and_takes_a_moment(stack: Stack) -> None:
+def test_a_second_up_changes_nothing_and_has_nothing_to_do(stack: Stack) -> None:
     before = pids(stack)
-    began = time.monotonic()
 
     again = stack.xylem("local", "up")
 
-    assert time.monotonic() - began < 3
     assert again.returncode == 0, again.stderr
     assert "✓" not in again.stderr
     assert pids(stack) == before

@@ -76,6 +76,20 @@ def test_a_preempted_task_runs_again_and_its_workflow_completes() -> None:
     assert world.task(two, "first").retry == 1
 
 
+def test_a_retry_waits_for_the_create_before_it_though_nobody_answered_that_yet() -> None:
+    world = World()
+    two = world.submit(TWO)
+    world.settle()
+    world.up(two, "first")
+
+    preempt(world, two, "first")
+
+    creates = {world.pods(job)[0]: [] for job in world.cluster.jobs}
+    for job in world.cluster.jobs:
+        creates[world.pods(job)[0]].append((job.ordinal, job.after))
+    assert creates == {"first": [(1, 0), (2, 1)], "other": [(1, 0)]}
+
+
 def test_news_of_a_preemption_that_comes_twice_costs_one_retry() -> None:
     world = World()
     two = world.submit(TWO)

@@ -135,6 +135,13 @@ def _payload(
     return gzip.compress(CreatePayload(objects=objects).model_dump_json().encode(), mtime=0)
 
 
+def _create_before(group: Group) -> int:
+    """The create that has to be done with first, answered or not; 0: this is the first. Pods of a
+    retry are named in the anchor that the create before has made."""
+    given = (group.placed, *(task.ordinal for task in group.tasks))
+    return max((ordinal for ordinal in given if ordinal < group.ordinal), default=0)
+
+
 def _mail(job: Job, group: Group, payload: bytes, draft: Draft, engine: Engine) -> Mail:
     key = None
     if len(payload) > INLINE_PAYLOAD_BYTES:
@@ -146,7 +153,7 @@ def _mail(job: Job, group: Group, payload: bytes, draft: Draft, engine: Engine) 
         workflow=group.workflow,
         kind="create",
         ordinal=group.ordinal,
-        after=group.created,
+        after=_create_before(group),
         written_at=draft.now,
         payload=None if key else payload,
         payload_key=key,
