@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from tests.stories.world import USER, World
+from xylem.domain.deadlines import deadline
 from xylem.domain.errors import InvalidSpec
-from xylem.domain.group import Group, deadline
+from xylem.domain.group import Group
 from xylem.domain.ids import TaskName, WorkflowId
 from xylem.domain.status import TaskStatus
 from xylem.protocol import agent

@@ -21,10 +21,11 @@ from tests.builders import (
 )
 from tests.contract.conftest import Stores
 from xylem.domain.errors import Conflict, TooLarge, UnknownWorkflow
-from xylem.domain.group import Group, HandedOver, decide
+from xylem.domain.group import Group, HandedOver
 from xylem.domain.ids import GroupId, JobId, UserName, WorkflowId, WorkflowUuid
 from xylem.domain.plan import WorkflowPlan
 from xylem.domain.status import TaskStatus
+from xylem.domain.transitions import decide
 from xylem.domain.workflow import Amount, Counts, Sweeping, Workflow
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.queues import MemoryDoorbell

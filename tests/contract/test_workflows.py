@@ -30,11 +30,11 @@ from xylem.domain.group import (
     Pending,
     Settling,
     UpstreamCompleted,
-    decide,
 )
 from xylem.domain.ids import GroupId, JobId, UserName, WorkflowId, WorkflowUuid
 from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus, WorkflowStatus
+from xylem.domain.transitions import decide
 from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping
 from xylem.ports import (
     PARK_AFTER,

@@ -84,7 +84,9 @@ def test_a_retry_waits_for_the_create_before_it_though_nobody_answered_that_yet(
 
     preempt(world, two, "first")
 
-    creates = {world.pods(job)[0]: [] for job in world.cluster.jobs}
+    creates: dict[str, list[tuple[int, int]]] = {
+        world.pods(job)[0]: [] for job in world.cluster.jobs
+    }
     for job in world.cluster.jobs:
         creates[world.pods(job)[0]].append((job.ordinal, job.after))
     assert creates == {"first": [(1, 0), (2, 1)], "other": [(1, 0)]}

@@ -8,7 +8,7 @@ import pytest
 from tests.builders import a_group_plan, a_plan
 from tests.stories.faults import a_process, crashes, require_counted
 from tests.stories.world import BACKEND, World
-from xylem.domain.group import deadline
+from xylem.domain.deadlines import deadline
 from xylem.domain.ids import ConnectionId, WorkflowId
 from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus, WorkflowStatus

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import GROUP, NOON, a_group, a_task
+from xylem.domain.deadlines import deadline, in_words
 from xylem.domain.effects import CleanUp, GroupEnded, Observe
 from xylem.domain.group import (
     AbsenceSeen,
@@ -20,15 +21,12 @@ from xylem.domain.group import (
     ObserveAnswered,
     StartParked,
     TimerDue,
-    deadline,
-    decide,
-    in_words,
-    ready,
 )
 from xylem.domain.ids import TaskName
 from xylem.domain.plan import Limits, Retries
 from xylem.domain.status import ExitCode, TaskStatus
 from xylem.domain.task import PodSeen
+from xylem.domain.transitions import decide, ready
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 QUEUE, START, RUN = 30 * MINUTE, 10 * MINUTE, HOUR

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import NOON, a_group, a_task
+from xylem.domain.deadlines import deadline
 from xylem.domain.effects import (
     CleanUp,
     Effect,
@@ -35,15 +36,13 @@ from xylem.domain.group import (
     UpstreamCompleted,
     UpstreamFailed,
     bare,
-    deadline,
-    decide,
     dressed,
-    ready,
 )
 from xylem.domain.ids import GroupId, TaskName
 from xylem.domain.plan import Limits, Retries
 from xylem.domain.status import ExitCode, TaskStatus
 from xylem.domain.task import PodSeen
+from xylem.domain.transitions import decide, ready
 
 G = GroupId("0" + "a" * 31)
 LEAD, SIDE = TaskName("lead"), TaskName("side")

@@ -17,9 +17,7 @@ from xylem.domain.group import (
     StartParked,
     TimerDue,
     bare,
-    decide,
     dressed,
-    ready,
     to_make,
     to_start,
 )
@@ -28,6 +26,7 @@ from xylem.domain.plan import Limits, Retries
 from xylem.domain.retries import judged
 from xylem.domain.status import ExitCode, TaskStatus
 from xylem.domain.task import PodSeen, Task
+from xylem.domain.transitions import decide, ready
 
 RUNNING, COMPLETED, FAILED, RESCHEDULED, PROCESSING = (
     TaskStatus.RUNNING,

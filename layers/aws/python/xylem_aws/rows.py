@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from xylem.domain.group import Cleanup, Group, deadline, dressed
+from xylem.domain.deadlines import deadline
+from xylem.domain.group import Cleanup, Group, dressed
 from xylem.domain.ids import (
     BackendName,
     GroupId,

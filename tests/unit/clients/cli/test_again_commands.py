@@ -108,8 +108,7 @@ def test_the_audit_shows_every_change_in_the_order_of_time() -> None:
     assert header == "at by what change"
     assert lines == [
         "2026-11-24 12:00:00.000 submitted by alice workflow new, status PENDING",
-        "2026-11-24 12:00:01.500 news of cluster-1 task/g1/hello/0 "
-        "status PROCESSING → RUNNING",
+        "2026-11-24 12:00:01.500 news of cluster-1 task/g1/hello/0 status PROCESSING → RUNNING",
         "job/j1 gone",
     ]
     assert [request.url.params.get("cursor") for request in service.requests] == [None, "c"]

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from xylem.domain.deadlines import deadline
 from xylem.domain.errors import Conflict, UnknownWorkflow
-from xylem.domain.group import Group, deadline, dressed
+from xylem.domain.group import Group, dressed
 from xylem.domain.ids import (
     BackendName,
     GroupId,

@@ -41,7 +41,6 @@ from xylem.domain.group import (
     Settling,
     UpstreamCompleted,
     UpstreamFailed,
-    decide,
     to_start,
     within,
 )
@@ -57,6 +56,7 @@ from xylem.domain.ids import (
 )
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import PodSeen, Task
+from xylem.domain.transitions import decide
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import (
     Change,

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from xylem.domain.deadlines import deadline
 from xylem.domain.errors import TooLarge
-from xylem.domain.group import Group, bare, deadline
+from xylem.domain.group import Group, bare
 from xylem.domain.ids import BackendName, MailId
 from xylem.domain.task import Task
 from xylem.domain.workflow import Workflow

@@ -21,7 +21,7 @@ from itertools import count
 from xylem import spec
 from xylem.domain.config import WorkflowConfig
 from xylem.domain.errors import Conflict, InvalidSpec
-from xylem.domain.group import Group, bare, ready, to_start
+from xylem.domain.group import Group, bare, to_start
 from xylem.domain.ids import (
     SHARDS,
     GroupId,
@@ -35,6 +35,7 @@ from xylem.domain.ids import (
 from xylem.domain.plan import GroupPlan, TaskPlan, WorkflowPlan
 from xylem.domain.pool import Pool
 from xylem.domain.task import Task
+from xylem.domain.transitions import ready
 from xylem.domain.workflow import Counts, Sweeping, Workflow, amount
 from xylem.ports import (
     Configs,

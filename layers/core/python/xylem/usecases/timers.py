@@ -12,8 +12,9 @@ A timer that is due decides nothing about a group that a cluster has: it asks th
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from xylem.domain.deadlines import deadline
 from xylem.domain.errors import UnknownWorkflow
-from xylem.domain.group import TimerDue, deadline
+from xylem.domain.group import TimerDue
 from xylem.domain.ids import GroupId, WorkflowId
 from xylem.ports import Timer, Timers
 from xylem.usecases import intents
