@@ -3,6 +3,7 @@
 import pytest
 
 from tests.builders_spec import a_task, plan_of, refusal_of, yaml_of
+from xylem.spec.resources import ResourceSpec
 from xylem.spec.unsupported import NOT_YET
 from xylem.spec.workflow import (
     CheckpointSpec,
@@ -11,7 +12,6 @@ from xylem.spec.workflow import (
     InputSpec,
     KpiSpec,
     OutputSpec,
-    ResourceSpec,
     TaskSpec,
     WorkflowSpec,
 )

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from tests.builders_spec import a_file, a_task, plan_of, refusal_of, yaml_of
+from xylem.domain.ids import TaskName
 from xylem.domain.plan import File, GroupPlan, TaskInput
 from xylem.spec.workflow import FILE_BYTES
 
@@ -79,7 +80,7 @@ def test_files_and_inputs_reach_the_plan() -> None:
         File("/tmp/run.sh", "true\n"),
         File("/tmp/blob", "aGVs\nbG8=\n", base64=True),
     )
-    assert task.inputs == (TaskInput(task.inputs[0].task, r".*\.txt$"),)
+    assert task.inputs == (TaskInput(TaskName("a"), r".*\.txt$"),)
 
 
 def test_what_has_no_effect_with_osmo_has_none_here() -> None:

@@ -22,6 +22,9 @@ ACTIONS = tuple(action.upper() for action in get_args(ExitAction))
 
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
+ACTION_PATTERN = f"^({'|'.join(''.join(f'[{c}{c.lower()}]' for c in each) for each in ACTIONS)})$"
+"""For editors, whose regular expressions cannot be told to pass over the case."""
+
 CODES_PATTERN = r"^\s*\d+(-\d+)?\s*(,\s*\d+(-\d+)?\s*)*$"
 
 
@@ -69,5 +72,7 @@ ExitActions = Mapping[
 
 def rules(actions: Mapping[str, Any]) -> tuple[ExitRule, ...]:
     """Of actions that passed the checks, in the order of the file."""
-    known: Mapping[str, ExitAction] = {action: action for action in get_args(ExitAction)}
-    return tuple(ExitRule(known[key.lower()], codes_of(codes)) for key, codes in actions.items())
+    return tuple(ExitRule(_KNOWN[key.lower()], codes_of(codes)) for key, codes in actions.items())
+
+
+_KNOWN: Mapping[str, ExitAction] = {action: action for action in get_args(ExitAction)}

@@ -6,7 +6,7 @@ tasks that wait for each other in a circle, is refused.
 
 import graphlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from xylem.domain.errors import Problem
 from xylem.domain.ids import TaskName
@@ -49,7 +49,7 @@ def problems(outline: Outline) -> Iterator[Problem]:
     for placed in outline.tasks:
         yield from _problems_of_task(placed, outline, members)
     yield from _topology_problems(outline)
-    yield from _circles(_upstream(outline.tasks, outline.owners))
+    yield from _circles(outline.upstream)
     yield from _sizes(outline)
 
 
@@ -57,7 +57,7 @@ def plan(spec: WorkflowSpec, outline: Outline) -> WorkflowPlan:
     """Of a spec in which `problems` found none."""
     entries = spec.resources or {DEFAULT: ResourceSpec()}
     resources = {name: entry.resources() for name, entry in entries.items()}
-    upstream = _upstream(outline.tasks, outline.owners)
+    upstream = outline.upstream
     if spec.tasks:
         groups = [
             GroupPlan(
@@ -224,17 +224,6 @@ def _topology_problems(outline: Outline) -> Iterator[Problem]:
             f"All tasks of a workflow have to use the same topology keys, but of their resources "
             f"{said}. Write the same keys under topology in each.",
         )
-
-
-def _upstream(tasks: Sequence[Placed], owners: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
-    """The groups that each group reads from, each once."""
-    upstream: dict[str, dict[str, None]] = {}
-    for placed in tasks:
-        read_from = upstream.setdefault(placed.group, {})
-        for input in placed.task.inputs:
-            if group := owners.get(input.of or ""):
-                read_from[group] = None
-    return {group: tuple(names) for group, names in upstream.items()}
 
 
 def _circles(upstream: Mapping[str, tuple[str, ...]]) -> Iterator[Problem]:

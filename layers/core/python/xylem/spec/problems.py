@@ -23,9 +23,6 @@ _VALUE_CHARS = 60
 _WORDS = (
     ("a valid tuple", "a list"),
     ("a valid list", "a list"),
-    ("a valid dictionary", "a map of keys and values"),
-    ("a valid mapping", "a map of keys and values"),
-    ("or an instance of", "of keys and values, not"),
     ("a valid integer", "a whole number"),
     ("a valid boolean", "true or false"),
 )
@@ -83,6 +80,8 @@ def _text(detail: ErrorDetails, location: Location, keys: Mapping[str, Sequence[
             return f"is required, but missing. Write {location[-1]}: below it."
         case "extra_forbidden":
             return _unknown_key(location, keys)
+        case "model_type" | "model_attributes_type" | "dict_type" | "mapping_type":
+            return f"should be a map of keys and values{_value(detail['input'])}."
         case "fault" | "not_yet":
             return detail["msg"]
         case _:

@@ -61,13 +61,13 @@ def read(
     """`env_vars` (`NAME=VALUE`) go to every task, `labels` (`KEY=VALUE`) to the workflow; both win
     over what the spec says. `written`: the text before its template, by which it is known whose
     lines an error names. Raises `InvalidSpec`, which names all that is wrong."""
-    value = dict(mapping(rendered, "workflow"))
-    if given := label_rules.given(labels):
-        own = value.get("labels")
-        value["labels"] = {**(own if isinstance(own, dict) else {}), **given}
-    variables = _assignments(env_vars)
-    found: list[Problem] = []
     with without_collector():
+        value = dict(mapping(rendered, "workflow"))
+        if given := label_rules.given(labels):
+            own = value.get("labels")
+            value["labels"] = {**(own if isinstance(own, dict) else {}), **given}
+        variables = _assignments(env_vars)
+        found: list[Problem] = []
         try:
             spec = _with_environment(WorkflowSpec.model_validate(value), variables)
             outline = outline_of(spec)

@@ -23,7 +23,7 @@ from pydantic import (
 
 from xylem.domain.ids import WorkflowId
 from xylem.spec import labels as label_rules
-from xylem.spec.exit_actions import CODES_PATTERN, ExitActions
+from xylem.spec.exit_actions import ACTION_PATTERN, CODES_PATTERN, ExitActions
 from xylem.spec.model import SpecModel, fault, shown
 from xylem.spec.places import (
     Credential,
@@ -309,7 +309,7 @@ class TaskSpec(SpecModel):
         WithJsonSchema(
             {
                 "type": "object",
-                "propertyNames": {"pattern": "^(?i:COMPLETE|FAIL|RESCHEDULE)$"},
+                "propertyNames": {"pattern": ACTION_PATTERN},
                 "additionalProperties": {
                     "anyOf": [{"type": "string", "pattern": CODES_PATTERN}, {"type": "integer"}]
                 },
@@ -350,7 +350,7 @@ class TaskSpec(SpecModel):
         places += [
             ("credential", mount) for mount in self.credentials.values() if isinstance(mount, str)
         ]
-        if why := collision(self.name, places):
+        if len(places) > 1 and (why := collision(self.name, places)):
             raise fault(why)
         return self
 
