@@ -55,6 +55,14 @@ def test_inputs_come_from_tasks_of_this_and_earlier_workflows_and_from_stores() 
     )
 
 
+def test_an_earlier_workflow_may_be_named_by_its_uuid() -> None:
+    uuid = "0123456789abcdef0123456789abcdef"
+
+    assert planned(inputs=[{"task": f"{uuid}:c"}]).inputs == (
+        TaskInput(TaskName("c"), workflow=WorkflowId(uuid)),
+    )
+
+
 @pytest.mark.parametrize(
     "url",
     [

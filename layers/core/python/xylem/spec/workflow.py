@@ -44,6 +44,9 @@ https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size"
 
 NAME_PATTERN = r"^[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?$"
 _NAME = re.compile(NAME_PATTERN.strip("^$"))
+_UUID = re.compile(r"[0-9a-f]{32}")
+"""Of a workflow, which may be named by it as by its id."""
+
 _PERCENT = re.compile(r"(100|[1-9]?[0-9])%")
 
 _OURS = {"osmo-ctrl", "osmo-init"}
@@ -129,7 +132,7 @@ def _input_task(text: str | None) -> str | None:
     if text is None:
         return None
     workflow, colon, task = text.rpartition(":")
-    if not is_name(task) or (colon and not is_name(workflow)):
+    if not is_name(task) or (colon and not (is_name(workflow) or _UUID.fullmatch(workflow))):
         raise fault(
             f"{shown(text)} names no task: write the name of a task of this workflow, or "
             "WORKFLOW:TASK for one of an earlier workflow, for example hello-1:greet."
