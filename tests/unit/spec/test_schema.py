@@ -45,7 +45,7 @@ def test_the_schema_is_one() -> None:
 
 
 def test_the_published_file_is_what_the_models_say() -> None:
-    """Written by `xylem workflow schema > docs/workflow.schema.json`."""
+    """Written by `xylem workflow schema`."""
     assert json.loads(PUBLISHED.read_text()) == schema()
 
 

@@ -4,6 +4,7 @@
             |         |
             |         document     YAML, bounded
             |         workflow     the models: what one value may be
+            |         outline      what can be understood of a spec with mistakes
             |         planning     what the values say about each other
             document  the top-level keys, default-values
             template  Jinja, in a child that can be ended (sandbox)
