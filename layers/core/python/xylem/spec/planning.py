@@ -141,9 +141,10 @@ def _problems_of_task(
         if why := _input_fault(input, placed, outline.owners):
             yield problem("SUBMISSION", (*at, "inputs", index, "task"), why)
     for where, text in _texts(task):
-        for reference in references(text) if "{{" in text else ():
-            if why := _reference_fault(reference, placed, members.get(placed.group, set())):
-                yield problem("SUBMISSION", (*at, *where), why)
+        if "{{" in text:
+            for reference in references(text):
+                if why := _reference_fault(reference, placed, members.get(placed.group, set())):
+                    yield problem("SUBMISSION", (*at, *where), why)
 
 
 def _input_fault(input: InputSpec, placed: Placed, owners: Mapping[str, str]) -> str | None:
@@ -164,28 +165,26 @@ def _input_fault(input: InputSpec, placed: Placed, owners: Mapping[str, str]) ->
 def _texts(task: TaskSpec) -> Iterator[tuple[Location, str]]:
     """Every string in which tokens get their values, with its place below the task."""
     yield ("image",), task.image
-    for key, words in (("command", task.command), ("args", task.args)):
-        for index, word in enumerate(words):
-            yield (key, index), word
+    for index, word in enumerate(task.command):
+        yield ("command", index), word
+    for index, word in enumerate(task.args):
+        yield ("args", index), word
     for name, value in task.environment.items():
         yield ("environment", name), value
     for index, file in enumerate(task.files):
         yield ("files", index, "path"), file.path
         if not file.base64:
             yield ("files", index, "contents"), file.contents
-    for index, input in enumerate(task.inputs):
-        yield ("inputs", index, "url"), input.url or ""
-        yield ("inputs", index, "regex"), input.regex
-    for index, output in enumerate(task.outputs):
-        yield ("outputs", index, "url"), output.url or ""
-        yield ("outputs", index, "regex"), output.regex
-    for index, checkpoint in enumerate(task.checkpoint):
-        yield ("checkpoint", index, "path"), checkpoint.path
-        yield ("checkpoint", index, "url"), checkpoint.url
-        yield ("checkpoint", index, "regex"), checkpoint.regex
-    for index, kpi in enumerate(task.kpis):
-        yield ("kpis", index, "index"), kpi.index
-        yield ("kpis", index, "path"), kpi.path
+    for key, entries in (
+        ("inputs", task.inputs),
+        ("outputs", task.outputs),
+        ("checkpoint", task.checkpoint),
+        ("kpis", task.kpis),
+    ):
+        for index, entry in enumerate(entries):
+            for name in ("path", "url", "regex", "index"):
+                if text := getattr(entry, name, None):
+                    yield (key, index, name), text
 
 
 def _reference_fault(reference: Reference, placed: Placed, neighbours: set[str]) -> str | None:
