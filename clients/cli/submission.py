@@ -192,7 +192,7 @@ def _pool_of(client: Client, workflow: str) -> str:
 
 def schema(context: typer.Context, format_type: FormatType = None) -> None:
     """Show the JSON Schema of workflows, by which an editor completes and checks them."""
-    from xylem.spec.schema import schema as made  # noqa: PLC0415 - as below
+    from xylem.spec.schema import schema as made  # noqa: PLC0415 - see `_validate_here`
 
     session_of(context).write_json(made())
 
