@@ -12,6 +12,7 @@ They are OSMO's, but for 75 (it has one for 429, which we ask again and then cal
 service like any other).
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
 
@@ -37,7 +38,10 @@ class Exit(IntEnum):
 
 
 class SubmissionRefused(Refused):
-    """The service said no to a workflow, in the words of its cause."""
+    """The service said no to a workflow, in the words of its cause; or the same code did, without a
+    service: then `problems` has each mistake by itself."""
+
+    problems: Sequence[Mapping[str, object]] = ()
 
 
 def as_client_error(problem: ClientError | OSError | UnicodeEncodeError) -> ClientError:
@@ -101,4 +105,7 @@ def _renew(login: Login | None, now: datetime) -> str:
 def as_json(error: ClientError) -> dict[str, object]:
     status = error.status if isinstance(error, ServiceError) else int(exit_code(error))
     code = error.code if isinstance(error, ServiceError) else None
-    return {"message": str(error), "code": status, "error_code": code}
+    told: dict[str, object] = {"message": str(error), "code": status, "error_code": code}
+    if isinstance(error, SubmissionRefused) and error.problems:
+        told["problems"] = list(error.problems)
+    return told

@@ -149,10 +149,20 @@ def validate(
     set_env: SetEnv = None,
     label: Label = None,
     pool: Pool = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="By this machine alone: no pool, no credentials.")
+    ] = False,
     format_type: FormatType = None,
 ) -> None:
     """Check a workflow as its submission would, and run nothing."""
     session = session_of(context)
+    if offline:
+        if pool is not None:
+            raise BadInput("what a pool allows is known to the service: leave out --pool")
+        _validate_here(
+            session, file, variables=(set_ or (), set_string or (), set_env or (), label or ())
+        )
+        return
     with session.connect() as client:
         request = SubmitRequest(
             spec=session.read(file),
@@ -178,6 +188,25 @@ def _names_a_workflow(file: Path) -> bool:
 def _pool_of(client: Client, workflow: str) -> str:
     """Where it ran before."""
     return client.query(workflow).pool or ""
+
+
+def schema(context: typer.Context, format_type: FormatType = None) -> None:
+    """Show the JSON Schema of workflows, by which an editor completes and checks them."""
+    from xylem.spec.schema import schema as made  # noqa: PLC0415 - see `_validate_here`
+
+    session_of(context).write_json(made())
+
+
+def _validate_here(session: Session, file: Path, *, variables: Sequence[Sequence[str]]) -> None:
+    # It brings the models of specs and Jinja, which cost as much as the rest of a command.
+    from clients.cli.offline import Variables, checked  # noqa: PLC0415 - see above
+
+    found = checked(session.read(file), file.parent.absolute(), Variables(*variables))
+    if session.json:
+        session.write_json(found)
+        return
+    _warn(session, found["warnings"])
+    session.say(found["logs"])
 
 
 def default_pool(session: Session, client: Client) -> str:

@@ -5,7 +5,8 @@ its selector and affinity, tolerated, and has room for its requests. Pods of hig
 first, then older ones; a pod that does not fit holds nobody up. The scheduler's name in the pod
 does not matter: there is one node, so there is nothing for a gang scheduler to place.
 
-Left out: preemption, inter-pod affinity, topology spread; nothing of ours asks for them.
+Left out: preemption and topology spread, for which nothing of ours asks, and affinity between pods,
+which is always so on one node.
 """
 
 from __future__ import annotations

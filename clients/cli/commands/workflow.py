@@ -19,6 +19,7 @@ Retry = Annotated[int | None, typer.Option("--retry-id", "-r", min=0, help="Of t
 app.command("submit")(submission.submit)
 app.command("restart")(submission.restart)
 app.command("validate")(submission.validate)
+app.command("schema")(submission.schema)
 app.command("cancel")(cancellation.cancel)
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.benchmarks import cold_start, throughput
+from tests.benchmarks import cold_start, specs, throughput
 from tests.benchmarks.reporting import record
 from tests.benchmarks.throughput import component_of
 
@@ -31,6 +31,18 @@ def test_a_cold_start_is_held_by_its_median() -> None:
     assert (figures["median"], figures["max"], figures["held"]) == (0.2, 0.9, True)
     assert cold_start.summary([0.3], limit=0.25)["held"] is False
     assert cold_start.table({"runs": 3, "seconds": {"router": figures}}).row_count == 1
+
+
+def test_a_spec_is_held_by_its_best_run() -> None:
+    figures = specs.summary([0.03, 0.019, 0.5], cpu=[0.02, 0.018, 0.03], limit=0.02)
+
+    assert (figures["best"], figures["cpu"], figures["held"]) == (0.019, 0.018, True)
+    assert specs.summary([0.03], cpu=[0.01], limit=0.02)["held"] is False
+    assert specs.table({"100 tasks": figures}).row_count == 1
+
+
+def test_specs_are_measured_whole_in_both_forms() -> None:
+    assert specs.written_out(20)() == specs.from_template(20)() == 20
 
 
 def test_a_recorded_result_has_its_commit_its_day_and_its_machine(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from xylem import spec
 from xylem.domain.errors import InvalidSpec
 
 
-def stored(text: str, **parameters: list[str]) -> str:
-    return spec.stored_text(spec.read(text, **parameters), default_platform="default")
+def stored(text: str) -> str:
+    return spec.stored_text(spec.read(text), default_platform="default")
 
 
 def test_environment_variables_of_the_request_reach_every_task_and_win() -> None:

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from tests.builders_spec import a_file, a_task, plan_of, refusal_of, yaml_of
+from xylem.domain.ids import TaskName
 from xylem.domain.plan import File, GroupPlan, TaskInput
 from xylem.spec.workflow import FILE_BYTES
 
@@ -79,7 +80,7 @@ def test_files_and_inputs_reach_the_plan() -> None:
         File("/tmp/run.sh", "true\n"),
         File("/tmp/blob", "aGVs\nbG8=\n", base64=True),
     )
-    assert task.inputs == (TaskInput(task.inputs[0].task, r".*\.txt$"),)
+    assert task.inputs == (TaskInput(TaskName("a"), r".*\.txt$"),)
 
 
 def test_what_has_no_effect_with_osmo_has_none_here() -> None:
@@ -106,7 +107,7 @@ def test_what_has_no_effect_with_osmo_has_none_here() -> None:
         ([{"name": "a", "command": ["true"]}], r"tasks[0].image: is required, but missing"),
         ([a_task(imge="x")], r"tasks[0].imge: is no key of a workflow's spec: did you mean image?"),
         ([a_task(gang=3)], r"tasks[0].gang: is no key of a workflow's spec: known here are"),
-        ([a_task(lead="maybe")], r"tasks[0].lead: should be a valid boolean"),
+        ([a_task(lead="maybe")], r"tasks[0].lead: should be true or false"),
     ],
 )
 def test_a_mistake_is_named_with_its_path_and_rule(
@@ -126,7 +127,7 @@ def test_a_mistake_is_named_with_its_path_and_rule(
         ({"groups": [{"tasks": GANG}]}, "groups[0].name: is required"),
         ({"resources": {"big": {"cpus": 1}}}, "resources.big.cpus: is no key of a workflow's spec"),
         ({"resources": {"big": {"cpu": -1}}}, "resources.big.cpu: "),
-        ({"resources": {"big": {"cpu": 0.5}}}, "resources.big.cpu: should be a valid integer"),
+        ({"resources": {"big": {"cpu": 0.5}}}, "resources.big.cpu: should be a whole number"),
         ({"labels": {"team": 1}}, "labels.team: should be a valid string"),
         ({"labels": {"bad key": "x"}}, 'the label bad key: x cannot be: "bad key" is no key'),
         ({"labels": {str(n): "x" for n in range(17)}}, "has 17 labels; the most is 16"),
@@ -150,15 +151,15 @@ def test_a_workflow_whose_name_cannot_be_has_no_name_in_the_error() -> None:
 
 
 def test_all_mistakes_are_told_at_once() -> None:
-    refused = refusal_of(yaml_of(a_task("-a"), a_task(image=""), a_task(command="x")))
+    refused = refusal_of(yaml_of(a_task("-a"), a_task("b", image=""), a_task("c", command="x")))
 
     assert len(str(refused).splitlines()) == 3
 
 
-def test_of_a_hundred_mistakes_the_first_are_told_and_the_rest_counted() -> None:
-    lines = str(refusal_of(yaml_of(*[a_task("-a")] * 100))).splitlines()
+def test_of_a_thousand_mistakes_the_first_are_told_and_the_rest_counted() -> None:
+    lines = str(refusal_of(yaml_of(*[a_task("-a")] * 1000))).splitlines()
 
-    assert (len(lines), lines[-1]) == (21, "... and 80 more")
+    assert (len(lines), lines[-1]) == (101, "... and 900 more")
 
 
 @pytest.mark.parametrize(

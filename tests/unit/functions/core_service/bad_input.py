@@ -78,6 +78,111 @@ SPECS = [
     a_spec("names that are the same", 400, "USAGE", "same", yaml_of(a_task("a_b"), a_task("A-b"))),
     a_spec("a cycle", 400, "SUBMISSION", "in a circle", CYCLE),
     a_spec("a missing upstream", 400, "SUBMISSION", "nobody does not exist", UPSTREAM),
+    a_spec(
+        "a task that reads from itself",
+        400,
+        "SUBMISSION",
+        "tasks[0].inputs[0].task: Task a reads from a, which is in its own group",
+        yaml_of(a_task("a", inputs=[{"task": "a"}])),
+    ),
+    a_spec(
+        "a task that reads from its own group",
+        400,
+        "SUBMISSION",
+        "groups[0].tasks[1].inputs[0].task: Task b reads from a",
+        yaml_of(
+            groups=[
+                {
+                    "name": "g",
+                    "tasks": [a_task("a", lead=True), a_task("b", inputs=[{"task": "a"}])],
+                }
+            ]
+        ),
+    ),
+    a_spec(
+        "an undefined resource",
+        400,
+        "RESOURCE",
+        "tasks[0].resource: Task a uses the resource big, which does not exist",
+        yaml_of(a_task(resource="big")),
+    ),
+    a_spec(
+        "no default resource",
+        400,
+        "RESOURCE",
+        "uses the resource default, which does not exist",
+        yaml_of(resources={"big": {}}),
+    ),
+    a_spec(
+        "a unit that is none",
+        400,
+        "RESOURCE",
+        'resources.default.memory: "1GB" has an invalid unit: GB',
+        yaml_of(resources={"default": {"memory": "1GB"}}),
+    ),
+    a_spec(
+        "different topology keys",
+        400,
+        "RESOURCE",
+        "workflow.resources: All tasks of a workflow have to use the same topology keys",
+        yaml_of(
+            a_task("a"),
+            a_task("b", resource="near"),
+            resources={"default": {}, "near": {"topology": [{"key": "rack"}]}},
+        ),
+    ),
+    a_spec(
+        "a URL that is none",
+        400,
+        "USAGE",
+        'tasks[0].inputs[0].url: "foo" is no URL of an object store',
+        yaml_of(a_task(inputs=[{"url": "foo"}])),
+    ),
+    a_spec(
+        "a URL of an unknown scheme",
+        400,
+        "USAGE",
+        "tasks[0].outputs[0].url: ",
+        yaml_of(a_task(outputs=[{"url": "ftp://x/y"}])),
+    ),
+    a_spec(
+        "a command that is a text",
+        400,
+        "USAGE",
+        "tasks[0].command: should be a list of words",
+        yaml_of(a_task(command="echo hi")),
+    ),
+    a_spec(
+        "a credential of no form",
+        400,
+        "USAGE",
+        "tasks[0].credentials.c: says neither where nor as what",
+        yaml_of(a_task(credentials={"c": None})),
+    ),
+    a_spec(
+        "an exit action that is none",
+        400,
+        "USAGE",
+        "tasks[0].exitActions.RESTART: ",
+        yaml_of(a_task(exitActions={"RESTART": "1"})),
+    ),
+    a_spec(
+        "exit codes that are none",
+        400,
+        "USAGE",
+        "tasks[0].exitActions.FAIL: ",
+        yaml_of(a_task(exitActions={"FAIL": "12-34-5"})),
+    ),
+    a_spec(
+        "datasets", 400, "USAGE", "not supported yet", yaml_of(a_task(inputs=[{"dataset": "d"}]))
+    ),
+    a_spec(
+        "more tasks than there may be",
+        400,
+        "USER",
+        "has 10001 tasks; the most is 10000",
+        yaml_of(*(a_task(f"t{n}") for n in range(10_001))),
+    ),
     a_spec("an unknown platform", 400, "RESOURCE", "Platform nope does not exist", PLATFORM),
     a_spec("no image", 400, "USAGE", "tasks[0].image: is required", NO_IMAGE),
     a_spec("an empty image", 400, "USAGE", "tasks[0].image", yaml_of(a_task(image=""))),

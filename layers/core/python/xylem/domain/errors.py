@@ -19,6 +19,7 @@
 DATABASE, USER, SUBMISSION) keep their meaning; ours are lower case.
 """
 
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 
@@ -37,8 +38,43 @@ class XylemError(Exception):
         self.workflow = workflow
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a spec. `at`: the keys and positions that lead to it, `path` the
+    same as people write it; `line`: where that stands, if that is known, in the spec as it was
+    `rendered` where it is not the user's own."""
+
+    code: str
+    at: tuple[int | str, ...]
+    path: str
+    text: str
+    line: int | None = None
+    rendered: bool = False
+
+    def __str__(self) -> str:
+        where = " of the rendered spec" if self.rendered else ""
+        line = f" (line {self.line}{where})" if self.line is not None else ""
+        return f"{self.path}: {self.text}{line}"
+
+    def on(self, line: int | None, *, rendered: bool) -> "Problem":
+        return replace(self, line=line, rendered=rendered)
+
+
 class InvalidSpec(XylemError):
+    """`problems`: what the message says, one by one, where it is about places in the spec."""
+
     default_code = "USAGE"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        workflow: str | None = None,
+        problems: tuple[Problem, ...] = (),
+    ):
+        super().__init__(message, code=code, workflow=workflow)
+        self.problems = problems
 
 
 class InvalidRequest(XylemError):

@@ -5,7 +5,7 @@ attempt, so that a retry never waits for a deletion.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xylem.domain.ids import (
     GroupId,
@@ -26,7 +26,11 @@ SHIPPED_DEFAULTS = Resources(cpu=1, gpu=0, memory=1024**3, storage=1024**3)
 class GroupFacts:
     """`retries` names the tasks whose pods are to be rendered, each with its attempt; `tokens` has
     a token for each of these attempts. `defaults` and `default_platform` are the pool's, for what
-    a task does not ask for."""
+    a task does not ask for.
+
+    `credentials`: the payload of each of the user's credentials that a task names, whose keys are
+    such as a Secret may have. `topology_labels`: the label of nodes behind each of the pool's
+    topology keys; a key that is not among them is a label itself."""
 
     workflow: WorkflowId
     workflow_uuid: WorkflowUuid
@@ -44,6 +48,8 @@ class GroupFacts:
     default_platform: str | None = None
     defaults: Resources = SHIPPED_DEFAULTS
     limits: Limits = Limits()
+    credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    topology_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def pod_name(task: TaskPlan, facts: GroupFacts) -> str:

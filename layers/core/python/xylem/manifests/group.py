@@ -23,6 +23,11 @@ def render(plan: GroupPlan, facts: GroupFacts) -> list[Manifest]:
     return [
         *files.values(),
         *(secrets.of_attempt(plan, task, facts) for task in tasks),
+        *(
+            secrets.of_credential(index, use, plan, task, facts)
+            for task in tasks
+            for index, use in enumerate(task.credentials)
+        ),
         *service,
         *(pod(plan, task, facts) for task in tasks),
     ]

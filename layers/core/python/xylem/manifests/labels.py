@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from xylem.domain.ids import task_uuid
 from xylem.domain.plan import GroupPlan, TaskPlan
 from xylem.manifests.facts import GroupFacts
-from xylem.manifests.names import GROUP, GROUP_LABEL, INCARNATION, RETRY, TASK, WORKFLOW
+from xylem.manifests.names import (
+    GROUP,
+    GROUP_LABEL,
+    INCARNATION,
+    RETRY,
+    TASK,
+    TOPOLOGY_LABEL,
+    WORKFLOW,
+)
 
 VALUE_CHARS = 63
 _VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
@@ -41,8 +49,16 @@ def of_pod(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Labels:
         "osmo.pool": facts.pool,
         "osmo.platform": task.resources.platform or facts.default_platform or "",
         "osmo.priority": facts.priority.lower(),
+        **topology(task),
     }
     return {**facts.labels, **_possible(ours)}
+
+
+def topology(task: TaskPlan) -> Labels:
+    """Pods with the same value belong together, by the key at that place of the alphabet: all tasks
+    of a workflow have the same keys."""
+    keys = sorted(task.resources.topology, key=lambda each: each.key)
+    return {f"{TOPOLOGY_LABEL}{at}": each.group for at, each in enumerate(keys)}
 
 
 def selector(facts: GroupFacts) -> Labels:

@@ -19,3 +19,6 @@ GATE = "xylem.dev/group"
 """The scheduling gate of every pod: the group starts when all of it exists."""
 
 GROUP_LABEL = "osmo.group_uuid"
+
+TOPOLOGY_LABEL = "xylem.dev/topology-"
+"""Before the position of a topology key: whose neighbour a pod is."""

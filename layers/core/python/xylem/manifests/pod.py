@@ -4,10 +4,11 @@
     [0]    the task's  the wrapper, which runs the user's command and spools what it prints
     [1]    osmo-ctrl   downloads inputs, waits at the barrier, ships the log, uploads outputs
 
-Two differences from OSMO's pod are decided here: the user's container has no token, no service
-account and no way to gain privileges; and resources are set by this code, not by an admin's
-template. Like OSMO's, its command and environment are subject to Kubernetes' own `$(NAME)`, and so
-`$$` in them is one `$`; what must not change belongs into a file.
+Differences from OSMO's pod are decided here: the user's container has no token, no service account
+and no way to gain privileges (unless the platform allows `privileged`, and the task asks for it);
+resources are set by this code, not by an admin's template; and `nodesExcluded` excludes nodes. Like
+OSMO's, its command and environment are subject to Kubernetes' own `$(NAME)`, and so `$$` in them is
+one `$`; what must not change belongs into a file.
 """
 
 import math
@@ -28,6 +29,13 @@ GRACE_SECONDS = 30
 BACKSTOP_ROOM = timedelta(minutes=5)
 
 GPU = "nvidia.com/gpu"
+
+HOST_NAME = "kubernetes.io/hostname"
+"""The label by which nodes are excluded. Nodes have it everywhere; their names a pod cannot exclude
+more than one of."""
+
+PREFERRED_WEIGHT = 100
+"""The highest: what a user asks for goes before what the scheduler prefers by itself."""
 
 
 def pod(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
@@ -54,7 +62,50 @@ def pod(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
             "initContainers": [_init(facts)],
             "containers": [_task(plan, task, facts), _ctrl(facts)],
             "volumes": _volumes(task, facts),
+            **_network(task),
+            **_affinity(task, facts),
         },
+    }
+
+
+def _network(task: TaskPlan) -> Manifest:
+    """In the node's network a pod asks the node's name server, which knows no Service, unless it is
+    told to ask the cluster's."""
+    if not task.host_network:
+        return {}
+    return {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}
+
+
+def _affinity(task: TaskPlan, facts: GroupFacts) -> Manifest:
+    """What Kubernetes' own scheduler understands. The first pod of those that belong together goes
+    where it likes: a pod that selects itself may be alone."""
+    affinity: Manifest = {}
+    if task.resources.nodes_excluded:
+        names = list(task.resources.nodes_excluded)
+        excluded = {"key": HOST_NAME, "operator": "NotIn", "values": names}
+        term = {"nodeSelectorTerms": [{"matchExpressions": [excluded]}]}
+        affinity["nodeAffinity"] = {"requiredDuringSchedulingIgnoredDuringExecution": term}
+    if task.resources.topology:
+        affinity["podAffinity"] = _neighbours(task, facts)
+    return {"affinity": affinity} if affinity else {}
+
+
+def _neighbours(task: TaskPlan, facts: GroupFacts) -> Manifest:
+    required, preferred = [], []
+    mine = labels.topology(task)
+    keys = sorted(task.resources.topology, key=lambda each: each.key)
+    for (label, group), each in zip(mine.items(), keys, strict=True):
+        term = {
+            "topologyKey": facts.topology_labels.get(each.key, each.key),
+            "labelSelector": {"matchLabels": {**labels.selector(facts), label: group}},
+        }
+        if each.required:
+            required.append(term)
+        else:
+            preferred.append({"weight": PREFERRED_WEIGHT, "podAffinityTerm": term})
+    return {
+        **({"requiredDuringSchedulingIgnoredDuringExecution": required} if required else {}),
+        **({"preferredDuringSchedulingIgnoredDuringExecution": preferred} if preferred else {}),
     }
 
 
@@ -89,12 +140,23 @@ def _task(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
         "command": runtime.command(plan, task, facts.limits),
         "env": _environment(task, facts),
         "resources": _resources(task.resources, facts.defaults),
-        "securityContext": {"allowPrivilegeEscalation": False},
+        "securityContext": (
+            {"privileged": True} if task.privileged else {"allowPrivilegeEscalation": False}
+        ),
         "volumeMounts": [
             _read_only("osmo-bin", runtime.PROGRAMS),
             _mount("osmo-run", runtime.RUN),
             _mount("osmo-data", runtime.DATA),
             *_file_mounts(task, facts),
+            *(
+                _read_only(f"credential-{index}", use.mount)
+                for index, use in enumerate(task.credentials)
+                if use.mount is not None
+            ),
+            *(
+                _mount(f"node-{index}", target)
+                for index, (_, target) in enumerate(_node_folders(task))
+            ),
         ],
     }
 
@@ -144,8 +206,21 @@ def _environment(task: TaskPlan, facts: GroupFacts) -> list[Manifest]:
     # Images of CUDA ask for all GPUs of the node in their own environment; the NVIDIA runtime
     # obliges unless the pod says none. As OSMO does.
     hidden = {} if gpu else {"NVIDIA_VISIBLE_DEVICES": ""}
+    secret = {
+        variable: {"name": secrets.credential_secret_name(index, task, facts), "key": key}
+        for index, use in enumerate(task.credentials)
+        for variable, key in use.environment.items()
+    }
     return [
-        {"name": name, "value": value} for name, value in {**hidden, **task.environment}.items()
+        *(
+            {"name": name, "value": value}
+            for name, value in {**hidden, **task.environment}.items()
+            if name not in secret
+        ),
+        *(
+            {"name": name, "valueFrom": {"secretKeyRef": reference}}
+            for name, reference in secret.items()
+        ),
     ]
 
 
@@ -191,7 +266,25 @@ def _volumes(task: TaskPlan, facts: GroupFacts) -> list[Manifest]:
             _secret_volume(f"file-{index}", secret, secrets.FILE_KEY)
             for index, secret in enumerate(file_secrets)
         ),
+        *(
+            {
+                "name": f"credential-{index}",
+                "secret": {"secretName": secrets.credential_secret_name(index, task, facts)},
+            }
+            for index, use in enumerate(task.credentials)
+            if use.mount is not None
+        ),
+        *(
+            {"name": f"node-{index}", "hostPath": {"path": source}}
+            for index, (source, _) in enumerate(_node_folders(task))
+        ),
     ]
+
+
+def _node_folders(task: TaskPlan) -> list[tuple[str, str]]:
+    """Where they are on the node, and where in the task's container."""
+    parts = [mount.partition(":") for mount in task.volume_mounts]
+    return [(source, target or source) for source, _, target in parts]
 
 
 def _file_mounts(task: TaskPlan, facts: GroupFacts) -> list[Manifest]:

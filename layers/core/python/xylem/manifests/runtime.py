@@ -7,7 +7,7 @@ the release's.
 from collections.abc import Mapping
 from typing import Any
 
-from xylem.domain.plan import GroupPlan, Limits, TaskInput, TaskPlan
+from xylem.domain.plan import GroupPlan, Input, Limits, TaskInput, TaskPlan
 from xylem.domain.tokens import INPUT_FOLDER, OUTPUT_FOLDER
 from xylem.manifests.facts import GroupFacts
 
@@ -45,7 +45,7 @@ def command(plan: GroupPlan, task: TaskPlan, limits: Limits) -> list[str]:
 
 
 def config(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Mapping[str, Any]:
-    """What the sidecar reads from `CONFIG_FILE`."""
+    """What the sidecar reads from `CONFIG_FILE`: where things are, never what opens them."""
     return {
         "api_url": facts.api_url,
         "workflow": facts.workflow,
@@ -54,12 +54,29 @@ def config(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Mapping[str, A
         "task": task.name,
         "retry": facts.retries[task.name],
         "inputs": [
-            {"index": index, "task": input.task, "regex": input.regex}
+            {"index": index, **_source(input), "regex": input.regex}
             for index, input in enumerate(task.inputs)
-            if isinstance(input, TaskInput)
         ],
+        "outputs": [{"url": output.url, "regex": output.regex} for output in task.outputs],
+        "checkpoints": [
+            {
+                "path": checkpoint.path,
+                "url": checkpoint.url,
+                "frequency": checkpoint.frequency.total_seconds(),
+                "regex": checkpoint.regex,
+            }
+            for checkpoint in task.checkpoints
+        ],
+        "kpis": [{"index": kpi.index, "path": kpi.path} for kpi in task.kpis],
         "barrier": plan.waits_at_barrier,
         "input": INPUT_FOLDER,
         "output": OUTPUT_FOLDER,
         "wait": waits(plan, task),
     }
+
+
+def _source(input: Input) -> Mapping[str, str]:
+    if not isinstance(input, TaskInput):
+        return {"url": input.url}
+    earlier = {} if input.workflow is None else {"workflow": input.workflow}
+    return {"task": input.task, **earlier}

@@ -3,6 +3,9 @@
 A file of the spec is a Secret of its own, named by its content: tasks that share a script share the
 Secret, and a retry finds it there. The token and the configuration of an attempt are one Secret,
 mounted into the sidecar alone: the user's command never sees the token.
+
+A credential of the user's is a Secret for each attempt that uses it. It is not shared by content,
+as files are: a name made of a password's digest tells who can list names whether he guessed it.
 """
 
 import hashlib
@@ -11,7 +14,7 @@ import posixpath
 from base64 import b64encode
 from typing import Any
 
-from xylem.domain.plan import File, GroupPlan, TaskPlan
+from xylem.domain.plan import CredentialUse, File, GroupPlan, TaskPlan
 from xylem.manifests import labels, runtime
 from xylem.manifests.facts import GroupFacts, pod_name
 
@@ -46,6 +49,23 @@ def of_attempt(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
 def attempt_secret_name(task: TaskPlan, facts: GroupFacts) -> str:
     """With the group's id: a task's uuid alone is cut short in the pod's name."""
     return f"osmo-{facts.group}-{pod_name(task, facts)}"
+
+
+def of_credential(
+    index: int, use: CredentialUse, plan: GroupPlan, task: TaskPlan, facts: GroupFacts
+) -> Manifest:
+    """What the task asked for of it, and no more: all of it below a folder, else the keys that its
+    variables name. A key that the credential does not have is missing here, too: the pod then waits
+    in Kubernetes' own words, which name it."""
+    payload = facts.credentials.get(use.name, {})
+    asked = payload.keys() if use.mount is not None else set(use.environment.values())
+    data = {key: _encoded(payload[key]) for key in sorted(asked) if key in payload}
+    return _secret(credential_secret_name(index, task, facts), data, plan, facts)
+
+
+def credential_secret_name(index: int, task: TaskPlan, facts: GroupFacts) -> str:
+    """`index`: the place of the credential among the task's."""
+    return f"{attempt_secret_name(task, facts)}-credential-{index}"
 
 
 def _secret(name: str, data: dict[str, str], plan: GroupPlan, facts: GroupFacts) -> Manifest:

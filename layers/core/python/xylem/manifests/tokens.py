@@ -3,8 +3,12 @@
 `{{host:x}}` is `<hostname>.<service>`. The service cannot know the namespace that the operator
 works in, so OSMO's full name (`....<namespace>.svc.cluster.local`) is not written; within the
 namespace, the search domains of every pod complete the short one.
+
+As with OSMO, every text that a task says something with has its tokens filled in; names by which
+others know a thing (of the task, a resource, a credential, a variable) have none.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from uuid import UUID, uuid5
 
@@ -15,27 +19,10 @@ from xylem.manifests.facts import GroupFacts, service_name
 
 
 def filled_in(task: TaskPlan, plan: GroupPlan, facts: GroupFacts) -> TaskPlan:
-    values = {
-        "workflow_id": str(facts.workflow),
-        "output": OUTPUT_FOLDER,
-        "uuid": str(uuid5(UUID(facts.workflow_uuid), task.name)),
-    }
-    for index, input in reversed(list(enumerate(task.inputs))):
-        if isinstance(input, TaskInput):
-            values[f"input:{input.task}"] = f"{INPUT_FOLDER}/{index}"
-    for index in range(len(task.inputs)):
-        values[f"input:{index}"] = f"{INPUT_FOLDER}/{index}"
-    for other in plan.tasks:
-        host = f"{task_uuid(facts.group, other.name)}.{service_name(facts)}"
-        values[f"host:{other.name}"] = host
+    values = _values(task, plan, facts)
 
     def fill(text: str) -> str:
         return substitute(text, values)
-
-    def filled(input: Input) -> Input:
-        if isinstance(input, TaskInput):
-            return replace(input, regex=fill(input.regex))
-        return replace(input, url=fill(input.url), regex=fill(input.regex))
 
     return replace(
         task,
@@ -51,5 +38,44 @@ def filled_in(task: TaskPlan, plan: GroupPlan, facts: GroupFacts) -> TaskPlan:
             )
             for file in task.files
         ),
-        inputs=tuple(map(filled, task.inputs)),
+        inputs=tuple(_filled(input, fill) for input in task.inputs),
+        outputs=tuple(
+            replace(output, url=fill(output.url), regex=fill(output.regex))
+            for output in task.outputs
+        ),
+        credentials=tuple(
+            replace(use, mount=None if use.mount is None else fill(use.mount))
+            for use in task.credentials
+        ),
+        checkpoints=tuple(
+            replace(each, path=fill(each.path), url=fill(each.url), regex=fill(each.regex))
+            for each in task.checkpoints
+        ),
+        kpis=tuple(replace(kpi, index=fill(kpi.index), path=fill(kpi.path)) for kpi in task.kpis),
+        volume_mounts=tuple(map(fill, task.volume_mounts)),
     )
+
+
+def _values(task: TaskPlan, plan: GroupPlan, facts: GroupFacts) -> Mapping[str, str]:
+    values = {
+        "workflow_id": str(facts.workflow),
+        "output": OUTPUT_FOLDER,
+        "uuid": str(uuid5(UUID(facts.workflow_uuid), task.name)),
+    }
+    for index, input in reversed(list(enumerate(task.inputs))):
+        if isinstance(input, TaskInput):
+            values[f"input:{input.task}"] = f"{INPUT_FOLDER}/{index}"
+            if input.workflow is not None:
+                values[f"input:{input.workflow}:{input.task}"] = f"{INPUT_FOLDER}/{index}"
+    for index in range(len(task.inputs)):
+        values[f"input:{index}"] = f"{INPUT_FOLDER}/{index}"
+    for other in plan.tasks:
+        host = f"{task_uuid(facts.group, other.name)}.{service_name(facts)}"
+        values[f"host:{other.name}"] = host
+    return values
+
+
+def _filled(input: Input, fill: Callable[[str], str]) -> Input:
+    if isinstance(input, TaskInput):
+        return replace(input, regex=fill(input.regex))
+    return replace(input, url=fill(input.url), regex=fill(input.regex))

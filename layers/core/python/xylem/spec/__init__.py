@@ -4,9 +4,13 @@
             |         |
             |         document     YAML, bounded
             |         workflow     the models: what one value may be
+            |         outline      what can be understood of a spec with mistakes
             |         planning     what the values say about each other
             document  the top-level keys, default-values
             template  Jinja, in a child that can be ended (sandbox)
+
+The command line runs the same on a machine without a service, but for `check_pool`; `schema` is
+what editors know of it.
 
 Everything wrong with a spec is an `InvalidSpec` (or `TooLarge`) that names the path in the YAML,
 the value and what to change; what this release does not carry out yet is listed in `unsupported`.

@@ -42,4 +42,9 @@ def fault_of(key: str, value: str) -> str | None:
     return None
 
 
+def is_word(text: str) -> bool:
+    """Whether it can be the value of a label."""
+    return _WORD.fullmatch(text) is not None
+
+
 _RULE = "use 1 to 63 letters, digits, -, _ and ., with a letter or digit at both ends"

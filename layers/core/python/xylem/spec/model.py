@@ -17,3 +17,9 @@ class SpecModel(BaseModel):
 def fault(text: str) -> PydanticCustomError:
     """A whole sentence about a value, for a validator to raise."""
     return PydanticCustomError("fault", "{text}", {"text": text})
+
+
+def shown(value: object, most: int = 60) -> str:
+    """A value in a sentence, cut where nobody reads on."""
+    text = value if isinstance(value, str) else repr(value)
+    return f'"{text[:most]}..."' if len(text) > most else f'"{text}"'

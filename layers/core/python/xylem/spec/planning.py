@@ -5,14 +5,33 @@ tasks that wait for each other in a circle, is refused.
 """
 
 import graphlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
+from xylem.domain.errors import Problem
 from xylem.domain.ids import TaskName
-from xylem.domain.plan import File, GroupPlan, Limits, Resources, TaskInput, TaskPlan, WorkflowPlan
+from xylem.domain.plan import (
+    Checkpoint,
+    CredentialUse,
+    File,
+    GroupPlan,
+    Input,
+    Kpi,
+    Limits,
+    Resources,
+    TaskInput,
+    TaskPlan,
+    UrlInput,
+    UrlOutput,
+    WorkflowPlan,
+)
 from xylem.domain.tokens import Reference, references
-from xylem.spec.problems import Problem, refusal
+from xylem.spec.exit_actions import rules
+from xylem.spec.outline import DEFAULT, Outline, Placed, group_of
+from xylem.spec.problems import Location, problem
 from xylem.spec.resources import ResourceSpec, size_in_bytes
-from xylem.spec.workflow import GroupSpec, TaskSpec, WorkflowSpec
+from xylem.spec.timeout import period_of
+from xylem.spec.workflow import InputSpec, TaskSpec, WorkflowSpec, dns_form
 
 NAME_CHARS = 64
 """OSMO's `workflow_info.max_name_length`. The group that a single task makes is `<task>-group`, so
@@ -20,130 +39,165 @@ such a task has 58."""
 
 MOST_TASKS = 10_000
 
-DEFAULT = "default"
-"""The entry of `resources` that a task has which names none."""
+
+def problems(outline: Outline) -> Iterator[Problem]:
+    """All that does not fit together."""
+    yield from _twice(outline)
+    for name, entry in outline.resources.items():
+        yield from _unit_problems(name, entry)
+    members = _members(outline.owners)
+    for placed in outline.tasks:
+        yield from _problems_of_task(placed, outline, members)
+    yield from _topology_problems(outline)
+    yield from _circles(outline.upstream)
+    yield from _sizes(outline)
 
 
-def plan(spec: WorkflowSpec) -> WorkflowPlan:
-    """Raises `InvalidSpec` with all that does not fit together."""
-    groups = spec.all_groups()
-    owners = {task.name: group.name for group in groups for task in group.tasks}
-    resources, problems = _resources(spec)
-    for path, group, task in _tasks(spec, groups):
-        problems += _problems_of_task(path, group, task, resources, owners)
-    upstream = _upstream(groups, owners)
-    if problems := problems or list(_circles(upstream)):
-        raise refusal(problems)
-    if too_much := list(_sizes(spec, groups)):
-        raise refusal(too_much, spec.name)
-    return WorkflowPlan(
-        name=spec.name,
-        groups=tuple(
+def plan(spec: WorkflowSpec, outline: Outline) -> WorkflowPlan:
+    """Of a spec in which `problems` found none."""
+    entries = spec.resources or {DEFAULT: ResourceSpec()}
+    resources = {name: entry.resources() for name, entry in entries.items()}
+    upstream = outline.upstream
+    if spec.tasks:
+        groups = [
+            GroupPlan(
+                name=name,
+                tasks=(_task_plan(task, resources, lead=True),),
+                upstream=upstream[name],
+            )
+            for task in spec.tasks
+            for name in (group_of(task.name),)
+        ]
+    else:
+        groups = [
             GroupPlan(
                 name=group.name,
-                tasks=tuple(_task_plan(task, resources) for task in group.tasks),
+                tasks=tuple(
+                    _task_plan(task, resources, lead=task.lead or len(group.tasks) == 1)
+                    for task in group.tasks
+                ),
                 upstream=upstream[group.name],
                 barrier=group.barrier,
                 ignore_nonlead_status=group.ignore_nonlead_status,
             )
-            for group in groups
-        ),
+            for group in spec.groups
+        ]
+    return WorkflowPlan(
+        name=spec.name,
+        groups=tuple(groups),
         labels=dict(spec.labels),
         limits=spec.timeout.limits() if spec.timeout else Limits(),
     )
 
 
-def _resources(spec: WorkflowSpec) -> tuple[Mapping[str, Resources], list[Problem]]:
-    """The entries by name: those that can be read."""
-    problems = []
-    resources = {}
-    for name, entry in (spec.resources or {DEFAULT: ResourceSpec()}).items():
-        faults = list(_unit_problems(name, entry))
-        problems += faults
-        resources[name] = Resources() if faults else entry.resources()
-    return resources, problems
+def _twice(outline: Outline) -> Iterator[Problem]:
+    seen: set[str] = set()
+    told: set[Location] = set()
+    for at, name in outline.names:
+        form = dns_form(name)
+        if form in seen and at not in told:
+            told.add(at)
+            yield problem(
+                "USAGE",
+                at,
+                f'Multiple tasks/groups have the same name: "{name}". Note that names are not '
+                'case sensitive and we consider "-" and "_" the same. For example, "Group_1" and '
+                '"group-1" are considered the same name.',
+            )
+        seen.add(form)
 
 
-def _unit_problems(name: str, entry: ResourceSpec) -> Iterator[Problem]:
+def _unit_problems(name: str, entry: ResourceSpec | None) -> Iterator[Problem]:
+    if entry is None:
+        return
     for key, text in (("memory", entry.memory), ("storage", entry.storage)):
+        if text is None:
+            continue
         try:
-            size_in_bytes(text or "0")
+            size_in_bytes(text)
         except ValueError as error:
-            yield Problem("RESOURCE", f"workflow.resources.{name}.{key}", str(error))
+            yield problem("RESOURCE", ("workflow", "resources", name, key), str(error))
 
 
-def _tasks(
-    spec: WorkflowSpec, groups: Sequence[GroupSpec]
-) -> Iterator[tuple[str, GroupSpec, TaskSpec]]:
-    """Each task with its path in the YAML."""
-    for at, group in enumerate(groups):
-        for position, task in enumerate(group.tasks):
-            path = f"tasks[{at}]" if spec.tasks else f"groups[{at}].tasks[{position}]"
-            yield f"workflow.{path}", group, task
+def _members(owners: Mapping[str, str]) -> Mapping[str, set[str]]:
+    members: dict[str, set[str]] = {}
+    for task, group in owners.items():
+        members.setdefault(group, set()).add(task)
+    return members
 
 
 def _problems_of_task(
-    path: str,
-    group: GroupSpec,
-    task: TaskSpec,
-    resources: Mapping[str, Resources],
-    owners: Mapping[str, str],
+    placed: Placed, outline: Outline, members: Mapping[str, set[str]]
 ) -> Iterator[Problem]:
-    if task.resource not in resources:
-        yield Problem(
+    at, task = placed.at, placed.task
+    if task.resource not in outline.resources:
+        yield problem(
             "RESOURCE",
-            f"{path}.resource",
+            (*at, "resource"),
             f"Task {task.name} uses the resource {task.resource}, which does not exist. "
-            f"Known under workflow.resources are {', '.join(resources)}.",
+            f"Known under workflow.resources are {', '.join(outline.resources)}.",
         )
     for index, input in enumerate(task.inputs):
-        if why := _input_fault(input.of, group, task, owners):
-            yield Problem("SUBMISSION", f"{path}.inputs[{index}].task", why)
-    for key, text in _texts(task):
-        for reference in references(text) if "{{" in text else ():
-            if why := _reference_fault(reference, group, task):
-                yield Problem("SUBMISSION", f"{path}.{key}", why)
+        if why := _input_fault(input, placed, outline.owners):
+            yield problem("SUBMISSION", (*at, "inputs", index, "task"), why)
+    for where, text in _texts(task):
+        if "{{" in text:
+            for reference in references(text):
+                if why := _reference_fault(reference, placed, members.get(placed.group, set())):
+                    yield problem("SUBMISSION", (*at, *where), why)
 
 
-def _input_fault(
-    name: str, group: GroupSpec, task: TaskSpec, owners: Mapping[str, str]
-) -> str | None:
+def _input_fault(input: InputSpec, placed: Placed, owners: Mapping[str, str]) -> str | None:
+    name = input.of
+    if name is None:
+        return None
     if name not in owners:
         return f"Task input {name} does not exist. Name a task of this workflow."
-    if owners[name] == group.name:
+    if owners[name] == placed.group:
         return (
-            f"Task {task.name} reads from {name}, which is in its own group {group.name}: "
-            "tasks of a group run at the same time. Put the two into different groups."
+            f"Task {placed.task.name} reads from {name}, which is in its own group "
+            f"{placed.group}: tasks of a group run at the same time. Put the two into different "
+            "groups."
         )
     return None
 
 
-def _texts(task: TaskSpec) -> Iterator[tuple[str, str]]:
-    """Every string in which tokens get their values, with its path below the task."""
-    yield "image", task.image
-    for key, words in (("command", task.command), ("args", task.args)):
-        for index, word in enumerate(words):
-            yield f"{key}[{index}]", word
+def _texts(task: TaskSpec) -> Iterator[tuple[Location, str]]:
+    """Every string in which tokens get their values, with its place below the task."""
+    yield ("image",), task.image
+    for index, word in enumerate(task.command):
+        yield ("command", index), word
+    for index, word in enumerate(task.args):
+        yield ("args", index), word
     for name, value in task.environment.items():
-        yield f"environment.{name}", value
+        yield ("environment", name), value
     for index, file in enumerate(task.files):
-        yield f"files[{index}].path", file.path
+        yield ("files", index, "path"), file.path
         if not file.base64:
-            yield f"files[{index}].contents", file.contents
-    for index, input in enumerate(task.inputs):
-        yield f"inputs[{index}].regex", input.regex
+            yield ("files", index, "contents"), file.contents
+    for key, entries in (
+        ("inputs", task.inputs),
+        ("outputs", task.outputs),
+        ("checkpoint", task.checkpoint),
+        ("kpis", task.kpis),
+    ):
+        for index, entry in enumerate(entries):
+            for name in ("path", "url", "regex", "index"):
+                if text := getattr(entry, name, None):
+                    yield (key, index, name), text
 
 
-def _reference_fault(reference: Reference, group: GroupSpec, task: TaskSpec) -> str | None:
+def _reference_fault(reference: Reference, placed: Placed, neighbours: set[str]) -> str | None:
     kind, name = reference
+    task = placed.task
     if kind == "host":
-        if any(other.name == name for other in group.tasks):
+        if name in neighbours:
             return None
         return (
-            f"{{{{host:{name}}}}} is the host name of a task of the same group, and {group.name} "
-            f"has no task {name}."
+            f"{{{{host:{name}}}}} is the host name of a task of the same group, and "
+            f"{placed.group} has no task {name}. Known are {', '.join(sorted(neighbours))}."
         )
-    if any(input.of == name for input in task.inputs):
+    if any(name in input.names for input in task.inputs):
         return None
     if name.isdecimal() and int(name) < len(task.inputs):
         return None
@@ -153,56 +207,91 @@ def _reference_fault(reference: Reference, group: GroupSpec, task: TaskSpec) -> 
     )
 
 
-def _upstream(
-    groups: Sequence[GroupSpec], owners: Mapping[str, str]
-) -> Mapping[str, tuple[str, ...]]:
-    """The groups that each group reads from, each once."""
-    return {
-        group.name: tuple(
-            dict.fromkeys(
-                owners[input.of]
-                for task in group.tasks
-                for input in task.inputs
-                if input.of in owners
-            )
+def _topology_problems(outline: Outline) -> Iterator[Problem]:
+    """OSMO's rule: the tree of a group's tasks has the same levels everywhere."""
+    used: dict[str, tuple[str, ...]] = {}
+    for placed in outline.tasks:
+        entry = outline.resources.get(placed.task.resource)
+        if entry is not None:
+            keys = sorted(each.key for each in entry.topology)
+            used.setdefault(placed.task.resource, tuple(keys))
+    if len(set(used.values())) > 1:
+        said = "; ".join(f"{name} has {', '.join(keys) or 'none'}" for name, keys in used.items())
+        yield problem(
+            "RESOURCE",
+            ("workflow", "resources"),
+            f"All tasks of a workflow have to use the same topology keys, but of their resources "
+            f"{said}. Write the same keys under topology in each.",
         )
-        for group in groups
-    }
 
 
 def _circles(upstream: Mapping[str, tuple[str, ...]]) -> Iterator[Problem]:
+    """A group that reads from itself was told of at the input that says so."""
+    others = {group: [name for name in names if name != group] for group, names in upstream.items()}
     try:
-        graphlib.TopologicalSorter(upstream).prepare()
+        graphlib.TopologicalSorter(others).prepare()
     except graphlib.CycleError as error:
         circle = " -> ".join(error.args[1])
-        yield Problem(
+        yield problem(
             "SUBMISSION",
-            "workflow",
+            ("workflow",),
             f"Groups wait for each other in a circle, in which none can start: {circle} "
             "(each reads from the one before it). Take one of these inputs out.",
         )
 
 
-def _sizes(spec: WorkflowSpec, groups: Sequence[GroupSpec]) -> Iterator[Problem]:
-    tasks = sum(len(group.tasks) for group in groups)
-    if tasks > MOST_TASKS:
-        yield Problem("USER", "workflow", f"has {tasks} tasks; the most is {MOST_TASKS}.")
-    for name in (spec.name, *spec.names()):
-        if len(name) > NAME_CHARS:
-            yield Problem(
-                "USER", "workflow", f'the name "{name}" is longer than {NAME_CHARS} characters.'
-            )
+def _sizes(outline: Outline) -> Iterator[Problem]:
+    if len(outline.owners) > MOST_TASKS:
+        yield problem(
+            "USER",
+            ("workflow",),
+            f"has {len(outline.owners)} tasks; the most is {MOST_TASKS}. Divide it.",
+        )
+    names = [outline.name, *outline.names] if outline.name else outline.names
+    short = Counter(at for at, name in names if len(name) > NAME_CHARS)
+    for at, name in names:
+        if len(name) <= NAME_CHARS or (short[at] > 1 and name.endswith("-group")):
+            continue
+        yield problem(
+            "USER", at, f'the name "{name}" is longer than {NAME_CHARS} characters. Shorten it.'
+        )
 
 
-def _task_plan(task: TaskSpec, resources: Mapping[str, Resources]) -> TaskPlan:
+def _task_plan(task: TaskSpec, resources: Mapping[str, Resources], *, lead: bool) -> TaskPlan:
     return TaskPlan(
         name=TaskName(task.name),
         image=task.image,
         command=task.command,
         args=task.args,
-        lead=task.lead,
+        lead=lead,
         resources=resources[task.resource],
         environment=dict(task.environment),
         files=tuple(File(file.path, file.contents, file.base64) for file in task.files),
-        inputs=tuple(TaskInput(TaskName(input.of), input.regex) for input in task.inputs),
+        inputs=tuple(map(_input, task.inputs)),
+        outputs=tuple(UrlOutput(each.url or "", each.regex) for each in task.outputs),
+        credentials=tuple(
+            CredentialUse(name, mount=given)
+            if isinstance(given, str)
+            else CredentialUse(name, environment=dict(given))
+            for name, given in task.credentials.items()
+        ),
+        checkpoints=tuple(
+            Checkpoint(each.path, each.url, period_of(each.frequency), each.regex)
+            for each in task.checkpoint
+        ),
+        kpis=tuple(Kpi(each.index, each.path) for each in task.kpis),
+        exit_rules=rules(task.exit_actions),
+        privileged=task.privileged,
+        host_network=task.host_network,
+        volume_mounts=task.volume_mounts,
+        cache_size=task.cache_size,
     )
+
+
+def _input(input: InputSpec) -> Input:
+    if input.url is not None:
+        return UrlInput(input.url, input.regex)
+    if earlier := input.earlier:
+        workflow, task = earlier
+        return TaskInput(TaskName(task), input.regex, workflow)
+    return TaskInput(TaskName(input.of or ""), input.regex)

@@ -12,21 +12,16 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import ValidationError
 
-from xylem.domain.errors import InvalidSpec
+from xylem.domain.errors import InvalidSpec, Problem
 from xylem.domain.plan import WorkflowPlan
 from xylem.spec import labels as label_rules
-from xylem.spec.document import mapping
-from xylem.spec.planning import DEFAULT, plan
+from xylem.spec.document import line_finder, mapping, sections, without_collector
+from xylem.spec.outline import DEFAULT, outline_of, outline_of_broken
+from xylem.spec.places import is_variable_name
+from xylem.spec.planning import plan, problems
 from xylem.spec.problems import problems_of, refusal
 from xylem.spec.resources import ResourceSpec
-from xylem.spec.workflow import (
-    KEYS,
-    GroupSpec,
-    TaskSpec,
-    WorkflowSpec,
-    is_name,
-    is_variable_name,
-)
+from xylem.spec.workflow import KEYS, GroupSpec, TaskSpec, WorkflowSpec, is_name
 
 VERSION = 2
 """What OSMO writes into every stored spec, whatever the user wrote."""
@@ -57,21 +52,47 @@ def parse(
 
 
 def read(
-    rendered: str, *, env_vars: Sequence[str] = (), labels: Sequence[str] = ()
+    rendered: str,
+    *,
+    env_vars: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    written: str | None = None,
 ) -> Specification:
     """`env_vars` (`NAME=VALUE`) go to every task, `labels` (`KEY=VALUE`) to the workflow; both win
-    over what the spec says. Raises `InvalidSpec`."""
-    value = dict(mapping(rendered, "workflow"))
-    if given := label_rules.given(labels):
-        own = value.get("labels")
-        value["labels"] = {**(own if isinstance(own, dict) else {}), **given}
-    variables = _assignments(env_vars)
-    try:
-        written = _with_environment(WorkflowSpec.model_validate(value), variables)
-    except ValidationError as error:
-        name = value.get("name")
-        raise refusal(problems_of(error, KEYS), name if is_name(name) else None) from None
-    return Specification(written, plan(written))
+    over what the spec says. `written`: the text before its template, by which it is known whose
+    lines an error names. Raises `InvalidSpec`, which names all that is wrong."""
+    with without_collector():
+        value = dict(mapping(rendered, "workflow"))
+        if given := label_rules.given(labels):
+            own = value.get("labels")
+            value["labels"] = {**(own if isinstance(own, dict) else {}), **given}
+        variables = _assignments(env_vars)
+        found: list[Problem] = []
+        try:
+            spec = _with_environment(WorkflowSpec.model_validate(value), variables)
+            outline = outline_of(spec)
+        except ValidationError as error:
+            found += problems_of(error, KEYS)
+            outline = outline_of_broken(value)
+        found += problems(outline)
+        if not found:
+            return Specification(spec, plan(spec, outline))
+    name = value.get("name")
+    known = found[0].code in ("USAGE", "USER") and is_name(name)
+    raise refusal(_with_lines(found, rendered, written), name if known else None)
+
+
+def _with_lines(
+    problems: Sequence[Problem], rendered: str, written: str | None
+) -> Sequence[Problem]:
+    """A template that adds or takes away lines makes a text whose lines the user has not seen."""
+    line_of = line_finder(rendered)
+    moved = written is not None and _lines(rendered) != _lines(sections(written)["workflow"])
+    return [each.on(line_of(each.at), rendered=moved) for each in problems]
+
+
+def _lines(text: str) -> int:
+    return text.rstrip().count("\n")
 
 
 def dry_run(rendered: str, *, labels: Sequence[str] = ()) -> DryRun:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from xylem.domain.plan import Limits
 from xylem.spec.model import SpecModel, fault
@@ -44,32 +44,45 @@ _ISO = re.compile(
 _NEGATIVE = re.compile(r"-\s*P?[0-9T]")
 
 
-def time_of(written: object) -> timedelta | None:
-    """What somebody wrote, cut to `LONGEST`; None for the default. Raises a `fault`."""
+_OR_DEFAULT = f"Leave it out: then it is {LONGEST.days} days."
+_OR_PERIOD = "Write how often, for example 10m."
+
+
+def time_of(written: object, instead: str = _OR_DEFAULT) -> timedelta | None:
+    """What somebody wrote, cut to `LONGEST`; None for the default. `instead`: what to do about a
+    time that is none. Raises a `fault`."""
     match written:
         case None:
             return None
         case int() | float():
-            return _of_seconds(written)
+            return _of_seconds(written, instead)
         case str():
-            return _of_text(written)
+            return _of_text(written, instead)
     raise fault("is no time: write one with its unit, for example 90m, 1h30m or 2d.")
 
 
-def _of_seconds(seconds: float) -> timedelta | None:
+def period_of(written: object) -> timedelta:
+    """Of something that is done again and again: there is no default. Raises a `fault`."""
+    period = None if isinstance(written, bool) else time_of(written, _OR_PERIOD)
+    if period is None:
+        raise fault(f"{written} is no time between two copies. {_OR_PERIOD}")
+    return period
+
+
+def _of_seconds(seconds: float, instead: str) -> timedelta | None:
     if seconds == 0:
         return None
     if isinstance(seconds, float) and not math.isfinite(seconds):
         raise fault(f"{seconds} is no time: write one with its unit, for example 90m.")
     if seconds < 0:
-        raise fault(_negative(seconds))
+        raise fault(f"{seconds} is negative. {instead}")
     micros = min(seconds, LONGEST.total_seconds()) * _MICROSECONDS["s"]
-    return _bounded(round(micros), str(seconds))
+    return _bounded(round(micros), str(seconds), instead)
 
 
-def _of_text(text: str) -> timedelta:
+def _of_text(text: str, instead: str) -> timedelta:
     if _NEGATIVE.match(text):
-        raise fault(_negative(text))
+        raise fault(f"{text} is negative. {instead}")
     found = _TEXT.fullmatch(text) or _ISO.fullmatch(text)
     if found is None:
         raise fault(
@@ -77,17 +90,14 @@ def _of_text(text: str) -> timedelta:
             "for example 90m, 1h30m or 2d."
         )
     parts = found.groupdict(default="0")
-    return _bounded(sum(int(parts[unit]) * _MICROSECONDS[unit] for unit in parts), text)
+    micros = sum(int(parts[unit]) * _MICROSECONDS[unit] for unit in parts)
+    return _bounded(micros, text, instead)
 
 
-def _bounded(micros: int, written: str) -> timedelta:
+def _bounded(micros: int, written: str, instead: str) -> timedelta:
     if micros == 0:
-        raise fault(f"{written} is no time at all. Leave it out: then it is {LONGEST.days} days.")
+        raise fault(f"{written} is no time at all. {instead}")
     return timedelta(microseconds=min(micros, _LONGEST_MICROSECONDS))
-
-
-def _negative(written: object) -> str:
-    return f"{written} is negative. Leave it out: then it is {LONGEST.days} days."
 
 
 def _as_written(value: object) -> object:
@@ -96,14 +106,44 @@ def _as_written(value: object) -> object:
     return value
 
 
-Time = Annotated[str | int | float | None, BeforeValidator(_as_written)]
+def _period_as_written(value: object) -> object:
+    period_of(value)
+    return value
+
+
+_PATTERN = (
+    r"^(?=.)(\d+d)?(\d+h)?(\d+m(?!s))?(\d+s)?(\d+ms)?(\d+us)?$"
+    r"|^P(?=.)(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?$|\{\{"
+)
+_TEXT_SCHEMA = {"type": "string", "pattern": _PATTERN, "examples": ["90m", "1h30m", "2d"]}
+_NUMBER_SCHEMA = {"type": "number", "minimum": 0, "description": "In seconds."}
+
+Time = Annotated[
+    str | int | float | None,
+    BeforeValidator(_as_written),
+    WithJsonSchema({"anyOf": [_TEXT_SCHEMA, _NUMBER_SCHEMA, {"type": "null"}]}),
+]
+Period = Annotated[
+    str | int | float,
+    BeforeValidator(_period_as_written),
+    WithJsonSchema({"anyOf": [_TEXT_SCHEMA, {**_NUMBER_SCHEMA, "exclusiveMinimum": 0}]}),
+]
 
 
 class TimeoutSpec(SpecModel):
     """These two keys have no camels, as with OSMO."""
 
-    exec_timeout: Annotated[Time, Field(alias="exec_timeout")] = None
-    queue_timeout: Annotated[Time, Field(alias="queue_timeout")] = None
+    exec_timeout: Annotated[
+        Time,
+        Field(alias="exec_timeout", description="How long each group of tasks may run."),
+    ] = None
+    queue_timeout: Annotated[
+        Time,
+        Field(
+            alias="queue_timeout",
+            description="How long each group may wait in the queue of its cluster.",
+        ),
+    ] = None
 
     def limits(self) -> Limits:
         default = Limits()

@@ -1,44 +1,60 @@
 """The models of what a user writes below `workflow:`, and the rules that one value can break alone.
 
 They are OSMO's form, complete: a key that OSMO takes is either carried out, or refused as not
-supported yet (`unsupported`), or has no effect with OSMO either (`pool`, `backend`, and `resources`
-in a task), which then is true here. Rules between values of different tasks are in `planning`.
+supported yet (`unsupported`), or has no effect with OSMO either (`pool`, `backend`, `cacheSize`,
+`downloadType`, and `resources` in a task), which then is true here. Rules between values of
+different tasks are in `planning`; the descriptions are those of the published schema (`schema`).
 """
 
 import base64
 import binascii
-import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeGuard
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 
-from xylem.domain.tokens import OUTPUT_FOLDER, TOKEN, references, substitute
+from xylem.domain.ids import WorkflowId
 from xylem.spec import labels as label_rules
-from xylem.spec.model import SpecModel, fault
-from xylem.spec.resources import ResourceSpec
-from xylem.spec.timeout import TimeoutSpec
-from xylem.spec.unsupported import OF_OTHER_WORKFLOWS, NotYet, not_yet
+from xylem.spec.exit_actions import ACTION_PATTERN, CODES_PATTERN, ExitActions
+from xylem.spec.model import SpecModel, fault, shown
+from xylem.spec.places import (
+    Credential,
+    FilePath,
+    VariableName,
+    VolumeMount,
+    collision,
+    target_of,
+)
+from xylem.spec.resources import ResourceSpec, TopologySpec, size_in_bytes
+from xylem.spec.timeout import Period, TimeoutSpec
+from xylem.spec.unsupported import NotYet
+from xylem.spec.urls import StorageUrl
 
 FILE_BYTES = 1024 * 1024 - 4096
 """A file becomes a Kubernetes Secret of its own; one holds 1 MiB, less what the tokens may add:
 https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size"""
 
-_NAME = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?")
-_ENVIRONMENT_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
-"""Kubernetes refuses any other: `IsEnvVarName` of k8s.io/apimachinery."""
+NAME_PATTERN = r"^[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?$"
+_NAME = re.compile(NAME_PATTERN.strip("^$"))
+_UUID = re.compile(r"[0-9a-f]{32}")
+"""Of a workflow, which may be named by it as by its id."""
+
+_PERCENT = re.compile(r"(100|[1-9]?[0-9])%")
 
 _OURS = {"osmo-ctrl", "osmo-init"}
 """The names of the containers beside the task's own."""
 
 
-def is_name(text: object) -> bool:
+def is_name(text: object) -> TypeGuard[str]:
     return isinstance(text, str) and _NAME.fullmatch(text) is not None
-
-
-def is_variable_name(text: str) -> bool:
-    return _ENVIRONMENT_NAME.fullmatch(text) is not None
 
 
 def dns_form(name: str) -> str:
@@ -84,38 +100,9 @@ def _compiles(text: str) -> str:
     return text
 
 
-def _variable_name(text: str) -> str:
-    if not is_variable_name(text):
-        raise fault(
-            f'"{text}" is no name of an environment variable: use letters, digits, _, - and ., '
-            "not beginning with a digit."
-        )
-    return text
-
-
 def _variable_value(value: object) -> object:
     """`DEBUG: true` is `True` in the task's environment, as with OSMO."""
     return str(value) if isinstance(value, bool) else value
-
-
-def _file_path(path: str) -> str:
-    at = file_location(path)
-    if path.endswith("/") or at == "/":
-        raise fault(f'"{path}" names a folder. Give the name of the file, too.')
-    if ":" in TOKEN.sub("", path):
-        raise fault(f'"{path}" has a colon, which Kubernetes refuses in a mount path.')
-    ours = at == "/osmo" or at.startswith("/osmo/") or any(references(path))
-    if ours and not at.startswith(f"{OUTPUT_FOLDER}/"):
-        raise fault(
-            f'"{path}" lies below /osmo, which is the runtime\'s. '
-            "Only files below {{output}} may be put there."
-        )
-    return path
-
-
-def file_location(path: str) -> str:
-    """Where the file will be: absolute, without `.` and `..`."""
-    return posixpath.normpath(posixpath.join("/", substitute(path, {"output": OUTPUT_FOLDER})))
 
 
 def _refuse_localpath(value: object) -> None:
@@ -126,16 +113,59 @@ def _refuse_localpath(value: object) -> None:
         )
 
 
-Name = Annotated[str, AfterValidator(_name)]
-Regex = Annotated[str, AfterValidator(_compiles)]
+def _cache_size(text: str | None) -> str | None:
+    if text is not None and not _PERCENT.fullmatch(text):
+        try:
+            size_in_bytes(text)
+        except ValueError as error:
+            raise fault(f"{error} Or write a part of the storage, for example 90%.") from None
+    return text
+
+
+def _download_type(text: str | None) -> str | None:
+    if text not in (None, "download"):
+        raise fault(f"{shown(text)} is no way to download. The only one is download.")
+    return text
+
+
+def _input_task(text: str | None) -> str | None:
+    if text is None:
+        return None
+    workflow, colon, task = text.rpartition(":")
+    if not is_name(task) or (colon and not (is_name(workflow) or _UUID.fullmatch(workflow))):
+        raise fault(
+            f"{shown(text)} names no task: write the name of a task of this workflow, or "
+            "WORKFLOW:TASK for one of an earlier workflow, for example hello-1:greet."
+        )
+    return text
+
+
+Name = Annotated[
+    str,
+    AfterValidator(_name),
+    Field(json_schema_extra={"type": "string", "pattern": NAME_PATTERN + r"|\{\{"}),
+]
+Regex = Annotated[
+    str,
+    AfterValidator(_compiles),
+    Field(description="Only files whose path it matches (Python's syntax). Default: all."),
+]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 
 
 class FileSpec(SpecModel):
-    path: Annotated[str, AfterValidator(_file_path)]
-    contents: str
-    base64: bool = False
-    localpath: Annotated[None, BeforeValidator(_refuse_localpath)] = None
+    path: Annotated[FilePath, Field(description="Where the task finds it.")]
+    contents: Annotated[str, Field(description="Its text, in which tokens get their values.")]
+    base64: Annotated[bool, Field(description="The contents are base64 of its bytes.")] = False
+    localpath: Annotated[
+        None,
+        BeforeValidator(_refuse_localpath),
+        WithJsonSchema({"type": "string"}),
+        Field(
+            description="Instead of contents: a file beside this one, which the command line "
+            "reads when it submits."
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _check_contents(self) -> Self:
@@ -157,67 +187,203 @@ class FileSpec(SpecModel):
 
 
 class InputSpec(SpecModel):
-    task: str | None = None
+    task: Annotated[
+        str | None,
+        AfterValidator(_input_task),
+        Field(
+            description="The task whose output it is; WORKFLOW:TASK for one of an earlier workflow."
+        ),
+    ] = None
+    url: Annotated[
+        StorageUrl | None, Field(description="Where it is in an object store, for example s3://b/k")
+    ] = None
+    dataset: Annotated[NotYet, Field(description="Not supported yet.")] = None
     regex: Regex = ""
-    url: NotYet = None
-    dataset: NotYet = None
 
     @model_validator(mode="after")
-    def _check_task(self) -> Self:
-        if self.task is None:
-            raise fault("names no task: write task: NAME.")
-        if ":" in self.task:
-            raise not_yet(f"task: {self.task}", OF_OTHER_WORKFLOWS)
+    def _check_form(self) -> Self:
+        if self.task is None and self.url is None:
+            raise fault("names no task and no URL: write task: NAME, or url: s3://BUCKET/PATH.")
+        if self.task is not None and self.url is not None:
+            raise fault("has both a task and a URL. Make two inputs of it.")
         return self
 
     @property
-    def of(self) -> str:
-        """The task that it reads from."""
-        return self.task or ""
+    def of(self) -> str | None:
+        """The task of this workflow that it reads from."""
+        return self.task if self.task is not None and ":" not in self.task else None
+
+    @property
+    def earlier(self) -> tuple[WorkflowId, str] | None:
+        """The earlier workflow, and its task that it reads from."""
+        workflow, colon, task = (self.task or "").rpartition(":")
+        return (WorkflowId(workflow), task) if colon else None
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What `{{input:NAME}}` may call it, beside its number."""
+        earlier = self.earlier
+        return [name for name in (self.task, earlier and earlier[1]) if name]
+
+
+class OutputSpec(SpecModel):
+    url: Annotated[
+        StorageUrl | None,
+        Field(description="Where a copy of {{output}} goes, for example s3://b/k"),
+    ] = None
+    dataset: Annotated[NotYet, Field(description="Not supported yet.")] = None
+    update_dataset: Annotated[
+        NotYet, Field(alias="update_dataset", description="Not supported yet.")
+    ] = None
+    regex: Regex = ""
+
+    @model_validator(mode="after")
+    def _check_form(self) -> Self:
+        if self.url is None:
+            raise fault(
+                "names no URL: write url: s3://BUCKET/PATH. What other tasks read needs no entry."
+            )
+        return self
+
+
+class CheckpointSpec(SpecModel):
+    path: Annotated[str, Field(min_length=1, description="The folder or file to copy.")]
+    url: Annotated[StorageUrl, Field(description="Where the copy goes.")]
+    frequency: Annotated[
+        Period, Field(description="How often it is copied; once more when the task ends.")
+    ]
+    regex: Regex = ""
+
+
+class KpiSpec(SpecModel):
+    index: Annotated[
+        str, Field(min_length=1, description="The name by which its figures are found.")
+    ]
+    path: Annotated[str, Field(min_length=1, description="The file with the figures.")]
 
 
 class TaskSpec(SpecModel):
-    name: Annotated[Name, AfterValidator(_task_name)]
-    image: Annotated[str, Field(min_length=1)]
-    command: Annotated[Words, AfterValidator(_not_empty)]
-    args: Words = ()
-    lead: bool = False
-    resource: str = "default"
-    environment: Mapping[
-        Annotated[str, AfterValidator(_variable_name)],
-        Annotated[str, BeforeValidator(_variable_value)],
+    name: Annotated[Name, AfterValidator(_task_name), Field(description="Unique in the workflow.")]
+    image: Annotated[str, Field(min_length=1, description="The container image it runs in.")]
+    command: Annotated[
+        Words,
+        AfterValidator(_not_empty),
+        Field(json_schema_extra={"minItems": 1}, description="What it runs."),
+    ]
+    args: Annotated[Words, Field(description="More words of the command.")] = ()
+    lead: Annotated[
+        bool, Field(description="The end of this task is the end of its group; one in each.")
+    ] = False
+    resource: Annotated[
+        str, Field(description="The entry of workflow.resources that says what it needs.")
+    ] = "default"
+    environment: Annotated[
+        Mapping[
+            VariableName,
+            Annotated[
+                str,
+                BeforeValidator(_variable_value),
+                WithJsonSchema({"type": ["string", "number", "boolean"]}),
+            ],
+        ],
+        Field(description="Environment variables of the task."),
     ] = Field(default_factory=dict)
-    files: tuple[FileSpec, ...] = ()
-    inputs: tuple[InputSpec, ...] = ()
-    outputs: NotYet = None
-    credentials: NotYet = None
-    kpis: NotYet = None
-    checkpoint: NotYet = None
-    exit_actions: NotYet = None
-    privileged: NotYet = None
-    host_network: NotYet = None
-    volume_mounts: NotYet = None
-    download_type: NotYet = None
-    cache_size: NotYet = None
-    resources: Annotated[object, Field(exclude=True)] = None
-    backend: Annotated[object, Field(exclude=True)] = None
+    files: Annotated[
+        tuple[FileSpec, ...], Field(description="Files that are put into its container.")
+    ] = ()
+    inputs: Annotated[
+        tuple[InputSpec, ...],
+        Field(description="What is downloaded before it starts, to {{input:0}}, {{input:1}}, ..."),
+    ] = ()
+    outputs: Annotated[
+        tuple[OutputSpec, ...], Field(description="Where {{output}} is uploaded when it ends.")
+    ] = ()
+    credentials: Annotated[
+        Mapping[Annotated[str, Field(min_length=1)], Credential],
+        Field(description="Credentials of the user, as files in a folder or as variables."),
+    ] = Field(default_factory=dict)
+    checkpoint: Annotated[
+        tuple[CheckpointSpec, ...], Field(description="What is copied while it runs.")
+    ] = ()
+    kpis: Annotated[tuple[KpiSpec, ...], Field(description="Files of figures.")] = ()
+    exit_actions: Annotated[
+        ExitActions,
+        Field(description="What its exit codes mean, where 0 is not all that is success."),
+        WithJsonSchema(
+            {
+                "type": "object",
+                "propertyNames": {"pattern": ACTION_PATTERN},
+                "additionalProperties": {
+                    "anyOf": [{"type": "string", "pattern": CODES_PATTERN}, {"type": "integer"}]
+                },
+                "examples": [{"COMPLETE": "3,10-19"}],
+            }
+        ),
+    ] = Field(default_factory=dict)
+    privileged: Annotated[
+        bool, Field(description="With all rights on its node, where the platform allows it.")
+    ] = False
+    host_network: Annotated[
+        bool, Field(description="In the network of its node, where the platform allows it.")
+    ] = False
+    volume_mounts: Annotated[
+        tuple[VolumeMount, ...],
+        Field(description="Folders of its node, SOURCE or SOURCE:TARGET, that the pool allows."),
+    ] = ()
+    download_type: Annotated[
+        str | None,
+        AfterValidator(_download_type),
+        WithJsonSchema({"enum": ["download", None]}),
+        Field(description="How inputs come; there is one way."),
+    ] = None
+    cache_size: Annotated[
+        str | None,
+        AfterValidator(_cache_size),
+        Field(description="A size, or a part of the storage: 90%. For templates of the pool."),
+    ] = None
+    resources: Annotated[
+        object, Field(exclude=True, description="Has no effect: use resource.")
+    ] = None
+    backend: Annotated[object, Field(exclude=True, description="Has no effect.")] = None
 
     @model_validator(mode="after")
-    def _check_files(self) -> Self:
-        seen = set()
-        for file in self.files:
-            at = file_location(file.path)
-            if at in seen:
-                raise fault(f"two files of task {self.name} have the path {at}.")
-            seen.add(at)
+    def _check_places(self) -> Self:
+        places = [("file", file.path) for file in self.files]
+        places += [("volume mount", target_of(each)) for each in self.volume_mounts]
+        places += [
+            ("credential", mount) for mount in self.credentials.values() if isinstance(mount, str)
+        ]
+        if len(places) > 1 and (why := collision(self.name, places)):
+            raise fault(why)
+        return self
+
+    @model_validator(mode="after")
+    def _check_variables(self) -> Self:
+        taken: dict[str, str] = {}
+        for credential, given in self.credentials.items():
+            for variable in () if isinstance(given, str) else given:
+                if variable in taken:
+                    raise fault(
+                        f"the credentials {taken[variable]} and {credential} both give the "
+                        f"environment variable {variable}. Rename one."
+                    )
+                taken[variable] = credential
         return self
 
 
 class GroupSpec(SpecModel):
-    name: Name
-    barrier: bool = True
-    ignore_nonlead_status: bool = True
-    tasks: Annotated[tuple[TaskSpec, ...], AfterValidator(_not_empty)]
+    name: Annotated[Name, Field(description="Unique among tasks and groups.")]
+    barrier: Annotated[
+        bool, Field(description="All tasks start together, when the last has its inputs.")
+    ] = True
+    ignore_nonlead_status: Annotated[
+        bool, Field(description="Another task than the lead may fail without failing the group.")
+    ] = True
+    tasks: Annotated[
+        tuple[TaskSpec, ...],
+        AfterValidator(_not_empty),
+        Field(json_schema_extra={"minItems": 1}, description="Tasks that run at the same time."),
+    ]
 
     @model_validator(mode="after")
     def _check_lead(self) -> Self:
@@ -231,27 +397,36 @@ class GroupSpec(SpecModel):
 
 
 class WorkflowSpec(SpecModel):
-    name: Name
-    tasks: tuple[TaskSpec, ...] = ()
-    groups: tuple[GroupSpec, ...] = ()
-    resources: Mapping[str, ResourceSpec] = Field(default_factory=dict)
-    labels: Mapping[str, Annotated[str, Field(strict=True)]] = Field(default_factory=dict)
-    timeout: TimeoutSpec | None = None
-    pool: Annotated[str, Field(exclude=True)] = ""
-    backend: Annotated[str, Field(exclude=True)] = ""
+    name: Annotated[Name, Field(description="Its runs are NAME-1, NAME-2, ...")]
+    tasks: Annotated[
+        tuple[TaskSpec, ...], Field(description="Single tasks; instead of groups.")
+    ] = ()
+    groups: Annotated[
+        tuple[GroupSpec, ...], Field(description="Tasks that run together; instead of tasks.")
+    ] = ()
+    resources: Annotated[
+        Mapping[str, ResourceSpec],
+        Field(description="What tasks need, by name. A task that names none has default."),
+    ] = Field(default_factory=dict)
+    labels: Annotated[
+        Mapping[str, Annotated[str, Field(strict=True)]],
+        Field(
+            json_schema_extra={"maxProperties": label_rules.MOST},
+            description="They go onto the pods, too.",
+        ),
+    ] = Field(default_factory=dict)
+    timeout: Annotated[TimeoutSpec | None, Field(description="Limits of each group.")] = None
+    pool: Annotated[
+        str, Field(exclude=True, description="Has no effect: the pool is chosen at submission.")
+    ] = ""
+    backend: Annotated[str, Field(exclude=True, description="Has no effect.")] = ""
 
     @model_validator(mode="after")
     def _check_form(self) -> Self:
         if self.tasks and self.groups:
-            raise fault("Cannot use both groups and tasks in the same workflow.")
+            raise fault("Cannot use both groups and tasks in the same workflow. Keep one of them.")
         if not self.tasks and not self.groups:
             raise fault("has neither tasks nor groups: write the tasks to run.")
-        if twice := _twice(self.names()):
-            raise fault(
-                f'Multiple tasks/groups have the same name: "{twice}". Note that names are not '
-                'case sensitive and we consider "-" and "_" the same. For example, "Group_1" and '
-                '"group-1" are considered the same name.'
-            )
         return self
 
     @model_validator(mode="after")
@@ -280,23 +455,6 @@ class WorkflowSpec(SpecModel):
             for group in self.groups
         )
 
-    def names(self) -> Sequence[str]:
-        """Of all tasks, then of all groups."""
-        groups = self.all_groups()
-        return [
-            *(task.name for group in groups for task in group.tasks),
-            *(group.name for group in groups),
-        ]
-
-
-def _twice(names: Sequence[str]) -> str | None:
-    seen = set()
-    for name in names:
-        if dns_form(name) in seen:
-            return name
-        seen.add(dns_form(name))
-    return None
-
 
 KEYS: Mapping[str, Sequence[str]] = {
     place: [field.alias or name for name, field in model.model_fields.items()]
@@ -307,6 +465,10 @@ KEYS: Mapping[str, Sequence[str]] = {
         ("resources", ResourceSpec),
         ("files", FileSpec),
         ("inputs", InputSpec),
+        ("outputs", OutputSpec),
+        ("checkpoint", CheckpointSpec),
+        ("kpis", KpiSpec),
+        ("topology", TopologySpec),
         ("timeout", TimeoutSpec),
     )
 }

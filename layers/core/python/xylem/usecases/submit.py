@@ -106,7 +106,9 @@ def check(
     """Everything that does not need a row of its own. Raises `UnknownPool`, `InvalidSpec`."""
     known = pools.pool(pool)
     rendered = render(request)
-    specification = spec.read(rendered, env_vars=request.env_vars, labels=request.labels)
+    specification = spec.read(
+        rendered, env_vars=request.env_vars, labels=request.labels, written=request.text
+    )
     spec.check_pool(specification.plan, known)
     plan = resolved(_placed(specification.plan, known), workflows)
     plan = configured(plan, configs.workflow())
