@@ -65,7 +65,7 @@ def in_code() -> set[Row]:
         row(workflows.GroupRow, workflows.group_key(WF, GROUP)),
         row(workflows.TaskRow, workflows.task_key(WF, GROUP, TASK, 42)),
         row(workflows.JobRow, workflows.job_key(JobId("<job>"))),
-        row(workflows.AuditRow, workflows.audit_key(WF, 45, "<entity>")),
+        row(workflows.AuditRow, workflows.audit_key(WF, "0000000045#<entity>")),
         *(row(workflows.EntryRow, key) for key in entries),
         row(workflows.CounterRow, workflows.counter_key("<name>")),
         row(workflows.IdempotencyRow, workflows.idempotency_key(USER, "any")),
