@@ -5,7 +5,7 @@ attempt, so that a retry never waits for a deletion.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xylem.domain.ids import (
     GroupId,
@@ -26,7 +26,8 @@ SHIPPED_DEFAULTS = Resources(cpu=1, gpu=0, memory=1024**3, storage=1024**3)
 class GroupFacts:
     """`retries` names the tasks whose pods are to be rendered, each with its attempt; `tokens` has
     a token for each of these attempts. `defaults` and `default_platform` are the pool's, for what
-    a task does not ask for."""
+    a task does not ask for. `credentials` are the payloads that the tasks name, `stores` the keys
+    of object stores by the URL below which they open."""
 
     workflow: WorkflowId
     workflow_uuid: WorkflowUuid
@@ -44,6 +45,8 @@ class GroupFacts:
     default_platform: str | None = None
     defaults: Resources = SHIPPED_DEFAULTS
     limits: Limits = Limits()
+    credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    stores: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
 
 def pod_name(task: TaskPlan, facts: GroupFacts) -> str:
