@@ -64,7 +64,7 @@ nothing that would take its time."""
 
 
 OBSTORE = "obstore"
-"""A wheel for any CPython from 3.11 on, of glibc's platforms; it needs nothing else."""
+"""A wheel for any CPython from 3.11 on, with a glibc of 2.28 or newer; it needs nothing else."""
 
 
 def build(
@@ -121,7 +121,7 @@ def _object_stores(architecture: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
         wheels = [
-            *("--target", folder, "--python-platform", f"{architecture}-manylinux2014"),
+            *("--target", folder, "--python-platform", f"{architecture}-manylinux_2_28"),
             *("--only-binary", ":all:", "--no-deps", f"{OBSTORE}=={version(OBSTORE)}"),
         ]
         subprocess.run([uv, "pip", "install", "--quiet", *wheels], check=True)
