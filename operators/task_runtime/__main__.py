@@ -10,7 +10,7 @@ Nothing is polled while nothing happens but the size of the spool, once a second
 """
 
 # pathlib takes 8 ms to import.
-# ruff: noqa: PTH103, PTH104, PTH120, PTH123
+# ruff: noqa: PTH103, PTH104, PTH110, PTH120, PTH123
 
 import fcntl
 import json
@@ -205,6 +205,9 @@ class Sidecar:
             output = self._config["output"]
             data.upload(output, api=api, say=self._spool.say, stop=self._stop)
             kpis = [_below(kpi["path"], output) for kpi in self._config.get("kpis", [])]
+            for kpi in kpis:
+                if not os.path.exists(f"{output}/{kpi}"):
+                    self._spool.say(f"KPI {kpi}: there is no such file in the output.")
             for one in self._config.get("outputs", []):
                 from operators.task_runtime import stores  # noqa: PLC0415 - as above
 

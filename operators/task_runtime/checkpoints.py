@@ -54,7 +54,7 @@ class Checkpoint:
                 self._copy(self.ended)
             except Stopped:
                 return
-            except (TransferFailed, OSError) as error:
+            except Exception as error:  # a thread that dies silently would copy nothing any more
                 self._say(f"Copying checkpoint {self._path} failed, it is tried again: {error}")
 
     def copy_last(self, stop: Event) -> None:

@@ -144,12 +144,12 @@ def test_a_task_is_given_the_stores_of_its_own_urls_alone() -> None:
 
     [job] = world.cluster.jobs
     configs = {
-        config["task"]: config["stores"]
+        config["task"]: config.get("stores")
         for item in world.objects(job)
         if item["kind"] == "Secret" and "task.json" in item["data"]
         for config in [json.loads(base64.b64decode(item["data"]["task.json"]))]
     }
-    assert configs == {"a": {"s3://bucket": dict(STORE.payload)}, "b": {}}
+    assert configs == {"a": {"s3://bucket": dict(STORE.payload)}, "b": None}
 
 
 @pytest.mark.parametrize(

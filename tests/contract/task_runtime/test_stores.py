@@ -85,7 +85,10 @@ def test_a_task_reads_from_one_url_and_writes_to_others(
             {"url": f"s3://{bucket}-out/all", "regex": ""},
             {"url": f"s3://{bucket}-out/text", "regex": r"\.txt$"},
         ],
-        kpis=[{"index": "perf", "path": f"{pod.output}/kpi.json"}],
+        kpis=[
+            {"index": "perf", "path": f"{pod.output}/kpi.json"},
+            {"index": "loss", "path": "loss.json"},
+        ],
         stores={
             f"s3://{bucket}": store.keys(),
             f"s3://{bucket}-out": store.keys(),
@@ -108,6 +111,7 @@ def test_a_task_reads_from_one_url_and_writes_to_others(
         "text/kpi.json": b"1\n",
     }
     assert f"Downloading input 0 from s3://{bucket}/in/: 2 files, 2 bytes" in said(services)
+    assert "KPI loss.json: there is no such file in the output." in said(services)
     assert SECRET not in said(services)
     assert KEY_ID not in said(services)
 

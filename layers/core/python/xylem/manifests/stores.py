@@ -24,4 +24,4 @@ def config(task: TaskPlan, facts: GroupFacts) -> Mapping[str, Keys]:
         for prefix, keys in facts.stores.items()
         if any(f"{url}/".startswith(f"{prefix}/") for url in urls)
     }
-    return {"stores": needed}
+    return {"stores": needed} if needed else {}
