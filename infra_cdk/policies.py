@@ -103,7 +103,11 @@ REMOVAL = "Only where a creation in parts was given up; the stories of the use c
 CLOCKS = "Only where the clocks of SQS and of the function differ."
 SIGNED = "A presigned URL has its signer's rights; whoever pushes mail must be able to sign for it."
 
+CREDENTIALS = "Only for tasks with credentials of their user's, or with data at URLs."
+
 UNSEEN = (
+    Unseen("worker", "dynamodb:*", "*-identity", CREDENTIALS),
+    Unseen("worker", "ssm:GetParameter", "*/keys/credentials", CREDENTIALS),
     Unseen("agent", "sqs:SendMessage", "*-news", CONFLICT),
     Unseen("worker", "sqs:SendMessage", "*-jobs", CONFLICT),
     Unseen("agent", "dynamodb:GetItem", "*-backends", GONE),

@@ -15,7 +15,17 @@ from clients.cli.session import Session
 from clients.sdk.errors import ClientError
 from clients.sdk.login import current_login
 
-COMMANDS = ("workflow", "pool", "login", "local", "token", "backend", "job", "version")
+COMMANDS = (
+    "workflow",
+    "pool",
+    "credential",
+    "login",
+    "local",
+    "token",
+    "backend",
+    "job",
+    "version",
+)
 """Modules below `clients.cli.commands`, in the order of the help."""
 
 

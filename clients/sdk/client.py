@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -33,6 +33,7 @@ from clients.sdk.models import (
     Answer,
     AuditPage,
     AuditRecord,
+    Credentials,
     LogPage,
     Pools,
     Submission,
@@ -46,6 +47,8 @@ FOLLOW_SECONDS = 20
 """How long the Logger holds a request for new lines: an API Gateway integration ends at 29 s."""
 
 AnAnswer = TypeVar("AnAnswer", bound=Answer)
+
+CredentialKind = Literal["GENERIC", "REGISTRY", "DATA"]
 
 _TIMEOUT = httpx.Timeout(60, connect=5)
 _PARAMETER = str | int | bool | None | Sequence[str]
@@ -243,6 +246,20 @@ class Client:
         """Asked again it changes nothing, but that `force` ends the grace of what still runs."""
         asked: dict[str, _PARAMETER] = {"message": message, "force": force}
         self._send("POST", _path(workflow, "cancel"), parameters=asked)
+
+    def credentials(self) -> Credentials:
+        """Yours, without what is in them."""
+        return _parsed(Credentials, self._get("/api/credentials", {}))
+
+    def set_credential(self, name: str, kind: CredentialKind, payload: Mapping[str, str]) -> None:
+        """Keep a secret with the service; of REGISTRY and DATA the one with its profile goes."""
+        body = {"credential": dict(payload)} if kind == "GENERIC" else dict(payload)
+        path = f"/api/credentials/{_segment(name)}"
+        self._send("POST", path, json={f"{kind.lower()}_credential": body})
+
+    def delete_credential(self, name: str) -> Credentials:
+        """What was deleted."""
+        return _parsed(Credentials, self._send("DELETE", f"/api/credentials/{_segment(name)}"))
 
     def jobs(self) -> Jobs:
         """Those of the service that are parked or overdue, and the dead letters beside them."""

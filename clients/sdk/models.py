@@ -152,6 +152,18 @@ class Pools(Answer):
     pools: dict[str, Pool]
 
 
+class Credential(Answer):
+    """What may be shown of one: never its payload."""
+
+    cred_name: str
+    cred_type: str
+    profile: str | None = None
+
+
+class Credentials(Answer):
+    credentials: list[Credential]
+
+
 class Version(Answer):
     major: str
     minor: str = "0"

@@ -3,7 +3,14 @@
 from fastapi import FastAPI
 
 from functions.core_service import errors
-from functions.core_service.routes import configs, jobs, pools, service, workflows
+from functions.core_service.routes import (
+    configs,
+    credentials,
+    jobs,
+    pools,
+    service,
+    workflows,
+)
 from functions.core_service.services import Services
 
 
@@ -17,6 +24,6 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     errors.install(app)
-    for module in (workflows, pools, configs, jobs, service):
+    for module in (workflows, pools, configs, credentials, jobs, service):
         app.include_router(module.router)
     return app

@@ -35,6 +35,9 @@ STATUS: dict[type[errors.XylemError], int] = {
     errors.Unavailable: 503,
 }
 
+SECRET = "/api/credentials"
+"""What is sent there is repeated nowhere, not even to who sent it."""
+
 _ECHO_CHARS = 200
 """Of what a caller sent, in the answer that refuses it."""
 
@@ -60,6 +63,8 @@ def install(app: FastAPI) -> None:
         found = error.errors()
         where = ".".join(str(part) for part in found[0]["loc"])
         body = problem(f"{_short(where)}: {found[0]['msg']}", "USAGE")
+        if request.url.path.startswith(SECRET):
+            found = [{"type": one["type"], "loc": one["loc"], "msg": one["msg"]} for one in found]
         return JSONResponse({**body, "detail": echo(found)}, status_code=422)
 
     @app.exception_handler(HTTPException)

@@ -12,6 +12,7 @@ services = Services(
     configs=ports().configs,
     backends=ports().backends,
     jobs=ports().jobs,
+    credentials=ports().credentials,
     dead_letters=lambda: ports().dead_letters,
 )
 handler = Mangum(create_app(services), lifespan="off")

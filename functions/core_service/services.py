@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from xylem.ports import Backends, Configs, DeadLetters, Jobs, Pools
+from xylem.ports import Backends, Configs, Credentials, DeadLetters, Jobs, Pools
 from xylem.usecases.apply import Engine
 
 
@@ -20,6 +20,7 @@ class Services:
     configs: Configs
     backends: Backends
     jobs: Jobs
+    credentials: Credentials
     dead_letters: Callable[[], DeadLetters]
 
 

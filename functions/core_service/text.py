@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 
-def _whole(text: str) -> str:
+def whole(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -13,4 +13,4 @@ def _whole(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_whole)]
+Text = Annotated[str, AfterValidator(whole)]

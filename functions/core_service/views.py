@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
+from xylem.domain.credential import KnownCredential
 from xylem.domain.group import Group
 from xylem.domain.ids import WorkflowId, WorkflowUuid, pod_name, task_uuid
 from xylem.domain.pool import Pool
@@ -219,6 +220,10 @@ def pool(it: Pool, *, online: bool) -> View:
             for name, platform in it.platforms.items()
         },
     }
+
+
+def credential(it: KnownCredential) -> View:
+    return {"cred_name": it.name, "cred_type": it.kind, "profile": it.profile}
 
 
 def job(it: Job) -> View:

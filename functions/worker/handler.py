@@ -37,6 +37,7 @@ def _run(job: Job) -> None:
         engine=ports(),
         jobs=ports().jobs,
         tokens=ports().task_tokens,
+        credentials=ports().credentials,
         rendering=Rendering(
             api_url=settings.api_url,
             runtime_image=settings.runtime_image,

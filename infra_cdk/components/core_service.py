@@ -9,7 +9,18 @@ from constructs import Construct
 from infra_cdk.components.http_api import HttpApi
 from infra_cdk.components.websocket_api import WebSocketApi
 from infra_cdk.constructs.doorbell_queue import DoorbellQueue
-from infra_cdk.constructs.rights import CHANGE, CHECK, READ, index, objects, peek, rows, send
+from infra_cdk.constructs.rights import (
+    CHANGE,
+    CHECK,
+    READ,
+    index,
+    key,
+    keys_path,
+    objects,
+    peek,
+    rows,
+    send,
+)
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
 
 if TYPE_CHECKING:
@@ -41,6 +52,8 @@ class CoreService(Construct):
                 "WORKFLOWS_TABLE": data.workflows.name,
                 "BACKENDS_TABLE": data.backends.name,
                 "CONFIGS_TABLE": data.configs.name,
+                "IDENTITY_TABLE": data.identity.name,
+                "KEYS_PATH": keys_path(service.environment),
                 "STORE_BUCKET": data.store.name,
                 "JOBS_QUEUE_URL": jobs.queue_url,
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
@@ -55,6 +68,8 @@ class CoreService(Construct):
                 index(data.workflows, "due"),
                 rows(data.configs, "GetItem", "PutItem"),
                 rows(data.backends, *READ, *CHANGE),
+                rows(data.identity, "Query", "PutItem", "DeleteItem"),
+                key(service.environment, "credentials"),
                 objects(data.store, "specs/", "GetObject", "PutObject"),
                 send(jobs),
                 *(peek(queue) for queue in dead.values()),

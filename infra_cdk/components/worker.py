@@ -48,6 +48,7 @@ class Worker(Construct):
             settings={
                 "WORKFLOWS_TABLE": data.workflows.name,
                 "BACKENDS_TABLE": data.backends.name,
+                "IDENTITY_TABLE": data.identity.name,
                 "STORE_BUCKET": data.store.name,
                 "JOBS_QUEUE_URL": self.jobs.queue_url,
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
@@ -63,7 +64,9 @@ class Worker(Construct):
                 consume(self.jobs),
                 send(self.jobs),
                 websocket.push,
+                rows(data.identity, *READ),
                 key(environment, "hmac"),
+                key(environment, "credentials"),
             ],
         )
         self.jobs.feeds(self.function)

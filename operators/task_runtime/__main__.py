@@ -4,12 +4,13 @@
     watcher   sleeps in the lock that the wrapper holds: awake the moment it is gone
     shipper   sends the log; the only one that does, so one batch is in flight
     step      what takes long: downloads, the barrier, uploads; one at a time
+    copier    of each checkpoint: copies it while the command runs
 
 Nothing is polled while nothing happens but the size of the spool, once a second.
 """
 
 # pathlib takes 8 ms to import.
-# ruff: noqa: PTH103, PTH104, PTH123
+# ruff: noqa: PTH103, PTH104, PTH110, PTH120, PTH123
 
 import fcntl
 import json
@@ -34,6 +35,7 @@ from operators.task_runtime.api import (
     Token,
     Unreachable,
 )
+from operators.task_runtime.checkpoints import Checkpoint
 from operators.task_runtime.logs import Done, SayEnd, Send, Shipper, Wait
 from operators.task_runtime.runtime import Code
 from operators.task_runtime.spool import Spool
@@ -84,6 +86,15 @@ class Sidecar:
         self._spool = Spool(places.run)
         self._shipper = Shipper()
         self._happened: SimpleQueue[runtime.Event] = SimpleQueue()
+        self._checkpoints = [
+            Checkpoint(
+                one,
+                data=os.path.dirname(config["output"]),
+                stores=config.get("stores", {}),
+                say=self._spool.say,
+            )
+            for one in config.get("checkpoints", [])
+        ]
 
     def live(self) -> int:
         """What to exit with."""
@@ -91,6 +102,8 @@ class Sidecar:
         signal.signal(signal.SIGINT, self._terminated)
         self._in_thread(self._watch)
         self._in_thread(self._ship)
+        for checkpoint in self._checkpoints:
+            self._in_thread(checkpoint.keep)
         life, orders = runtime.begin(
             inputs=bool(self._config["inputs"]),
             barrier=self._config["barrier"],
@@ -102,6 +115,9 @@ class Sidecar:
                     return order.code
                 self._carry_out(order)
             event = self._happened.get()
+            if isinstance(event, runtime.CommandEnded | runtime.Terminated):
+                for checkpoint in self._checkpoints:
+                    checkpoint.ended.set()
             if isinstance(event, runtime.CommandEnded) and event.code in (None, SPOOL_FULL):
                 self._spool.mend(self._shipper.offset)
             life, orders = runtime.decide(life, event)
@@ -134,6 +150,12 @@ class Sidecar:
             case runtime.Leave():
                 pass
 
+    @property
+    def _stores(self) -> dict[str, dict[str, str]]:
+        """Keys, by the URL below which they open."""
+        found: dict[str, dict[str, str]] = self._config.get("stores", {})
+        return found
+
     def _terminated(self, *_: object) -> None:
         self._happened.put(runtime.Terminated())
 
@@ -160,13 +182,14 @@ class Sidecar:
 
     def _download(self) -> None:
         def work(api: Api) -> None:
-            data.download(
-                self._config["inputs"],
-                self._config["input"],
-                api=api,
-                say=self._spool.say,
-                stop=self._stop,
-            )
+            inputs, folder = self._config["inputs"], self._config["input"]
+            of_tasks = [one for one in inputs if "url" not in one]
+            data.download(of_tasks, folder, api=api, say=self._spool.say, stop=self._stop)
+            for one in inputs:
+                if "url" in one:
+                    from operators.task_runtime import stores  # noqa: PLC0415 - 20 ms
+
+                    stores.download(one, folder, self._stores, say=self._spool.say, stop=self._stop)
 
         self._step(work, runtime.Downloaded(), Code.DOWNLOAD, "Downloading inputs failed")
 
@@ -179,7 +202,27 @@ class Sidecar:
 
     def _upload(self) -> None:
         def work(api: Api) -> None:
-            data.upload(self._config["output"], api=api, say=self._spool.say, stop=self._stop)
+            output = self._config["output"]
+            data.upload(output, api=api, say=self._spool.say, stop=self._stop)
+            kpis = [_below(kpi["path"], output) for kpi in self._config.get("kpis", [])]
+            for kpi in kpis:
+                if not os.path.exists(f"{output}/{kpi}"):
+                    self._spool.say(f"KPI {kpi}: there is no such file in the output.")
+            for one in self._config.get("outputs", []):
+                from operators.task_runtime import stores  # noqa: PLC0415 - as above
+
+                stores.upload(
+                    one["url"],
+                    one["regex"],
+                    output,
+                    self._stores,
+                    what="outputs",
+                    say=self._spool.say,
+                    stop=self._stop,
+                    always=kpis,
+                )
+            for checkpoint in self._checkpoints:
+                checkpoint.copy_last(self._stop)
 
         self._step(work, runtime.Uploaded(), Code.UPLOAD, "Uploading outputs failed")
 
@@ -268,6 +311,11 @@ def _exit_code(path: str) -> int | None:
             return int(json.loads(file.read())["code"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _below(path: str, folder: str) -> str:
+    """Of a file, as the folder's own files are named."""
+    return path.removeprefix(f"{folder}/").lstrip("/")
 
 
 def _gzip(raw: bytes) -> bytes:

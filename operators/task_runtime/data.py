@@ -96,9 +96,9 @@ def download(
     for wanted in inputs:
         index = int(wanted["index"])
         folder, parts = f"{root}/{index}", f"{root}/{PARTS}"
-        _make_folder(folder)
-        _make_folder(parts)
-        _empty(parts)
+        make_folder(folder)
+        make_folder(parts)
+        empty(parts)
         progress = Progress(f"Downloading input {index} from {wanted['task']}", say)
         cursor: str | None = None
         while True:
@@ -111,7 +111,7 @@ def download(
 
 def upload(root: str, *, api: Api, say: Say, stop: Event) -> None:
     """All files below the folder. Raises `TransferFailed`, `Stopped`."""
-    files = list(_files(root, say))
+    files = list(files_below(root, say))
     if not files:
         return
     progress = Progress("Uploading outputs", say)
@@ -181,7 +181,7 @@ def _in_rounds(
     done: set[str] = set()
     for number in range(ROUNDS):
         left = [transfer for transfer in query() if transfer.path not in done]
-        failures = _in_parallel(left, work, done, stop)
+        failures = in_parallel(left, work, done, stop)
         if not failures:
             return
         if number < ROUNDS - 1 and stop.wait(backoff(number + FIRST_PAUSE)):
@@ -189,7 +189,7 @@ def _in_rounds(
     raise TransferFailed(f"{failures[0]} ({ROUNDS} attempts)")
 
 
-def _in_parallel(
+def in_parallel(
     transfers: Sequence[Transfer],
     work: Callable[[Transfer, Connections], None],
     done: set[str],
@@ -231,13 +231,13 @@ def _in_parallel(
 
 
 def _get(transfer: Transfer, folder: str, parts: str, connections: Connections) -> None:
-    target = f"{folder}/{_safe(transfer.path)}"
-    if _is_there(target, transfer.size):
+    target = f"{folder}/{safe(transfer.path)}"
+    if is_there(target, transfer.size):
         return
     part = f"{parts}/{id(connections)}"
     try:
         _fetch(transfer, part, connections)
-        _make_folder(os.path.dirname(target))
+        make_folder(os.path.dirname(target))
         os.rename(part, target)
     except BaseException:
         _remove(part)
@@ -266,7 +266,7 @@ def _put(transfer: Transfer, root: str, connections: Connections) -> None:
         raise ExchangeFailed(f"the store answered {answer.status}")
 
 
-def _files(root: str, say: Say) -> Iterator[File]:
+def files_below(root: str, say: Say, *, largest: int | None = LARGEST_UPLOAD) -> Iterator[File]:
     """Regular files, also through links, as long as these stay below the folder: a link that leaves
     it would hand out what the sidecar sees and the task does not. Raises `TransferFailed`."""
     inside = os.path.realpath(root) + "/"
@@ -289,10 +289,10 @@ def _files(root: str, say: Say) -> Iterator[File]:
             if entry.is_dir():
                 say(f"{path} is a link to a folder of the output: only the folder is uploaded.")
                 continue
-            yield from _regular(path, entry.path)
+            yield from regular(path, entry.path, largest)
 
 
-def _regular(path: str, full: str) -> Iterator[File]:
+def regular(path: str, full: str, largest: int | None = LARGEST_UPLOAD) -> Iterator[File]:
     try:
         found = os.stat(full)
         name = path.encode("utf-8")
@@ -302,13 +302,13 @@ def _regular(path: str, full: str) -> Iterator[File]:
         raise TransferFailed(f"{path!r}: names of output files must be UTF-8.") from None
     if len(name) > LONGEST_PATH:
         raise TransferFailed(f"{path[:60]}...: the path is longer than {LONGEST_PATH} bytes.")
-    if found.st_size > LARGEST_UPLOAD:
+    if largest is not None and found.st_size > largest:
         raise TransferFailed(f"{path} is larger than 5 GiB: split it into smaller files.")
     if stat.S_ISREG(found.st_mode):
         yield File(path, found.st_size)
 
 
-def _safe(path: str) -> str:
+def safe(path: str) -> str:
     """The Logger checks names when files are uploaded; we are who writes them."""
     parts = path.split("/")
     if path.startswith("/") or any(part in ("", ".", "..") for part in parts) or "\0" in path:
@@ -316,18 +316,18 @@ def _safe(path: str) -> str:
     return path
 
 
-def _is_there(path: str, size: int) -> bool:
+def is_there(path: str, size: int) -> bool:
     try:
         return os.stat(path, follow_symlinks=False).st_size == size
     except OSError:
         return False
 
 
-def _make_folder(path: str) -> None:
+def make_folder(path: str) -> None:
     os.makedirs(path, exist_ok=True)
 
 
-def _empty(folder: str) -> None:
+def empty(folder: str) -> None:
     """Of what a sidecar left that was killed in the middle."""
     for name in os.listdir(folder):
         _remove(f"{folder}/{name}")

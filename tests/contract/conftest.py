@@ -1,5 +1,6 @@
 """The same promises, asked of every port in memory and on AWS (moto, one call at a time)."""
 
+import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,28 +11,45 @@ from pynamodb.models import Model
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.connections import MemoryConnections
+from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.store import MemoryStore
-from xylem.ports import Backends, Configs, Connections, Jobs, Logs, Pools, Timers, Workflows
+from xylem.ports import (
+    Backends,
+    Configs,
+    Connections,
+    Credentials,
+    Jobs,
+    Logs,
+    Pools,
+    Timers,
+    Workflows,
+)
 from xylem_aws.backends import DynamoBackends
 from xylem_aws.configs import DynamoConfigs, DynamoPools
 from xylem_aws.connections import DynamoConnections
+from xylem_aws.credentials import DynamoCredentials
+from xylem_aws.envelopes import Envelopes
 from xylem_aws.jobs import DynamoJobs, DynamoTimers
+from xylem_aws.keys import KeyRing
 from xylem_aws.logs import DynamoLogs
 from xylem_aws.tables.backends import BackendsTable
 from xylem_aws.tables.binding import bind
 from xylem_aws.tables.configs import ConfigRow
 from xylem_aws.tables.connections import SocketRow
+from xylem_aws.tables.identity import CredentialRow
 from xylem_aws.tables.logs import LogsTable
 from xylem_aws.tables.workflows import WorkflowsTable
 from xylem_aws.workflows import DynamoWorkflows
 
 REGION = "us-east-1"
+A_RING = KeyRing("k1", {"k1": base64.b64encode(bytes(range(32))).decode()})
 TABLES: Mapping[str, type[Model]] = {
     "workflows": WorkflowsTable,
     "backends": BackendsTable,
     "logs": LogsTable,
     "configs": ConfigRow,
+    "identity": CredentialRow,
     "connections": SocketRow,
 }
 
@@ -46,6 +64,7 @@ class Stores:
     configs: Configs
     logs: Logs
     connections: Connections
+    credentials: Credentials
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -61,6 +80,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemoryConfigs(),
             MemoryLogs(),
             MemoryConnections(),
+            MemoryCredentials(),
         )
         return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -77,6 +97,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoConfigs(REGION, "configs"),
             DynamoLogs(REGION, "logs"),
             DynamoConnections(REGION, "connections"),
+            DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),
         )
 
 

@@ -15,6 +15,7 @@ TOLD_OF = {
     "WORKFLOWS_TABLE": "table/xylem-{0}-workflows",
     "BACKENDS_TABLE": "table/xylem-{0}-backends",
     "LOGS_TABLE": "table/xylem-{0}-logs",
+    "IDENTITY_TABLE": "table/xylem-{0}-identity",
     "CONFIGS_TABLE": "table/xylem-{0}-configs",
     "CONNECTIONS_TABLE": "table/xylem-{0}-connections",
     "JOBS_QUEUE_URL": ":xylem-{0}-jobs$",
@@ -99,6 +100,17 @@ def test_only_the_authorizers_read_the_half_that_checks_tokens(stacks: Synthesiz
 
 def test_only_who_signs_or_checks_tasks_tokens_reads_their_key(stacks: Synthesized) -> None:
     assert _who_may(stacks, "ssm:GetParameter", "/keys/hmac") == {"worker", "logger"}
+
+
+def test_only_who_seals_or_opens_users_secrets_reads_their_key(stacks: Synthesized) -> None:
+    assert _who_may(stacks, "ssm:GetParameter", "/keys/credentials") == {"core-service", "worker"}
+
+
+def test_only_the_worker_reads_a_sealed_secret_and_only_the_core_service_writes_one(
+    stacks: Synthesized,
+) -> None:
+    assert _who_may(stacks, "dynamodb:GetItem", "-identity") == {"worker"}
+    assert _who_may(stacks, "dynamodb:PutItem", "-identity") == {"core-service"}
 
 
 def test_the_authorizers_touch_nothing_but_their_key(stacks: Synthesized) -> None:

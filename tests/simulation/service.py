@@ -35,6 +35,7 @@ from xylem.domain.errors import (
 )
 from xylem.domain.ids import ConnectionId, GroupId, JobId, UserName, WorkflowId
 from xylem.memory.blobs import MemoryBlobs
+from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.time import FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports import Job
@@ -141,6 +142,7 @@ class Service:
         self.clock = schedule.now
         self.ids = FakeIds()
         self.tokens = MemoryTaskTokens()
+        self.credentials = MemoryCredentials()
         self.chance = schedule.random.random
         self.job_queue = Queue(schedule, faults, self._perform, lossy=True)
         self.news_queue = Queue(schedule, faults, self._apply, lossy=False)
@@ -223,7 +225,12 @@ class Service:
                 raise Crash(f"in job {job.id}")
             raise Unavailable("what this job needs")
         start = partial(
-            start_groups, engine=self, jobs=self.jobs, tokens=self.tokens, rendering=RENDERING
+            start_groups,
+            engine=self,
+            jobs=self.jobs,
+            tokens=self.tokens,
+            credentials=self.credentials,
+            rendering=RENDERING,
         )
         jobs.dispatch(job, start=start, engine=self, workflows=self.workflows)
 

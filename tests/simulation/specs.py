@@ -14,6 +14,7 @@ from xylem.domain.ids import PoolName
 from xylem.domain.plan import Limits
 from xylem.domain.pool import Platform, Pool
 from xylem.memory.configs import MemoryConfigs, MemoryPools
+from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.store import MemoryStore
 from xylem.usecases import submit
 
@@ -76,6 +77,7 @@ def checked(shape: Shape) -> tuple[submit.Request, submit.Checked]:
         pools=_pools(),
         configs=MemoryConfigs(),
         workflows=MemoryStore().workflows,
+        credentials=MemoryCredentials(),
     )
 
 

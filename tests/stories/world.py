@@ -34,6 +34,7 @@ from xylem.manifests import names
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.configs import MemoryConfigs, MemoryPools
+from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.store import MemoryStore
 from xylem.memory.time import FakeClock, FakeIds
@@ -90,6 +91,7 @@ class World:
         self.pools = MemoryPools()
         self.configs = MemoryConfigs()
         self.tokens = MemoryTaskTokens()
+        self.credentials = MemoryCredentials()
         self.waited: list[float] = []
         self.wait: Callable[[float], None] = self.waited.append
         self.chance: Callable[[], float] = lambda: 0.5
@@ -106,7 +108,12 @@ class World:
     def submit(self, spec: str, **options: Any) -> WorkflowId:
         request = submit.Request(text=spec, user=USER, **options)
         checked = submit.check(
-            request, "default", pools=self.pools, configs=self.configs, workflows=self.workflows
+            request,
+            "default",
+            pools=self.pools,
+            configs=self.configs,
+            workflows=self.workflows,
+            credentials=self.credentials,
         )
         return submit.submit(request, checked, engine=self)
 
@@ -148,7 +155,13 @@ class World:
         jobs.dispatch(
             found,
             start=lambda job, work: start_groups(
-                job, work, engine=self, jobs=self.jobs, tokens=self.tokens, rendering=rendering
+                job,
+                work,
+                engine=self,
+                jobs=self.jobs,
+                tokens=self.tokens,
+                credentials=self.credentials,
+                rendering=rendering,
             ),
             engine=self,
             workflows=self.workflows,

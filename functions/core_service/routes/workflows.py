@@ -139,7 +139,12 @@ def _request(
 
 def _submit(request: submit.Request, pool: str, has: Has, *, validation_only: bool = False) -> View:
     checked = submit.check(
-        request, pool, pools=has.pools, configs=has.configs, workflows=has.engine.workflows
+        request,
+        pool,
+        pools=has.pools,
+        configs=has.configs,
+        workflows=has.engine.workflows,
+        credentials=has.credentials,
     )
     if validation_only:
         return views.validated(checked.plan.name)

@@ -87,7 +87,15 @@ class Pod:
         Path(self.places.termination).parent.mkdir(parents=True)
         self.configure()
 
-    def configure(self, *, inputs: int = 0, barrier: bool = False) -> None:
+    def configure(
+        self,
+        *,
+        inputs: int | list[dict[str, Any]] = 0,
+        barrier: bool = False,
+        **more: Any,
+    ) -> None:
+        """`inputs`: of so many tasks, or as `manifests` write them, as they do `more`."""
+        of_tasks = range(inputs) if isinstance(inputs, int) else ()
         config: dict[str, Any] = {
             "api_url": f"{self.services.url}/api",
             "workflow": "hello-1",
@@ -96,12 +104,14 @@ class Pod:
             "task": "lead",
             "retry": 0,
             "inputs": [
-                {"index": index, "task": f"task-{index}", "regex": ""} for index in range(inputs)
+                *({"index": index, "task": f"task-{index}", "regex": ""} for index in of_tasks),
+                *(inputs if isinstance(inputs, list) else ()),
             ],
             "barrier": barrier,
             "input": str(self.input),
             "output": str(self.output),
             "wait": bool(inputs) or barrier,
+            **more,
         }
         for path, text in (
             (self.places.config, json.dumps(config)),

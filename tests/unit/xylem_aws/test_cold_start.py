@@ -17,13 +17,24 @@ ENVIRONMENT = {
     "BACKENDS_TABLE": "backends",
     "CONNECTIONS_TABLE": "connections",
     "WORKFLOWS_TABLE": "workflows",
+    "CONFIGS_TABLE": "configs",
+    "IDENTITY_TABLE": "identity",
+    "KEYS_PATH": "/keys",
     "STORE_BUCKET": "store",
     "NEWS_QUEUE_URL": "https://sqs.test/news",
     "JOBS_QUEUE_URL": "https://sqs.test/jobs",
     "TIMERS_QUEUE_URL": "https://sqs.test/timers",
     "CONNECTIONS_ENDPOINT": "https://sockets.test/live",
 }
-HEAVY = {"aws_xray_sdk", "boto3", "cryptography", "fastapi", "jwt", "s3transfer"}
+HEAVY = {
+    "aws_encryption_sdk",
+    "aws_xray_sdk",
+    "boto3",
+    "cryptography",
+    "fastapi",
+    "jwt",
+    "s3transfer",
+}
 OF_WORKFLOWS = {"xylem_aws.tables.workflows", "xylem_aws.tables.logs"}
 
 SHOW = """
@@ -47,7 +58,12 @@ print(json.dumps(sorted(sys.modules)))
         ),
         ("functions.router.handler", ["links"], HEAVY | {"pynamodb"}),
         ("functions.agent.handler", ["workflows", "backends", "doorbell", "alarm", "store"], HEAVY),
-        ("functions.worker.handler", ["workflows", "jobs"], HEAVY),
+        ("functions.worker.handler", ["workflows", "jobs", "credentials"], HEAVY),
+        (
+            "functions.core_service.handler",
+            ["workflows", "pools", "credentials"],
+            {"aws_encryption_sdk", "boto3", "cryptography"},
+        ),
         (
             "functions.delayed_job_monitor.sweep",
             ["jobs", "timers", "backends", "doorbell", "alarm"],

@@ -18,7 +18,7 @@ from xylem.domain.ids import (
     WorkflowId,
 )
 from xylem.ports import Attempt
-from xylem_aws.tables import backends, configs, connections, logs, workflows
+from xylem_aws.tables import backends, configs, connections, identity, logs, workflows
 from xylem_aws.tables.keys import moment
 
 ROWS = Path(__file__).parents[3] / "docs" / "rows.md"
@@ -81,6 +81,10 @@ def in_code() -> set[Row]:
         row(configs.ConfigRow, (configs.POOLS, configs.CURRENT)),
         row(configs.ConfigRow, (configs.POOLS, configs.revision_key(44))),
         row(
+            identity.CredentialRow,
+            (identity.user_key("<user>"), identity.credential_key("<name>")),
+        ),
+        row(
             connections.SocketRow,
             (connections.socket_key(ConnectionId("<connection>")), connections.SOCKET),
         ),
@@ -116,7 +120,7 @@ def test_the_document_has_the_keys_of_the_code() -> None:
 
 
 def test_every_kind_of_row_is_written_down() -> None:
-    modules = (backends, configs, connections, logs, workflows)
+    modules = (backends, configs, connections, identity, logs, workflows)
     kinds = {
         name
         for module in modules

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from xylem_aws.blobs import S3Blobs
     from xylem_aws.configs import DynamoConfigs, DynamoPools
     from xylem_aws.connections import DynamoConnections
+    from xylem_aws.credentials import DynamoCredentials
     from xylem_aws.identity import Verifier
     from xylem_aws.jobs import DynamoJobs, DynamoTimers
     from xylem_aws.links import ApiGatewayLinks
@@ -95,6 +96,15 @@ class Ports:
         from xylem_aws.configs import DynamoConfigs
 
         return DynamoConfigs(self.settings.region, self.settings.table("configs"))
+
+    @cached_property
+    def credentials(self) -> "DynamoCredentials":
+        from xylem_aws.credentials import DynamoCredentials
+        from xylem_aws.envelopes import Envelopes
+
+        region, path = self.settings.region, self.settings.keys_path
+        envelopes = Envelopes(lambda: read_keys(clients.ssm(region), path, "credentials"))
+        return DynamoCredentials(region, self.settings.table("identity"), envelopes)
 
     @cached_property
     def logs(self) -> "DynamoLogs":

@@ -3,10 +3,12 @@
     <path>/signing     {"active": kid, "keys": {kid: PEM}}      RS256: signs people's and operators'
     <path>/verifying   the same with the public halves          checks them: all an authorizer reads
     <path>/hmac        {"active": kid, "keys": {kid: base64}}   HS256: tasks' tokens
+    <path>/credentials the same                                 AES-256: seals users' secrets
 
 A parameter costs nothing while idle, which neither a KMS key of our own nor Secrets Manager does.
 Several keys may be valid at once, one signs: to rotate, add a key, make it active, and remove the
-old one when the last token that it signed has expired. Functions read the keys once per process;
+old one when the last token that it signed has expired, or the last secret that it seals was set
+again. Functions read the keys once per process;
 whoever holds the deployer's credentials makes them (`ensure_keys`), functions never do.
 """
 
@@ -28,7 +30,10 @@ RSA_BITS = 2048
 HMAC_BYTES = 32
 """RFC 7518, section 3.2: at least as long as the hash."""
 
-Purpose = Literal["signing", "verifying", "hmac"]
+AES_BYTES = 32
+"""AES-256."""
+
+Purpose = Literal["signing", "verifying", "hmac", "credentials"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,8 @@ def read_keys(ssm: "SSMClient", path: str, purpose: Purpose) -> KeyRing:
 def ensure_keys(ssm: "SSMClient", path: str) -> None:
     """Make the keys that are missing. Two who do so at once end with one and the same key; who is
     stopped between two of them makes the rest the next time."""
-    _ensure(ssm, path, "hmac", lambda: _new(_hmac_key()))
+    _ensure(ssm, path, "hmac", lambda: _new(_bytes(HMAC_BYTES)))
+    _ensure(ssm, path, "credentials", lambda: _new(_bytes(AES_BYTES)))
     _ensure(ssm, path, "signing", lambda: _new(_rsa_key()))
     _ensure(ssm, path, "verifying", lambda: _public(read_keys(ssm, path, "signing")))
 
@@ -94,8 +100,8 @@ def _new(key: str) -> KeyRing:
     return KeyRing(kid, {kid: key})
 
 
-def _hmac_key() -> str:
-    return base64.b64encode(secrets.token_bytes(HMAC_BYTES)).decode()
+def _bytes(length: int) -> str:
+    return base64.b64encode(secrets.token_bytes(length)).decode()
 
 
 def _rsa_key() -> str:

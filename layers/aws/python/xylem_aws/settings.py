@@ -83,7 +83,7 @@ class Settings:
         return self.variables.get("BACKENDS_TABLE")
 
     def table(self, name: str) -> str:
-        """`name` as in `rows.md`: workflows, backends, logs, configs, connections."""
+        """`name` as in `rows.md`: workflows, backends, logs, configs, identity, connections."""
         return self._get(f"{name.upper()}_TABLE")
 
     def _get(self, name: str) -> str:

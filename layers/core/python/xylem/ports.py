@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from xylem.domain.config import WorkflowConfig
+from xylem.domain.credential import Credential, KnownCredential
 from xylem.domain.group import Group
 from xylem.domain.ids import (
     BackendName,
@@ -553,6 +554,29 @@ class Configs(Protocol):
         self, changes: dict[str, Any], *, author: UserName, now: datetime
     ) -> WorkflowConfig:
         """`changes`: fields of it, with checked values. A new revision."""
+        ...
+
+
+class Credentials(Protocol):
+    """What users keep: their payloads sealed, so that whoever reads the rows reads no secret."""
+
+    def all(self, user: UserName) -> list[KnownCredential]:
+        """Those of one user, by name, consistently read."""
+        ...
+
+    def open(self, user: UserName, name: str) -> Credential | None:
+        """With its payload. Raises `Unavailable` where the key that it was sealed with is gone."""
+        ...
+
+    def put(
+        self, user: UserName, credential: Credential, *, replacing: str | None, now: datetime
+    ) -> None:
+        """In one step with the removal of the one that it replaces, whose name may be the same.
+        Raises `Conflict` when that is no longer there, or another has the new one's name."""
+        ...
+
+    def delete(self, user: UserName, name: str) -> None:
+        """Deleting what is not there is no error."""
         ...
 
 

@@ -34,6 +34,7 @@ class CoreService:
             configs=self.world.configs,
             backends=self.world.backends,
             jobs=self.world.jobs,
+            credentials=self.world.credentials,
             dead_letters=lambda: self.dead_letters,
         )
         self._handler = Mangum(create_app(services), lifespan="off")

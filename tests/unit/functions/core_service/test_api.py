@@ -29,6 +29,7 @@ def services(world: World) -> Services:
         configs=world.configs,
         backends=world.backends,
         jobs=world.jobs,
+        credentials=world.credentials,
         dead_letters=lambda: MemoryDeadLetters("jobs", "news", "timers"),
     )
 

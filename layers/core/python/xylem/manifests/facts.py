@@ -29,8 +29,9 @@ class GroupFacts:
     a task does not ask for.
 
     `credentials`: the payload of each of the user's credentials that a task names, whose keys are
-    such as a Secret may have. `topology_labels`: the label of nodes behind each of the pool's
-    topology keys; a key that is not among them is a label itself."""
+    such as a Secret may have. `stores`: the keys of object stores, by the URL below which they
+    open. `topology_labels`: the label of nodes behind each of the pool's topology keys; a key that
+    is not among them is a label itself."""
 
     workflow: WorkflowId
     workflow_uuid: WorkflowUuid
@@ -49,6 +50,7 @@ class GroupFacts:
     defaults: Resources = SHIPPED_DEFAULTS
     limits: Limits = Limits()
     credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    stores: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     topology_labels: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -15,7 +15,7 @@ from base64 import b64encode
 from typing import Any
 
 from xylem.domain.plan import CredentialUse, File, GroupPlan, TaskPlan
-from xylem.manifests import labels, runtime
+from xylem.manifests import labels, runtime, stores
 from xylem.manifests.facts import GroupFacts, pod_name
 
 FILE_KEY = "file"
@@ -38,7 +38,8 @@ def mount_path(file: File) -> str:
 
 
 def of_attempt(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
-    config = json.dumps(runtime.config(plan, task, facts), indent=1)
+    orders = {**runtime.config(plan, task, facts), **stores.config(task, facts)}
+    config = json.dumps(orders, indent=1)
     data = {
         runtime.TOKEN_FILE: _encoded(facts.tokens[task.name]),
         runtime.CONFIG_FILE: _encoded(config),

@@ -17,9 +17,10 @@ from xylem.domain.group import Group, HandedOver, StartImpossible, to_start
 from xylem.domain.ids import mail_id
 from xylem.domain.plan import GroupPlan
 from xylem.domain.workflow import Workflow
-from xylem.ports import Attempt, Job, Jobs, Mail, StartGroups, TaskTokens
+from xylem.ports import Attempt, Credentials, Job, Jobs, Mail, StartGroups, TaskTokens
 from xylem.protocol.agent import CreatePayload
 from xylem.protocol.limits import INLINE_PAYLOAD_BYTES
+from xylem.usecases import credentials as secrets
 from xylem.usecases import intents
 from xylem.usecases.apply import Engine, tell
 from xylem.usecases.draft import Draft, a_new_job
@@ -44,6 +45,7 @@ def start_groups(
     engine: Engine,
     jobs: Jobs,
     tokens: TaskTokens,
+    credentials: Credentials,
     rendering: Rendering,
 ) -> None:
     """Perform one job. Raises `Conflict` when others were faster too often: the row stays.
@@ -65,11 +67,16 @@ def start_groups(
             if spec is None:
                 draft.decide(id, StartImpossible("The workflow's stored spec is missing."))
                 continue
+            plan = spec.plan.group(group.name)
+            try:
+                given = secrets.of_group(plan, workflow.user, credentials=credentials)
+            except secrets.Missing as missing:
+                draft.decide(id, StartImpossible(str(missing)))
+                continue
             draft.decide(id, HandedOver())
             handed = draft.group(id)
             assert handed is not None
-            plan = spec.plan.group(group.name)
-            payload = _payload(workflow, handed, plan, draft, tokens, rendering)
+            payload = _payload(workflow, handed, plan, given, draft, tokens, rendering)
             draft.add_mail(_mail(job, handed, payload, draft, engine))
         draft.done(job.id)
 
@@ -103,6 +110,7 @@ def _payload(
     workflow: Workflow,
     group: Group,
     plan: GroupPlan,
+    given: secrets.Secrets,
     draft: Draft,
     tokens: TaskTokens,
     rendering: Rendering,
@@ -130,6 +138,8 @@ def _payload(
         runtime_image=rendering.runtime_image,
         image_pull_policy=rendering.image_pull_policy,
         limits=group.limits,
+        credentials=given.named,
+        stores=given.stores,
     )
     objects = manifests.render(plan, facts)
     return gzip.compress(CreatePayload(objects=objects).model_dump_json().encode(), mtime=0)

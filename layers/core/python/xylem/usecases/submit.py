@@ -40,6 +40,7 @@ from xylem.domain.workflow import Counts, Sweeping, Workflow, amount
 from xylem.ports import (
     Configs,
     Creation,
+    Credentials,
     Job,
     Laying,
     Pools,
@@ -49,6 +50,7 @@ from xylem.ports import (
     Workflows,
 )
 from xylem.protocol.limits import TRANSACTION_ACTIONS
+from xylem.usecases import credentials as secrets
 from xylem.usecases.apply import Engine
 from xylem.usecases.draft import a_new_job, start_jobs
 from xylem.usecases.earlier import resolved
@@ -101,7 +103,13 @@ class Checked:
 
 
 def check(
-    request: Request, pool: str, *, pools: Pools, configs: Configs, workflows: Workflows
+    request: Request,
+    pool: str,
+    *,
+    pools: Pools,
+    configs: Configs,
+    workflows: Workflows,
+    credentials: Credentials,
 ) -> Checked:
     """Everything that does not need a row of its own. Raises `UnknownPool`, `InvalidSpec`."""
     known = pools.pool(pool)
@@ -113,6 +121,7 @@ def check(
     plan = resolved(_placed(specification.plan, known), workflows)
     plan = configured(plan, configs.workflow())
     written = request.text if request.text != rendered else None
+    secrets.require(plan, request.user, credentials=credentials)
     text = spec.stored_text(specification, default_platform=known.default_platform)
     return Checked(plan, text, request.template or written, known)
 

@@ -1,0 +1,153 @@
+"""`xylem credential …`: secrets that the service keeps for tasks, worded as OSMO's client is."""
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from typer.core import TyperCommand
+
+from clients.cli.options import FormatType, LongFormatType, command_group
+from clients.cli.session import session_of
+from clients.sdk.errors import BadInput
+
+app = command_group("Credentials: secrets of yours that tasks may use.")
+
+
+class Kind(StrEnum):
+    GENERIC = "GENERIC"
+    REGISTRY = "REGISTRY"
+    DATA = "DATA"
+
+
+FIELDS = {
+    Kind.REGISTRY: ("registry", "username", "auth"),
+    Kind.DATA: (
+        "endpoint",
+        "access_key_id",
+        "access_key",
+        "region",
+        "override_url",
+        "addressing_style",
+    ),
+}
+
+Name = Annotated[str, typer.Argument(help="Of the credential, as tasks call it.")]
+
+
+class SeveralValues(TyperCommand):
+    """OSMO's `--payload a=1 b=2`: what follows such an option is its values, up to the next."""
+
+    several = ("--payload", "--payload-file")
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, list(self._each(args)))
+
+    def _each(self, args: Iterable[str]) -> Iterator[str]:
+        option, given = "", 0
+        for word in args:
+            if word.startswith("-"):
+                option, given = (word, 0) if word in self.several else ("", 0)
+            elif option and given:
+                yield option
+            given += 1 if option and not word.startswith("-") else 0
+            yield word
+
+
+@app.callback()
+def _credential(context: typer.Context, format_type: LongFormatType = None) -> None:
+    pass
+
+
+@app.command("set", cls=SeveralValues)
+def set_credential(
+    context: typer.Context,
+    name: Name,
+    kind: Annotated[
+        Kind, typer.Option("--type", case_sensitive=False, help="What it opens.")
+    ] = Kind.GENERIC,
+    payload: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE, one or several.", show_default=False)
+    ] = None,
+    payload_file: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="KEY=FILE, one or several: the value is the file's text; - is standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    format_type: FormatType = None,
+) -> None:
+    """Keep a credential: GENERIC (any keys), REGISTRY (registry, username, auth) or DATA (endpoint,
+    access_key_id, access_key; region, override_url, addressing_style). Values on the command line
+    are seen by who lists the processes of this machine; --payload-file is not.
+    """
+    session = session_of(context)
+    values = dict(_pair(one, "--payload") for one in payload or ())
+    for key, file in (_pair(one, "--payload-file") for one in payload_file or ()):
+        if key in values:
+            raise BadInput(f"{key} is given twice")
+        values[key] = session.read(Path(file)).removesuffix("\n")
+    if not values:
+        raise BadInput("a credential needs --payload KEY=VALUE or --payload-file KEY=FILE")
+    _check(kind, values)
+    if kind is Kind.DATA and "endpoint" in values:
+        values["endpoint"] = values["endpoint"].rstrip("/")
+    with session.connect() as client:
+        client.set_credential(name, kind.value, values)
+    if session.json:
+        session.write_json({"cred_name": name, "cred_type": kind.value})
+        return
+    session.say(f"Set {kind.value} credential {name}.")
+
+
+@app.command("list")
+def list_credentials(context: typer.Context, format_type: FormatType = None) -> None:
+    """List your credentials; what is in them is never shown again."""
+    session = session_of(context)
+    with session.connect() as client:
+        found = client.credentials()
+    if session.json:
+        session.write_json(found.model_dump(mode="json"))
+        return
+    if not found.credentials:
+        session.say("You have none: xylem credential set NAME --payload KEY=VALUE")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("Name", "Type", "Profile"):
+        table.add_column(column, overflow="fold")
+    for one in found.credentials:
+        table.add_row(one.cred_name, one.cred_type, one.profile or "")
+    session.out.print(table)
+
+
+@app.command()
+def delete(context: typer.Context, name: Name, format_type: FormatType = None) -> None:
+    """Delete a credential. Tasks that were started keep what they were given."""
+    session = session_of(context)
+    with session.connect() as client:
+        gone = client.delete_credential(name)
+    if session.json:
+        session.write_json(gone.model_dump(mode="json"))
+        return
+    session.say(f"Deleted credential {name}.")
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    """No value in the message: it may be the secret."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise BadInput(f"{option} takes KEY=VALUE, and one of what was given has no KEY=")
+    return key, value
+
+
+def _check(kind: Kind, values: dict[str, str]) -> None:
+    fields = FIELDS.get(kind)
+    if fields is None:
+        return
+    if unknown := sorted(set(values) - set(fields)):
+        raise BadInput(
+            f"{', '.join(unknown)}: a {kind.value} credential has {', '.join(fields)} alone"
+        )

@@ -1,0 +1,159 @@
+"""Secrets that a user keeps with the service, and which of them opens what.
+
+    GENERIC    keys and values of the user's choice
+    REGISTRY   a login at a registry of images; its profile is the registry's host
+    DATA       keys of an object store; its profile is the URL below which they open
+
+A payload is sealed before it is stored and never shown again, not even to whose it is. A
+`Credential` holds it in the open, so its text (in a log, in an error) leaves it out.
+`KnownCredential` is what may be shown.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from xylem.domain.errors import InvalidRequest
+
+NAME = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?", re.ASCII)
+KEY = re.compile(r"(?!\.\.)[-._a-zA-Z0-9]+", re.ASCII)
+"""Of a payload: what may be a key of a Kubernetes Secret, and so the name of a file, too."""
+
+NAME_CHARS = 63
+KEY_CHARS = 100
+MOST_KEYS = 100
+PAYLOAD_BYTES = 32 * 1024
+"""Kubernetes takes 1 MiB in a Secret, DynamoDB 400 KB in a row; keys and certificates need less."""
+
+URL_CHARS = 1024
+
+DOCKER_HUB = "registry-1.docker.io"
+"""What `docker.io` and its other names stand for, as in OSMO."""
+
+SCHEMES = ("swift", "s3", "gs", "tos", "azure")
+ENDPOINT = re.compile(rf"({'|'.join(SCHEMES)})://[^\s/?#@]+(/[^\s?#]*)?")
+OVERRIDE = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
+STYLES = ("virtual", "path", "auto")
+
+
+class CredentialKind(StrEnum):
+    GENERIC = "GENERIC"
+    REGISTRY = "REGISTRY"
+    DATA = "DATA"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCredential:
+    name: str
+    kind: CredentialKind
+    profile: str | None
+    keys: tuple[str, ...]
+    """Of its payload, sorted. A spec names them; they are no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    name: str
+    kind: CredentialKind
+    profile: str | None
+    payload: Mapping[str, str] = field(repr=False)
+
+    @property
+    def known(self) -> KnownCredential:
+        return KnownCredential(self.name, self.kind, self.profile, tuple(sorted(self.payload)))
+
+
+def generic(name: str, payload: Mapping[str, str]) -> Credential:
+    """Raises `InvalidRequest`, as the other two."""
+    if not payload:
+        raise _wrong("A credential without a key holds nothing: give it KEY=VALUE.")
+    return _made(name, CredentialKind.GENERIC, None, payload)
+
+
+def registry(name: str, *, host: str, username: str, auth: str) -> Credential:
+    profile = DOCKER_HUB if host in ("", "docker.io", "index.docker.io") else host.rstrip("/")
+    if re.fullmatch(r"[^\s/@]+(/[^\s@]*)?", profile) is None or len(profile) > URL_CHARS:
+        raise _wrong("registry: give its host alone, e.g. nvcr.io, or a path of it: nvcr.io/team.")
+    payload = {"registry": profile, "username": username, "auth": auth}
+    return _made(name, CredentialKind.REGISTRY, profile, payload)
+
+
+def data(
+    name: str,
+    *,
+    endpoint: str,
+    access_key_id: str,
+    access_key: str,
+    region: str | None = None,
+    override_url: str | None = None,
+    addressing_style: str | None = None,
+) -> Credential:
+    profile = endpoint.rstrip("/")
+    if ENDPOINT.fullmatch(profile) is None or len(profile) > URL_CHARS:
+        raise _wrong(
+            "endpoint: give the address of a bucket, e.g. s3://bucket, in one of the schemes "
+            f"{', '.join(SCHEMES)}. A store of your own is named by override_url."
+        )
+    if override_url is not None and (
+        OVERRIDE.fullmatch(override_url) is None or len(override_url) > URL_CHARS
+    ):
+        raise _wrong("override_url: give the store's address, e.g. https://store.example:9000.")
+    if addressing_style is not None and addressing_style not in STYLES:
+        raise _wrong(f"addressing_style: say one of {', '.join(STYLES)}.")
+    optional = {
+        "region": region,
+        "override_url": override_url,
+        "addressing_style": addressing_style,
+    }
+    payload = {
+        "endpoint": profile,
+        "access_key_id": access_key_id,
+        "access_key": access_key,
+        **{key: value for key, value in optional.items() if value is not None},
+    }
+    return _made(name, CredentialKind.DATA, profile, payload)
+
+
+def opening(url: str, known: Iterable[KnownCredential]) -> KnownCredential | None:
+    """The keys for a URL of an object store: those of the longest profile that it lies below."""
+    fitting = (
+        one
+        for one in known
+        if one.kind is CredentialKind.DATA and one.profile and _below(url, one.profile)
+    )
+    return max(fitting, key=lambda one: (len(one.profile or ""), one.name), default=None)
+
+
+def _below(url: str, profile: str) -> bool:
+    return url == profile or url.startswith(f"{profile}/")
+
+
+def _made(
+    name: str, kind: CredentialKind, profile: str | None, payload: Mapping[str, str]
+) -> Credential:
+    """No message has a value in it."""
+    if NAME.fullmatch(name) is None or len(name) > NAME_CHARS:
+        raise _wrong(
+            f"{name[:NAME_CHARS]!r} is no name of a credential: it begins with a letter, goes on "
+            f"with letters, digits, - and _, does not end in these two, and has {NAME_CHARS} "
+            "characters at the most."
+        )
+    if len(payload) > MOST_KEYS:
+        raise _wrong(f"A credential has {MOST_KEYS} keys at the most, not {len(payload)}.")
+    for key, value in payload.items():
+        if KEY.fullmatch(key) is None or len(key) > KEY_CHARS:
+            raise _wrong(
+                f"{key[:KEY_CHARS]!r} is no key of a credential: it has letters, digits, -, _ and "
+                f". and {KEY_CHARS} characters at the most, and does not begin with two dots."
+            )
+        if "\0" in value:
+            raise _wrong(f"The value of {key} holds a NUL, which no environment variable can.")
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in payload.items())
+    if size > PAYLOAD_BYTES:
+        raise _wrong(f"The credential has {size} bytes; the most is {PAYLOAD_BYTES}.")
+    return Credential(name, kind, profile, dict(payload))
+
+
+def _wrong(message: str) -> InvalidRequest:
+    return InvalidRequest(message, code="USER")

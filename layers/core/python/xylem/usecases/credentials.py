@@ -1,0 +1,154 @@
+"""Users keep secrets with the service, and tasks get them.
+
+Setting follows OSMO: a REGISTRY or DATA credential takes the place of the one with the same
+profile, whatever that is called; any other with a name that is taken is refused, because whoever
+overwrites a secret by accident cannot get it back.
+
+    set, listed, delete    what a user does with them
+    require                at submission: what a plan names is there, with the keys that it asks for
+    of_group               at the start: what the pods of a group are to be given
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from xylem.domain.credential import Credential, KnownCredential, opening
+from xylem.domain.errors import Conflict, InvalidRequest, InvalidSpec
+from xylem.domain.ids import UserName
+from xylem.domain.plan import CredentialUse, GroupPlan, TaskPlan, UrlInput, WorkflowPlan
+from xylem.ports import Clock, Credentials
+
+MOST_CREDENTIALS = 50
+"""Of one user: all of them are read whenever one is set, or a URL wants its keys."""
+
+ATTEMPTS = 5
+
+Payloads = Mapping[str, Mapping[str, str]]
+
+
+class Missing(Exception):
+    """A credential that a group needs is not there any more, or lacks a key. Says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What the pods of a group are given: `named` by the name in the spec, `stores` by the URL
+    below which they open. Its text leaves the values out."""
+
+    named: Payloads = field(default_factory=dict, repr=False)
+    stores: Payloads = field(default_factory=dict, repr=False)
+
+
+def set_credential(
+    user: UserName, credential: Credential, *, credentials: Credentials, clock: Clock
+) -> None:
+    """Raises `InvalidRequest`; `Conflict` when others of the same user's were always faster."""
+    for _ in range(ATTEMPTS):
+        replaced = _replaced(credential, credentials.all(user))
+        try:
+            credentials.put(user, credential, replacing=replaced, now=clock())
+        except Conflict:
+            continue
+        return
+    raise Conflict(f"The credentials of {user} are being changed by others: try again.")
+
+
+def _replaced(credential: Credential, known: list[KnownCredential]) -> str | None:
+    """The name of the one whose place it takes. Raises `InvalidRequest`."""
+    same = [one.name for one in known if one.profile and one.profile == credential.profile]
+    replaced = credential.name if credential.name in same else next(iter(same), None)
+    if any(one.name == credential.name for one in known) and replaced != credential.name:
+        raise InvalidRequest(
+            f"Credential {credential.name} exists already: delete it first, or choose another "
+            "name.",
+            code="USER",
+        )
+    if replaced is None and len(known) >= MOST_CREDENTIALS:
+        raise InvalidRequest(
+            f"You have {len(known)} credentials, which is the most: delete one first.", code="USER"
+        )
+    return replaced
+
+
+def listed(user: UserName, *, credentials: Credentials) -> list[KnownCredential]:
+    """In OSMO's order: kinds from R to D, then names."""
+    by_name = credentials.all(user)
+    return sorted(by_name, key=lambda one: one.kind, reverse=True)
+
+
+def delete(user: UserName, name: str, *, credentials: Credentials) -> KnownCredential:
+    """What was deleted. Raises `InvalidRequest` for what is not there."""
+    for known in credentials.all(user):
+        if known.name == name:
+            credentials.delete(user, name)
+            return known
+    raise InvalidRequest(f"Credential {name[:100]} does not exist.", code="USER")
+
+
+def require(plan: WorkflowPlan, user: UserName, *, credentials: Credentials) -> None:
+    """Raises `InvalidSpec` with the first that is wrong, by task. Reads nothing for a plan that
+    names none."""
+    uses = [(task, use) for task in _tasks(plan) for use in task.credentials]
+    if not uses:
+        return
+    keys = {known.name: known.keys for known in credentials.all(user)}
+    for task, use in uses:
+        if use.name not in keys:
+            raise InvalidSpec(
+                f"Task {task.name} asks for the credential {use.name}, which you do not have: "
+                f"`xylem credential set {use.name} --payload KEY=VALUE` makes it.",
+                code="CREDENTIAL",
+            )
+        if lacking := _lacking(use, keys[use.name]):
+            raise InvalidSpec(
+                f"Task {task.name} asks for {', '.join(lacking)} of the credential {use.name}, "
+                f"which has {', '.join(keys[use.name])}.",
+                code="CREDENTIAL",
+            )
+
+
+def of_group(plan: GroupPlan, user: UserName, *, credentials: Credentials) -> Secrets:
+    """Raises `Missing`. Reads nothing for a group that needs none."""
+    opened: dict[str, Credential | None] = {}
+
+    def payload(name: str) -> Mapping[str, str] | None:
+        if name not in opened:
+            opened[name] = credentials.open(user, name)
+        found = opened[name]
+        return found.payload if found else None
+
+    named = {}
+    for task in plan.tasks:
+        for use in task.credentials:
+            found = payload(use.name)
+            if found is None:
+                raise Missing(f"The credential {use.name} of {user} is not there any more.")
+            if lacking := _lacking(use, found):
+                raise Missing(
+                    f"The credential {use.name} of {user} has no {', '.join(lacking)} any more."
+                )
+            named[use.name] = found
+    urls = {url for task in plan.tasks for url in _urls(task)}
+    known = credentials.all(user) if urls else []
+    stores = {}
+    for url in sorted(urls):
+        store = opening(url, known)
+        if store is not None and store.profile and (found := payload(store.name)) is not None:
+            stores[store.profile] = found
+    return Secrets(named, stores)
+
+
+def _lacking(use: CredentialUse, keys: Iterable[str]) -> list[str]:
+    return sorted(set(use.environment.values()) - set(keys))
+
+
+def _tasks(plan: WorkflowPlan) -> list[TaskPlan]:
+    return [task for group in plan.groups for task in group.tasks]
+
+
+def _urls(task: TaskPlan) -> list[str]:
+    return [
+        *(input.url for input in task.inputs if isinstance(input, UrlInput)),
+        *(output.url for output in task.outputs),
+        *(checkpoint.url for checkpoint in task.checkpoints),
+    ]

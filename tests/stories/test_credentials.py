@@ -1,0 +1,211 @@
+"""Credentials on the way of a workflow: asked for at submission, handed over at the start, kept
+nowhere else."""
+
+import base64
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.builders import NOON
+from tests.stories.world import USER, World
+from xylem.domain.credential import data, generic
+from xylem.domain.errors import InvalidSpec
+from xylem.domain.ids import TaskName
+from xylem.domain.plan import (
+    Checkpoint,
+    CredentialUse,
+    GroupPlan,
+    TaskPlan,
+    UrlInput,
+    UrlOutput,
+    WorkflowPlan,
+)
+from xylem.domain.status import TaskStatus, WorkflowStatus
+from xylem.usecases import credentials, jobs
+
+SECRET = "correct horse battery staple"
+TOKEN = generic("token", {"value": SECRET, "user": "alice"})
+STORE = data("store", endpoint="s3://bucket", access_key_id="id", access_key=SECRET)
+TEAM = data("team", endpoint="s3://bucket/team", access_key_id="team", access_key=SECRET)
+
+
+def a_task(name: str = "t", **more: Any) -> TaskPlan:
+    return TaskPlan(TaskName(name), "alpine", ("true",), lead=True, **more)
+
+
+def a_plan(*tasks: TaskPlan) -> WorkflowPlan:
+    return WorkflowPlan("w", tuple(GroupPlan(f"{task.name}-group", (task,)) for task in tasks))
+
+
+USES = a_task(credentials=(CredentialUse("token", environment={"TOKEN": "value"}),))
+MOUNTS = a_task(credentials=(CredentialUse("token", mount="/creds"),))
+
+
+def keep(world: World, *kept: Any) -> None:
+    for credential in kept:
+        world.credentials.put(USER, credential, replacing=None, now=NOON)
+
+
+def require(world: World, *tasks: TaskPlan) -> None:
+    credentials.require(a_plan(*tasks), USER, credentials=world.credentials)
+
+
+def test_a_plan_that_asks_for_what_is_there_is_accepted() -> None:
+    world = World()
+    keep(world, TOKEN)
+
+    require(world, USES, replace(MOUNTS, name=TaskName("u")))
+
+
+@pytest.mark.parametrize(
+    ("task", "says"),
+    [
+        (a_task(credentials=(CredentialUse("nope", mount="/c"),)), "the credential nope, which"),
+        (
+            a_task(credentials=(CredentialUse("token", environment={"A": "valu", "B": "user"}),)),
+            "asks for valu of the credential token, which has user, value",
+        ),
+    ],
+)
+def test_a_plan_that_asks_for_more_is_refused(task: TaskPlan, says: str) -> None:
+    world = World()
+    keep(world, TOKEN)
+
+    with pytest.raises(InvalidSpec, match=says) as refused:
+        require(world, a_task("first"), task)
+    assert refused.value.code == "CREDENTIAL"
+
+
+def test_anothers_credential_is_none() -> None:
+    world = World()
+    world.credentials.put("bob", TOKEN, replacing=None, now=NOON)  # type: ignore[arg-type]
+
+    with pytest.raises(InvalidSpec):
+        require(world, USES)
+
+
+def test_pods_are_given_what_their_group_names_and_no_more() -> None:
+    world = World()
+    keep(world, TOKEN, generic("other", {"value": "not asked for"}))
+    plan = a_plan(USES)
+
+    given = credentials.of_group(plan.groups[0], USER, credentials=world.credentials)
+
+    assert given.named == {"token": TOKEN.payload}
+    assert given.stores == {}
+    assert SECRET not in repr(given)
+
+
+def test_the_keys_of_a_store_are_those_of_the_longest_prefix() -> None:
+    world = World()
+    keep(world, STORE, TEAM, data("other", endpoint="gs://x", access_key_id="", access_key=""))
+    task = a_task(
+        inputs=(UrlInput("s3://bucket/team/in"),),
+        outputs=(UrlOutput("s3://bucket/teamwork"),),
+        checkpoints=(Checkpoint("/osmo/data/output/c", "s3://elsewhere/c", timedelta(minutes=1)),),
+    )
+
+    given = credentials.of_group(a_plan(task).groups[0], USER, credentials=world.credentials)
+
+    assert given.stores == {"s3://bucket": STORE.payload, "s3://bucket/team": TEAM.payload}
+    assert given.named == {}
+
+
+def test_a_store_is_opened_by_the_attempts_own_secret_and_named_nowhere_else() -> None:
+    world = World()
+    keep(world, STORE, TOKEN)
+    task = replace(USES, inputs=(UrlInput("s3://bucket/in"),))
+    workflow = world.make(a_plan(task))
+    world.settle()
+
+    [job] = world.cluster.jobs
+    objects = world.objects(job)
+    secrets = [item for item in objects if item["kind"] == "Secret"]
+    rest = [item for item in objects if item["kind"] != "Secret"]
+    configs = [
+        json.loads(base64.b64decode(item["data"]["task.json"]))
+        for item in secrets
+        if "task.json" in item["data"]
+    ]
+    assert [config["stores"] for config in configs] == [{"s3://bucket": dict(STORE.payload)}]
+    assert SECRET not in json.dumps(rest)
+    assert world.group(workflow, "t-group").status is TaskStatus.PROCESSING
+
+
+def test_a_task_is_given_the_stores_of_its_own_urls_alone() -> None:
+    world = World()
+    keep(world, STORE)
+    tasks = (a_task("a", inputs=(UrlInput("s3://bucket/in"),)), replace(a_task("b"), lead=False))
+    world.make(WorkflowPlan("w", (GroupPlan("g", tasks),)))
+    world.settle()
+
+    [job] = world.cluster.jobs
+    configs = {
+        config["task"]: config.get("stores")
+        for item in world.objects(job)
+        if item["kind"] == "Secret" and "task.json" in item["data"]
+        for config in [json.loads(base64.b64decode(item["data"]["task.json"]))]
+    }
+    assert configs == {"a": {"s3://bucket": dict(STORE.payload)}, "b": None}
+
+
+@pytest.mark.parametrize(
+    ("kept", "says"),
+    [
+        ((), "The credential token of alice is not there any more."),
+        ((generic("token", {"user": "alice"}),), "The credential token of alice has no value"),
+    ],
+)
+def test_a_credential_that_is_gone_at_the_start_fails_its_group_and_says_so(
+    kept: tuple[Any, ...], says: str
+) -> None:
+    world = World()
+    keep(world, *kept)
+    workflow = world.make(a_plan(USES, a_task("healthy")))
+    world.settle()
+    world.exit(workflow, "healthy", 0)
+    world.settle()
+
+    failed = world.group(workflow, "t-group")
+    assert failed.status is TaskStatus.FAILED_SERVER_ERROR
+    assert says in failed.message
+    assert world.group(workflow, "healthy-group").status is TaskStatus.COMPLETED
+    assert world.look(workflow).workflow.status is WorkflowStatus.FAILED_SERVER_ERROR
+
+
+def test_the_secret_is_in_no_row_but_its_own_and_the_mail() -> None:
+    """The store keeps the spec and what is too large for a row; neither has it."""
+    world = World()
+    keep(world, TOKEN, STORE)
+    workflow = world.make(a_plan(replace(USES, outputs=(UrlOutput("s3://bucket/o"),))))
+    world.settle()
+    world.answer()
+    world.up(workflow, "t")
+    world.exit(workflow, "t", 0)
+    world.settle()
+
+    rows = {
+        name: value
+        for name, value in vars(world.rows).items()
+        if name not in {"workflows", "jobs", "timers"}
+    }
+    keys = world.store.keys()
+    stored = b"".join(world.store.get(key) or b"" for key in keys)
+    assert world.look(workflow).workflow.status is WorkflowStatus.COMPLETED
+    assert SECRET not in repr(rows)
+    assert SECRET.encode() not in stored
+    assert jobs.listed(jobs=world.jobs, now=world.clock()) == []
+
+
+def test_a_workflow_without_credentials_reads_none() -> None:
+    """A submission and a start cost what they did."""
+    plan = a_plan(a_task())
+    nobody: Any = object()
+
+    credentials.require(plan, USER, credentials=nobody)
+    given = credentials.of_group(plan.groups[0], USER, credentials=nobody)
+
+    assert (given.named, given.stores) == ({}, {})
