@@ -22,7 +22,7 @@ from xylem.domain.group import (
     ObserveAnswered,
     within,
 )
-from xylem.domain.ids import ConnectionId, WorkflowId, mail_parts
+from xylem.domain.ids import ConnectionId, GroupId, WorkflowId, mail_parts
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import PodSeen
 from xylem.ports import Commit
@@ -44,6 +44,10 @@ class Answers:
     rejected: list[Rejected] = field(default_factory=list)
 
 
+GROUPS_AT_ONCE = 22
+"""A group that ends writes itself, an attempt, the order to clean up, and drops the one to create;
+beside 22 of them are workflow, counters, three entries and audit row, and a few jobs downstream."""
+
 FIRST_AGAIN = timedelta(seconds=1)
 LONGEST_AGAIN = timedelta(seconds=60)
 """News that lost five conflicts is sent anew 1 to 5 s later, and later each time it loses again."""
@@ -56,7 +60,31 @@ def apply(workflow: WorkflowId, messages: Sequence[OfWorkflow], *, engine: Engin
     hold what a busy batch amounts to, and intents where it cannot hold what a single piece of news
     does. Raises `Conflict` after five attempts: then nothing of the part that lost happened, and
     nothing of it is acknowledged."""
-    _apply(workflow, [part for message in messages for part in parts(message)], engine)
+    for handful in _handfuls([part for message in messages for part in parts(message)]):
+        _apply(workflow, handful, engine)
+
+
+def _handfuls(messages: Sequence[Part]) -> Iterator[list[Part]]:
+    """What one transaction should hold, with all that was said of a group together: to find out
+    that it is too much, all of its groups are read, and read again for each half."""
+    of: dict[GroupId, list[Part]] = {}
+    stock: list[Part] = []
+    for message in messages:
+        match message:
+            case EventsOf(events=events):
+                for event in events:
+                    one = message.model_copy(update={"events": [event]})
+                    of.setdefault(event.pod.group, []).append(one)
+            case ResultOf(result=result):
+                of.setdefault(mail_parts(result.job_id)[0], []).append(message)
+            case StockOf():
+                stock.append(message)
+    groups = list(of.values())
+    for start in range(0, len(groups), GROUPS_AT_ONCE):
+        some = groups[start : start + GROUPS_AT_ONCE]
+        yield [message for said in some for message in said]
+    if stock:
+        yield stock
 
 
 def _apply(workflow: WorkflowId, messages: Sequence[Part], engine: Engine) -> None:
