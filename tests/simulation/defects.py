@@ -181,7 +181,7 @@ class AsksForNoCleanupAgain(Variant):
 class HoldsNoAnchor(Variant):
     """The anchor carries no finalizer."""
 
-    needs = {"config_map_deleted": 2.0, "frame_late": 0.9, "frame_twice": 0.9}
+    needs = {"config_map_deleted": 8.0, "frame_late": 0.9, "frame_twice": 0.9}
     alone = True
     short = True
     long = True
