@@ -153,7 +153,7 @@ class Operator:
         if result is None:
             self._link.put_down(job.job_id)
         else:
-            self._link.answer(result)
+            self._link.answer(result, now())
             self._pump.stir()
         for follower in followers:
             self._start(self._perform(follower))

@@ -29,11 +29,8 @@ def test_each_step_of_a_workflow_costs_what_is_written(stores: Stores) -> None:
         hello = world.submit(HELLO)
     with billed(client) as bills["start"]:
         world.settle()
-    with billed(client) as bills["created"]:
-        world.answer(kind="create")
-        world.settle()
-    with billed(client) as bills["running"]:
-        world.pod(hello, "hello", "RUNNING", node="node-1", pod_ip="10.0.0.1")
+    with billed(client) as bills["created and running"]:
+        world.made_and_seen(hello, "hello", "RUNNING", node="node-1", pod_ip="10.0.0.1")
         world.settle()
     with billed(client) as bills["completed"]:
         world.exit(hello, "hello", 0)

@@ -310,7 +310,7 @@ class Process:
                 self._link.put_down(job.job_id)
             else:
                 self._answered(order, outcome)
-                self._link.answer(result)
+                self._link.answer(result, self._schedule.now())
                 self._stir()
             for follower in followers:
                 self._perform_job(follower)
@@ -500,18 +500,27 @@ class Process:
         """For the oracle: what was said under which number, and what an answer to observe names."""
         if self.eyes is None:
             return
-        head = text[:48]
-        if '"type":"news"' in head:
-            for event in agent.News.model_validate_json(text).events:
-                self.eyes.said(self.boot_id, event.seq, event.pod)
-        elif '"type":"job_result"' in head and self._observing:
-            result = agent.JobResult.model_validate_json(text)
-            ended = self._observing.get(result.job_id, [])
+        match agent.operator_message.validate_json(text):
+            case agent.News(events=events):
+                self._listen_to(events, [])
+            case agent.JobResult() as result:
+                self._listen_to([], [result])
+            case agent.Bundle(events=events, results=results):
+                self._listen_to(events, results)
+
+    def _listen_to(self, events: list[agent.Event], results: list[agent.JobResult]) -> None:
+        assert self.eyes is not None
+        for event in events:
+            self.eyes.said(self.boot_id, event.seq, event.pod)
+        for result in results:
+            if result.job_id not in self._observing:
+                continue
+            ended = self._observing[result.job_id]
             first, last = result.tasks or ("", "~")
             covered = [pod for pod in ended if first <= pod.task <= last]
             self.eyes.observed(covered, {pod.uid for pod in result.observations})
             if not result.more:
-                self._observing.pop(result.job_id, None)
+                self._observing.pop(result.job_id)
 
 
 def _named(what: str, call: Call) -> str:

@@ -249,7 +249,7 @@ class Service:
     def _handle_news(self, batch: list[tuple[str, int]], failed: list[str]) -> None:
         by_workflow: dict[WorkflowId, list[tuple[str, news.OfWorkflow]]] = defaultdict(list)
         for body, _ in batch:
-            message = self._variant.news(news_message.validate_json(body), self.rows)
+            message = news_message.validate_json(body)
             try:
                 match message:
                     case Greeted():
@@ -263,7 +263,9 @@ class Service:
         for workflow, received in by_workflow.items():
             messages = [message for _, message in received]
             try:
-                news.apply(workflow, messages, engine=self)
+                parts = [part for message in messages for part in news.parts(message)]
+                told = [self._variant.news(part, self.rows) for part in parts]
+                news.apply(workflow, told, engine=self)
             except Conflict:
                 again = [
                     m.model_copy(update={"tries": m.tries + 1}).model_dump_json() for m in messages

@@ -15,7 +15,7 @@ from tests.simulation.store import SimulatedStore
 from xylem.domain.ids import ConnectionId
 from xylem.ports import Job
 from xylem.protocol.link import Link
-from xylem.protocol.queues import NewsMessage
+from xylem.usecases.news import Part
 
 
 class Variant:
@@ -52,8 +52,8 @@ class Variant:
     def heard(self, text: str, push: Callable[[str], None]) -> None:
         """A frame reaches ingest; `push` answers on its connection."""
 
-    def news(self, message: NewsMessage, store: SimulatedStore) -> NewsMessage:
-        """A message reaches the Agent."""
+    def news(self, message: Part, store: SimulatedStore) -> Part:
+        """News, an answer or a part of an inventory reaches the Agent."""
         return message
 
     def connection(self, connection: ConnectionId, current: ConnectionId | None) -> ConnectionId:

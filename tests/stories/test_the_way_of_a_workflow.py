@@ -174,6 +174,25 @@ def test_an_answer_that_comes_twice_changes_nothing_the_second_time() -> None:
     assert world.group(hello, "hello-group").status is TaskStatus.PROCESSING
 
 
+def test_answers_and_news_that_come_in_one_frame_are_one_commit() -> None:
+    world = World()
+    hello = world.submit(HELLO)
+    world.settle()
+    id = world.group(hello, "hello-group").id
+    before = world.workflows.group(hello, id)
+
+    said = world.made_and_seen(hello, "hello", "RUNNING")
+    world.settle()
+
+    after = world.workflows.group(hello, id)
+    assert before is not None
+    assert after is not None
+    assert after.version == before.version + 1
+    assert (after.value.created, after.value.status) == (1, TaskStatus.RUNNING)
+    assert world.backends.mailbox(BACKEND) == []
+    assert world.cluster.acknowledged == {said}
+
+
 def test_news_is_acknowledged_by_its_own_numbers_after_it_was_applied() -> None:
     world = World()
     hello = world.submit(HELLO)

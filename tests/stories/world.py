@@ -242,6 +242,25 @@ class World:
                 )
             )
 
+    def made_and_seen(self, workflow: WorkflowId, task: str, status: str, **more: Any) -> int:
+        """Every create that was pushed is answered in one frame with news of a task's pod; the
+        number that this was said with."""
+        mine = [job for job in self.cluster.jobs if job.kind == "create"]
+        self.cluster.jobs = [job for job in self.cluster.jobs if job not in mine]
+        self.cluster.seq += 1
+        pod = self.seen(workflow, task, status, **more)
+        self.say(
+            agent.Bundle(
+                boot_id=BOOT,
+                events=[agent.Event(seq=self.cluster.seq, pod=pod)],
+                results=[
+                    agent.JobResult(workflow=job.workflow, job_id=job.job_id, status="done")
+                    for job in mine
+                ],
+            )
+        )
+        return self.cluster.seq
+
     def bodies(self, message: agent.OperatorMessage) -> list[str]:
         """What ingest would make of a frame, were frames of any size."""
         return list(operators.split(message, backend=BACKEND, connection=CONNECTION))

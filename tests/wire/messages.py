@@ -97,6 +97,7 @@ CONVERSATIONS: dict[str, Conversation] = {
             "heartbeat": agent.Heartbeat(),
             "news": agent.News(boot_id=BOOT, events=[EVENT]),
             "job_result": RESULT,
+            "bundle": agent.Bundle(boot_id=BOOT, events=[EVENT], results=[RESULT]),
             "inventory": agent.Inventory(
                 boot_id=BOOT,
                 first="0",
@@ -110,7 +111,7 @@ CONVERSATIONS: dict[str, Conversation] = {
     "agent": Conversation(
         agent.agent_message,
         {
-            "welcome": agent.Welcome(epoch=3),
+            "welcome": agent.Welcome(epoch=3, bundles=True),
             "ack": agent.Ack(boot_id=BOOT, ranges=[(1, 4), (7, 7)]),
             "rejected": agent.Rejected(
                 boot_id=BOOT, seq=5, code="unknown_entity", message="There is no such task."
@@ -139,6 +140,15 @@ CONVERSATIONS: dict[str, Conversation] = {
             ),
             "result": queues.ResultOf(
                 backend=BACKEND, connection=CONNECTION, tries=2, workflow=HELLO, result=RESULT
+            ),
+            "bundle": queues.BundleOf(
+                backend=BACKEND,
+                connection=CONNECTION,
+                tries=2,
+                workflow=HELLO,
+                boot_id=BOOT,
+                events=[EVENT],
+                results=[RESULT],
             ),
             "stock": queues.StockOf(
                 backend=BACKEND,

@@ -86,7 +86,7 @@ def test_writes_in_vain_are_told_apart() -> None:
 def test_the_table_of_rows_md_is_found() -> None:
     steps = steps_of(ROWS.read_text())
 
-    assert {"submit", "start", "created", "running", "completed", "cleaned up"} <= set(steps)
+    assert {"submit", "start", "created and running", "completed", "cleaned up"} <= set(steps)
 
 
 def test_lines_of_a_month_are_added_and_held_against_their_budget() -> None:

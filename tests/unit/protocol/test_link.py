@@ -13,6 +13,8 @@ from xylem.domain.status import TaskStatus
 from xylem.protocol.agent import (
     Ack,
     Anchor,
+    Bundle,
+    Event,
     Heartbeat,
     Hello,
     Inventory,
@@ -26,7 +28,15 @@ from xylem.protocol.agent import (
     Welcome,
     operator_message,
 )
-from xylem.protocol.limits import FRAME_BYTES, MESSAGE_CHARS, URGENT_NEWS_GAP
+from xylem.protocol.limits import (
+    FRAME_BYTES,
+    LONGEST_NEWS_HOLD,
+    MESSAGE_CHARS,
+    NEWS_EVENTS,
+    NEWS_FLUSH,
+    NEWS_GAP,
+    NEWS_HOLD,
+)
 from xylem.protocol.link import (
     PENDING_PODS,
     Collect,
@@ -51,14 +61,14 @@ def a_link(dice: float = 0.5) -> Link:
     return Link(HELLO, random=lambda: dice, now=NOON)
 
 
-def connected(link: Link, now: datetime = NOON) -> int:
+def connected(link: Link, now: datetime = NOON, *, bundles: bool = False) -> int:
     """A new connection up to its welcome."""
     number = link.dial(now)
     assert number is not None
     link.opened(number, now)
     said = link.to_send(number, now)
     assert [type(operator_message.validate_json(text)) for text in said] == [Hello]
-    hear(link, number, Welcome(epoch=1), now)
+    hear(link, number, Welcome(epoch=1, bundles=bundles), now)
     return number
 
 
@@ -73,7 +83,7 @@ def said(link: Link, number: int, now: datetime) -> list[Any]:
 
 
 def seqs(messages: list[Any]) -> list[int]:
-    news = [message for message in messages if isinstance(message, News)]
+    news = [message for message in messages if isinstance(message, News | Bundle)]
     return [event.seq for message in news for event in message.events]
 
 
@@ -84,9 +94,10 @@ def a_pod(
     group: GroupId = GROUP,
     task: str = "main",
     incarnation: int = 1,
+    workflow: str = "hello-1",
 ) -> PodObservation:
     return PodObservation(
-        workflow=WorkflowId("hello-1"),
+        workflow=WorkflowId(workflow),
         group=group,
         incarnation=incarnation,
         task=TaskName(task),
@@ -291,22 +302,23 @@ def test_an_acknowledgement_of_an_older_number_does_not_clear_a_newer_event() ->
 
     assert hear(link, number, ack((1, 1))) == []
     assert hear(link, number, ack((1, 1000))) == []
-    assert seqs(said(link, number, NOON + URGENT_NEWS_GAP)) == [2]
+    assert seqs(said(link, number, NOON + NEWS_GAP)) == [2]
     assert hear(link, number, ack((2, 2))) == [Settled("pod-1")]
 
 
-def test_the_first_of_a_burst_of_urgent_news_goes_out_at_once_and_the_rest_together() -> None:
+def test_the_first_of_a_burst_goes_out_at_once_and_that_of_other_workflows_together() -> None:
     link = a_link()
     number = connected(link)
     link.report(a_pod("pod-1", status=RUNNING), NOON)
     first = said(link, number, NOON)
     for uid in ("pod-2", "pod-3", "pod-4"):
-        link.report(a_pod(uid, status=RUNNING), NOON)
+        link.report(a_pod(uid, status=RUNNING, workflow=f"of-{uid}"), NOON)
 
     assert seqs(first) == [1]
     assert said(link, number, NOON) == []
-    assert link.wake_at == NOON + URGENT_NEWS_GAP
-    assert seqs(said(link, number, NOON + URGENT_NEWS_GAP)) == [2, 3, 4]
+    assert link.wake_at == NOON + NEWS_GAP
+    (together,) = said(link, number, NOON + NEWS_GAP)
+    assert seqs([together]) == [2, 3, 4]
 
 
 def test_an_acknowledgement_for_another_boot_id_is_ignored() -> None:
@@ -440,17 +452,268 @@ def test_news_that_nobody_knows_is_collected_and_other_rejected_news_is_held() -
     assert seqs(said(link, number, NOON + MINUTE)) == []
 
 
+# One workflow at a time --------------------------------------------------------------------------
+
+
+def test_while_news_is_on_its_way_more_of_its_workflow_waits_and_then_goes_out_together() -> None:
+    """Two Agents that commit to one workflow are in each other's way, and both are billed."""
+    link = a_link()
+    number = connected(link)
+    link.report(a_pod("pod-1", RUNNING), NOON)
+    said(link, number, NOON)
+    for uid in ("pod-1", "pod-2", "pod-3"):
+        link.report(a_pod(uid, COMPLETED), NOON + NEWS_GAP)
+
+    assert said(link, number, NOON + 900 * MS) == []
+    hear(link, number, ack((1, 1)), NOON + 900 * MS)
+    assert link.wake_at is not None
+    assert link.wake_at <= NOON + 900 * MS
+    (together,) = said(link, number, NOON + 900 * MS)
+    assert seqs([together]) == [2, 3, 4]
+
+
+def test_news_of_another_workflow_waits_for_no_acknowledgement_of_this_one() -> None:
+    link = a_link()
+    number = connected(link)
+    link.report(a_pod("pod-1", RUNNING), NOON)
+    said(link, number, NOON)
+
+    link.report(a_pod("pod-2", RUNNING, workflow="other-1"), NOON + NEWS_GAP)
+
+    assert seqs(said(link, number, NOON + NEWS_GAP)) == [2]
+
+
+def test_a_workflow_speaks_again_when_all_that_was_said_of_it_is_answered() -> None:
+    link = a_link()
+    number = connected(link)
+    for uid in ("pod-1", "pod-2", "pod-3"):
+        link.report(a_pod(uid, RUNNING), NOON)
+    said(link, number, NOON)
+    link.report(a_pod("pod-1", COMPLETED), NOON)
+
+    hear(link, number, ack((2, 2)), NOON + NEWS_GAP)
+    hear(link, number, Rejected(boot_id=BOOT, seq=3, code="invalid"), NOON + NEWS_GAP)
+    assert said(link, number, NOON + NEWS_GAP) == []
+    hear(link, number, ack((1, 1)), NOON + NEWS_GAP)
+    assert seqs(said(link, number, NOON + NEWS_GAP)) == [4]
+
+
+def test_an_acknowledgement_that_is_lost_holds_news_up_once_and_not_for_long() -> None:
+    link = a_link()
+    number = connected(link)
+    link.report(a_pod("pod-1", RUNNING), NOON)
+    said(link, number, NOON)
+    link.report(a_pod("pod-2", RUNNING), NOON + NEWS_GAP)
+    later = NOON + NEWS_HOLD
+
+    assert said(link, number, later - MS) == []
+    assert link.wake_at == later
+    assert seqs(said(link, number, later)) == [2]
+    hear(link, number, ack((2, 2)), later + NEWS_GAP)
+    link.report(a_pod("pod-3", RUNNING), later + NEWS_GAP)
+    assert seqs(said(link, number, later + NEWS_GAP)) == [3]
+
+
+def test_the_hold_doubles_while_acknowledgements_are_late_and_shrinks_when_they_come() -> None:
+    """A service that is late is not made later."""
+    link = a_link()
+    number = connected(link)
+    now = NOON
+    waits = []
+    for each in range(5):
+        link.report(a_pod(f"pod-{each}", RUNNING), now)
+        said(link, number, now)
+        link.report(a_pod(f"late-{each}", RUNNING), now)
+        assert link.wake_at is not None
+        waits.append(link.wake_at - now)
+        now = link.wake_at
+        said(link, number, now)
+        hear(link, number, ack((1, 100)), now)
+        now += NEWS_GAP
+    assert waits == [NEWS_HOLD] * 5
+
+    for each in range(3):
+        link.report(a_pod(f"unheard-{each}", RUNNING), now)
+        said(link, number, now)
+        now += LONGEST_NEWS_HOLD
+        said(link, number, now)
+    hear(link, number, ack((1, 100)), now)
+    link.report(a_pod("last", RUNNING), now)
+    said(link, number, now)
+    link.report(a_pod("last", COMPLETED), now)
+    assert link.wake_at == now + LONGEST_NEWS_HOLD
+
+
+def test_acknowledgements_of_another_boot_let_nothing_go_on() -> None:
+    link = a_link()
+    number = connected(link)
+    link.report(a_pod("pod-1", RUNNING), NOON)
+    said(link, number, NOON)
+    link.report(a_pod("pod-2", RUNNING), NOON)
+
+    hear(link, number, ack((1, 1), boot_id="boot-0"))
+
+    assert said(link, number, NOON + NEWS_GAP) == []
+
+
+def test_a_newcomer_waits_its_second_even_when_its_workflow_may_speak() -> None:
+    link = a_link()
+    number = connected(link)
+    link.report(a_pod("pod-1", RUNNING), NOON)
+    said(link, number, NOON)
+    link.report(a_pod("pod-2"), NOON)
+    hear(link, number, ack((1, 1)))
+
+    assert said(link, number, NOON + NEWS_FLUSH - MS) == []
+    assert seqs(said(link, number, NOON + NEWS_FLUSH)) == [2]
+
+
+def test_a_new_connection_waits_for_no_acknowledgement_of_the_old_one() -> None:
+    link = a_link()
+    old = connected(link)
+    later = NOON + timedelta(minutes=110)
+    link.report(a_pod("pod-1", RUNNING), later)
+    said(link, old, later)
+    link.report(a_pod("pod-2", RUNNING), later)
+
+    new = connected(link, later)
+
+    assert seqs(said(link, new, later)) == [2, 1]
+
+
+# News and answers in one frame -------------------------------------------------------------------
+
+
+def test_answers_wait_for_news_on_its_way_and_go_out_with_what_waits() -> None:
+    link = a_link()
+    number = connected(link, bundles=True)
+    link.report(a_pod("pod-1", RUNNING), NOON)
+    said(link, number, NOON)
+    link.answer(an_answer([], ordinal=1), NOON)
+    link.answer(an_answer([], ordinal=2), NOON)
+    link.report(a_pod("pod-1", COMPLETED), NOON)
+
+    assert said(link, number, NOON + NEWS_GAP) == []
+    hear(link, number, ack((1, 1)), NOON + NEWS_GAP)
+    (bundle,) = said(link, number, NOON + NEWS_GAP)
+    assert bundle == Bundle(
+        boot_id=BOOT,
+        events=[Event(seq=2, pod=a_pod("pod-1", COMPLETED))],
+        results=[an_answer([], ordinal=1), an_answer([], ordinal=2)],
+    )
+
+
+def test_a_service_that_knows_no_bundles_is_told_none() -> None:
+    link = a_link()
+    number = connected(link, bundles=False)
+    for ordinal in (1, 2):
+        link.answer(an_answer([], ordinal=ordinal), NOON)
+    link.report(a_pod("pod-1", RUNNING), NOON)
+
+    messages = said(link, number, NOON)
+
+    assert [type(message) for message in messages] == [JobResult, JobResult, News]
+
+
+def test_what_was_sayable_before_there_were_bundles_is_said_as_it_was() -> None:
+    link = a_link()
+    number = connected(link, bundles=True)
+    link.report(a_pod("pod-1", RUNNING), NOON)
+    assert [type(message) for message in said(link, number, NOON)] == [News]
+    hear(link, number, ack((1, 1)))
+
+    link.answer(an_answer([]), NOON)
+
+    assert said(link, number, NOON + NEWS_GAP) == [an_answer([])]
+
+
+def test_a_service_that_refuses_a_bundle_is_told_no_more_of_them() -> None:
+    """It was replaced by an older one, while its sockets went on."""
+    link = a_link()
+    number = connected(link, bundles=True)
+    link.answer(an_answer([]), NOON)
+    link.report(a_pod("pod-1", COMPLETED), NOON)
+    assert [type(message) for message in said(link, number, NOON)] == [Bundle]
+
+    hear(link, number, Refusal(code="invalid_frame", message="type: unknown"))
+    link.answer(an_answer([]), NOON + SECOND)
+
+    later = said(link, number, NOON + MINUTE)
+    assert [type(message) for message in later] == [JobResult, News]
+    assert seqs(later) == [1]
+
+
+def test_that_a_group_was_made_is_told_with_its_first_news() -> None:
+    link = a_link()
+    number = connected(link, bundles=True)
+    hear(link, number, Jobs(jobs=[a_job()]))
+    link.answer(an_answer([]), NOON)
+    assert said(link, number, NOON) == []
+
+    link.report(a_pod("pod-1", RUNNING), NOON + NEWS_GAP)
+
+    assert [type(message) for message in said(link, number, NOON + NEWS_GAP)] == [Bundle]
+
+
+def test_that_a_group_was_made_is_told_without_news_after_a_second() -> None:
+    link = a_link()
+    number = connected(link, bundles=True)
+    hear(link, number, Jobs(jobs=[a_job()]))
+    link.answer(an_answer([]), NOON)
+
+    assert said(link, number, NOON + NEWS_FLUSH - MS) == []
+    assert link.wake_at == NOON + NEWS_FLUSH
+    assert said(link, number, NOON + NEWS_FLUSH) == [an_answer([])]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("observe", "done"), ("create", "failed"), ("create", "superseded")]
+)
+def test_an_answer_that_somebody_waits_for_goes_at_once(kind: str, status: str) -> None:
+    link = a_link()
+    number = connected(link, bundles=True)
+    hear(link, number, Jobs(jobs=[a_job(kind=kind)]))
+    result = an_answer([]).model_copy(update={"status": status})
+
+    link.answer(result, NOON)
+
+    assert said(link, number, NOON) == [result]
+
+
+def test_what_belongs_to_one_workflow_is_told_in_one_frame_where_it_fits() -> None:
+    link = a_link()
+    number = connected(link, bundles=True)
+    for each in range(NEWS_EVENTS // 4):
+        for workflow in ("a-1", "b-1"):
+            link.report(a_pod(f"{workflow}-{each}", COMPLETED, workflow=workflow), NOON)
+            result = an_answer([], ordinal=each + 1)
+            link.answer(result.model_copy(update={"workflow": WorkflowId(workflow)}), NOON)
+
+    frames = said(link, number, NOON)
+
+    for workflow in ("a-1", "b-1"):
+        telling = [
+            frame
+            for frame in frames
+            if any(event.pod.workflow == workflow for event in frame.events)
+            or any(result.workflow == workflow for result in frame.results)
+        ]
+        assert len(telling) == 1
+
+
 # Frames ----------------------------------------------------------------------------------------
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=MESSAGE_CHARS)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(ANY_TEXT, min_size=1, max_size=20), st.integers(0, 3))
-def test_no_frame_is_too_large_whatever_pods_say(messages: list[str], kind: int) -> None:
+@given(st.lists(ANY_TEXT, min_size=1, max_size=20), st.integers(0, 3), st.booleans())
+def test_no_frame_is_too_large_whatever_pods_say(
+    messages: list[str], kind: int, bundles: bool
+) -> None:
     widest = "\N{PILE OF POO}" if kind == 0 else "\x01" if kind == 1 else '"'
     link = a_link()
-    number = connected(link)
+    number = connected(link, bundles=bundles)
     pods = [
         a_pod(f"pod-{at}", COMPLETED, message=text + widest * (MESSAGE_CHARS - len(text)))
         for at, text in enumerate(messages)
@@ -458,7 +721,7 @@ def test_no_frame_is_too_large_whatever_pods_say(messages: list[str], kind: int)
     for pod in pods:
         link.report(pod, NOON)
     link.inventory(1, [], pods)
-    link.answer(an_answer(pods))
+    link.answer(an_answer(pods), NOON)
 
     messages_said = said(link, number, NOON)
 
@@ -514,8 +777,8 @@ def test_an_answer_that_was_lost_is_given_again_when_the_job_is_pushed_again() -
     link = a_link()
     number = connected(link)
     hear(link, number, Jobs(jobs=[a_job()]))
-    link.answer(an_answer([]))
-    said(link, number, NOON)
+    link.answer(an_answer([]), NOON)
+    assert said(link, number, NOON + NEWS_FLUSH) == [an_answer([])]
     link.closed(number, NOON)
 
     later = NOON + 10 * SECOND
@@ -529,7 +792,7 @@ def test_an_answer_waits_for_a_connection() -> None:
     number = connected(link)
     hear(link, number, Jobs(jobs=[a_job()]))
     link.closed(number, NOON)
-    link.answer(an_answer([]))
+    link.answer(an_answer([]), NOON)
 
     later = NOON + 10 * SECOND
     number = connected(link, later)
@@ -557,7 +820,7 @@ def test_the_answer_to_observe_has_the_ends_that_are_not_acknowledged() -> None:
     link.report(a_pod("earlier", COMPLETED, incarnation=0), NOON)
     hear(link, number, Jobs(jobs=[a_job(kind="observe")]))
 
-    link.answer(an_answer([a_pod("listed", RUNNING)]))
+    link.answer(an_answer([a_pod("listed", RUNNING)]), NOON)
 
     (answer,) = [each for each in said(link, number, NOON) if isinstance(each, JobResult)]
     assert [pod.uid for pod in answer.observations] == ["listed", "ended"]
@@ -568,7 +831,7 @@ def test_a_large_answer_comes_in_parts_that_are_whole_for_their_tasks() -> None:
     number = connected(link)
     pods = [a_pod(f"pod-{at}", RUNNING, task=f"task-{at:04d}") for at in range(500)]
 
-    link.answer(an_answer(pods))
+    link.answer(an_answer(pods), NOON)
     parts = [each for each in said(link, number, NOON) if isinstance(each, JobResult)]
 
     assert [part.more for part in parts] == [True] * (len(parts) - 1) + [False]
@@ -707,7 +970,8 @@ def test_whatever_is_lost_or_repeated_the_last_word_on_each_pod_arrives(
 ) -> None:
     link = a_link()
     now = NOON
-    number = connected(link)
+    bundles = data.draw(st.booleans())
+    number = connected(link, bundles=bundles)
     learnt: dict[str, tuple[int, PodObservation]] = {}
     truth: dict[str, PodObservation] = {}
     released: set[str] = set()
@@ -716,7 +980,7 @@ def test_whatever_is_lost_or_repeated_the_last_word_on_each_pod_arrives(
 
     def service_reads(text: str) -> Ack | None:
         message = operator_message.validate_json(text)
-        if not isinstance(message, News):
+        if not isinstance(message, News | Bundle) or not message.events:
             return None
         for event in message.events:
             if event.seq > learnt.get(event.pod.uid, (0,))[0]:
@@ -731,7 +995,7 @@ def test_whatever_is_lost_or_repeated_the_last_word_on_each_pod_arrives(
 
     for _ in range(data.draw(st.integers(0, 40))):
         now += timedelta(milliseconds=data.draw(st.sampled_from([1, 300, 20_000, 61_000])))
-        match data.draw(st.sampled_from(["report", "send", "deliver", "lose", "cut"])):
+        match data.draw(st.sampled_from(["report", "answer", "send", "deliver", "lose", "cut"])):
             case "report":
                 uid = f"pod-{data.draw(st.integers(0, 3))}"
                 reached = statuses.index(truth[uid].status) if uid in truth else 0
@@ -749,7 +1013,9 @@ def test_whatever_is_lost_or_repeated_the_last_word_on_each_pod_arrives(
             case "cut":
                 link.closed(number, now)
                 now += MINUTE
-                number = connected(link, now)
+                number = connected(link, now, bundles=bundles)
+            case "answer":
+                link.answer(an_answer([]), now)
             case _:
                 pass
     for _ in range(3):

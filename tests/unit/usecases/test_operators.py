@@ -9,7 +9,7 @@ from xylem.domain.errors import Unavailable
 from xylem.domain.ids import BackendName, ConnectionId
 from xylem.protocol import agent
 from xylem.protocol.limits import FRAME_BYTES
-from xylem.protocol.queues import EventsOf, Retired, news_message
+from xylem.protocol.queues import BundleOf, EventsOf, Retired, news_message
 from xylem.usecases import operators
 
 OTHER = ConnectionId("connection-2")
@@ -84,7 +84,10 @@ def test_a_hello_is_welcomed_with_a_new_epoch_and_the_mailbox_follows() -> None:
     take(world, hello().model_dump_json(), connection=OTHER)
 
     [(to, text)] = world.links.take()
-    assert (to, agent.agent_message.validate_json(text)) == (OTHER, agent.Welcome(epoch=2))
+    assert (to, agent.agent_message.validate_json(text)) == (
+        OTHER,
+        agent.Welcome(epoch=2, bundles=True),
+    )
     assert [news_message.validate_json(body).type for body in world.news.take()][0] == "greeted"
 
 
@@ -135,6 +138,34 @@ def test_news_is_split_by_workflow_and_keeps_its_numbers() -> None:
         for message in found
         if isinstance(message, EventsOf)
     } == {"a-1": [1, 3], "b-1": [2]}
+
+
+def test_a_bundle_is_one_message_for_each_workflow_with_its_news_and_its_answers() -> None:
+    def event(seq: int, workflow: str) -> dict[str, object]:
+        pod = {"workflow": workflow, "group": "0a", "incarnation": 0, "task": "t", "retry": 0}
+        return {"seq": seq, "pod": {**pod, "uid": "u", "status": "RUNNING"}}
+
+    def result(ordinal: int, workflow: str) -> dict[str, object]:
+        return {"workflow": workflow, "job_id": f"0a#000000#{ordinal:06}", "status": "done"}
+
+    world = World()
+    bundle = agent.Bundle.model_validate(
+        {
+            "boot_id": BOOT,
+            "events": [event(1, "a-1"), event(2, "b-1"), event(3, "a-1")],
+            "results": [result(1, "a-1"), result(2, "a-1"), result(1, "c-1")],
+        }
+    )
+
+    take(world, bundle.model_dump_json())
+
+    found = [news_message.validate_json(body) for body in world.news.take()]
+    assert [
+        (message.workflow, [each.seq for each in message.events], len(message.results))
+        for message in found
+        if isinstance(message, BundleOf)
+    ] == [("a-1", [1, 3], 2), ("c-1", [], 1), ("b-1", [2], 0)]
+    assert len(found) == 3
 
 
 def test_news_that_the_queue_did_not_take_is_not_lost_silently() -> None:

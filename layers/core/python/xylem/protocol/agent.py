@@ -97,6 +97,15 @@ class JobResult(FromOperator):
     more: bool = False
 
 
+class Bundle(FromOperator):
+    """News and answers in one frame. Said only to a service whose `welcome` knows `bundles`."""
+
+    type: Literal["bundle"] = "bundle"
+    boot_id: BootId
+    events: Annotated[list[Event], Field(max_length=NEWS_EVENTS)] = []
+    results: Annotated[list[JobResult], Field(min_length=1, max_length=NEWS_EVENTS)]
+
+
 class Anchor(Message):
     """A group's ConfigMap in the cluster: which incarnation, how far it got."""
 
@@ -124,8 +133,11 @@ class Inventory(FromOperator):
 
 
 class Welcome(Message):
+    """`bundles`: the service takes `bundle`."""
+
     type: Literal["welcome"] = "welcome"
     epoch: int
+    bundles: bool = False
 
 
 class Ack(Message):
@@ -190,7 +202,7 @@ class CleanupPayload(Message):
 
 
 OperatorMessage = Annotated[
-    Hello | Heartbeat | News | JobResult | Inventory, Field(discriminator="type")
+    Hello | Heartbeat | News | JobResult | Bundle | Inventory, Field(discriminator="type")
 ]
 AgentMessage = Annotated[Welcome | Ack | Rejected | Refusal | Jobs, Field(discriminator="type")]
 

@@ -22,8 +22,18 @@ NEWS_FLUSH = timedelta(seconds=1)
 """Of news that nobody waits for: most pods run before it is over, and then that is the news. At 250
 ms each pod costs a frame, a commit and a tenth of its bill more."""
 
-URGENT_NEWS_GAP = timedelta(milliseconds=100)
-"""Between two frames of news that a pod runs or ended; the first of a burst goes out at once."""
+NEWS_GAP = timedelta(milliseconds=100)
+"""Between two times that something is said; the first of a burst goes out at once."""
+
+NEWS_HOLD = timedelta(seconds=2)
+"""How long what there is to say of a workflow waits for the acknowledgement of what was said of it.
+That takes 0.1 to 0.3 s, and less than two where functions start cold or a commit is tried five
+times. Shorter, and a slow Agent is sent company that it loses time and money to; longer, and an
+acknowledgement that was lost keeps an end from who waits for it."""
+
+LONGEST_NEWS_HOLD = timedelta(seconds=16)
+"""The hold doubles with each wait that was in vain: a service that is late is not to be made later.
+Half of an Agent's 29 s, so that an operator does not wait for one that will not come."""
 
 MESSAGE_CHARS = 4_000
 """A pod's message is cut to this many characters: four bytes each still fit a frame."""

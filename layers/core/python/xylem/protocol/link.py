@@ -14,6 +14,10 @@ What is promised (`docs/operator-protocol.md` has all of it):
   number cleared implies nothing about the one before: there is no watermark, because every frame is
   a Lambda of its own and they overtake each other.
 * What is not acknowledged is said again, after 60 s and on every new connection.
+* While news of a workflow is on its way to a commit, what else there is to say of this workflow
+  waits, until the news is acknowledged or for `NEWS_HOLD` (it doubles while acknowledgements are
+  late), and then goes out together: Nagle's algorithm, for each workflow. So two Agents hardly ever
+  commit to one workflow at a time, and a commit holds the more, the more there is to tell.
 * Nothing but `hello` is said before the `welcome`: the service must know who speaks.
 * No frame is larger than `FRAME_BYTES`, whatever a pod's message contains.
 
@@ -28,17 +32,17 @@ not in API Gateway's contract): unanswered news for `OFFLINE_AFTER` is the sign,
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import JsonValue, ValidationError
 from pydantic_core import to_json
 
-from xylem.domain.ids import GroupId, MailId, mail_parts
+from xylem.domain.ids import GroupId, MailId, WorkflowId, mail_parts
 from xylem.domain.status import TaskStatus
 from xylem.protocol.agent import (
     Ack,
@@ -59,11 +63,13 @@ from xylem.protocol.agent import (
 from xylem.protocol.limits import (
     FRAME_BYTES,
     HEARTBEAT,
+    LONGEST_NEWS_HOLD,
     NEWS_EVENTS,
     NEWS_FLUSH,
+    NEWS_GAP,
+    NEWS_HOLD,
     OFFLINE_AFTER,
     SAY_AGAIN_AFTER,
-    URGENT_NEWS_GAP,
 )
 from xylem.protocol.message import Message
 
@@ -151,10 +157,31 @@ class _News:
 
 
 @dataclass(slots=True)
+class _Waiting:
+    """Of one workflow: what is to be said, at `due_at` where nothing of it is on its way."""
+
+    due_at: datetime
+    uids: dict[str, None] = field(default_factory=dict)
+    size: int = 0
+    """Of the news of these pods."""
+    results: dict[MailId, JobResult] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _OnItsWay:
+    """Of one workflow: numbers that were said and not answered, and how long that counts."""
+
+    until: datetime
+    numbers: set[int]
+
+
+@dataclass(slots=True)
 class _Connection:
     hello_due: datetime | None = None
     hellos: int = 0
     welcomed: bool = False
+    bundles: bool = False
+    """Whether its service takes news and answers in one frame."""
     spoke_at: datetime | None = None
     unanswered_since: datetime | None = None
     rotate_at: datetime | None = None
@@ -169,7 +196,9 @@ class Link:
         self._random = random
         boot_id = to_json(hello.boot_id).decode()
         self._news_head = f'{{"to":"agent","type":"news","boot_id":{boot_id},"events":['
+        self._bundle_head = f'{{"to":"agent","type":"bundle","boot_id":{boot_id},"events":['
         self._event_room = FRAME_BYTES - _size(self._news_head) - len("]}")
+        self._bundle_room = FRAME_BYTES - _size(self._bundle_head) - len('],"results":[]}')
         self._connections: dict[int, _Connection] = {}
         self._dialled = 0
         self._dialling: int | None = None
@@ -180,13 +209,13 @@ class Link:
         self._pending: dict[str, _News] = {}
         self._pod_of: dict[int, str] = {}
         self._droppable: dict[str, None] = {}
-        self._unsaid: dict[str, None] = {}
-        self._unsaid_bytes = 0
-        self._flush_at: datetime | None = None
+        self._waiting: dict[WorkflowId, _Waiting] = {}
+        self._on_its_way: dict[WorkflowId, _OnItsWay] = {}
+        self._workflow_of: dict[int, WorkflowId] = {}
+        self._hold = NEWS_HOLD
         self._flushed_at: datetime | None = None
         self._said: deque[tuple[datetime, str, int]] = deque()
         self._performing: dict[MailId, Job] = {}
-        self._results: dict[MailId, JobResult] = {}
         self._inventory_frames: list[str] = []
         self._inventories = 0
         self._inventory_due: datetime | None = None
@@ -246,7 +275,7 @@ class Link:
                 if connection.spoke_at is not None:
                     moments.append(connection.spoke_at + HEARTBEAT)
         if self._current is not None:
-            moments += [self._flush_at, self._inventory_due, self._again_at()]
+            moments += [self._flush_at(), self._inventory_due, self._again_at()]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _wants_connection(self, now: datetime) -> bool:
@@ -278,13 +307,15 @@ class Link:
         except ValidationError as error:
             return self._understand_in_part(text, error, now)
         match message:
-            case Welcome():
+            case Welcome(bundles=bundles):
+                connection.bundles = bundles
                 return self._welcomed(number, connection, now)
             case Ack():
                 return self._acknowledged(message)
             case Rejected():
                 return self._rejected(message)
             case Refusal(code=code, message=reason):
+                connection.bundles = False
                 if not connection.welcomed:
                     connection.end_at = now
                 return [Complaint(f"the service refused a frame ({code}): {reason}")]
@@ -329,7 +360,9 @@ class Link:
             return []
         settled: list[Order] = []
         for first, last in ack.ranges:
-            for seq in self._numbers_between(first, last):
+            for seq in _numbers_between(first, last, self._workflow_of):
+                self._arrived(seq)
+            for seq in _numbers_between(first, last, self._pod_of):
                 uid = self._pod_of[seq]
                 news = self._pending[uid]
                 if not news.ever_said:
@@ -339,15 +372,12 @@ class Link:
                     settled.append(Settled(uid))
         return settled
 
-    def _numbers_between(self, first: int, last: int) -> list[int]:
-        """Never longer than what is pending, however wide the range."""
-        if last - first < len(self._pod_of):
-            return [seq for seq in range(first, last + 1) if seq in self._pod_of]
-        return [seq for seq in self._pod_of if first <= seq <= last]
-
     def _rejected(self, rejected: Rejected) -> list[Order]:
+        if rejected.boot_id != self._hello.boot_id:
+            return []
+        self._arrived(rejected.seq)
         uid = self._pod_of.get(rejected.seq)
-        if rejected.boot_id != self._hello.boot_id or uid is None:
+        if uid is None:
             return []
         news = self._pending[uid]
         if not news.ever_said:
@@ -382,38 +412,34 @@ class Link:
             self._forget(pod.uid)
         self._seq += 1
         text, size = _event_text(self._seq, pod, self._event_room)
-        self._pending[pod.uid] = _News(self._seq, pod, text, size)
+        news = self._pending[pod.uid] = _News(self._seq, pod, text, size)
         self._pod_of[self._seq] = pod.uid
-        self._unsaid[pod.uid] = None
-        self._unsaid_bytes += size
+        waiting = self._let_wait(news, now if _urgent(pod) else now + NEWS_FLUSH)
+        if len(waiting.uids) >= NEWS_EVENTS or waiting.size >= FRAME_BYTES:
+            waiting.due_at = now
         if not pod.status.final:
             self._droppable[pod.uid] = None
             if len(self._droppable) > PENDING_PODS:
                 self._forget(next(iter(self._droppable)))
-        self._flush_by(self._at_once(now) if _urgent(pod) else now + NEWS_FLUSH)
-        if len(self._unsaid) >= NEWS_EVENTS or self._unsaid_bytes >= FRAME_BYTES:
-            self._flush_by(now)
-
-    def _at_once(self, now: datetime) -> datetime:
-        """Urgent news goes out now, unless other news did a moment ago: a gang that starts or ends
-        is one frame, one commit and one bill then, not one for each pod."""
-        if self._flushed_at is None:
-            return now
-        return max(now, self._flushed_at + URGENT_NEWS_GAP)
 
     def is_said(self, uid: str) -> bool:
         """Whether nothing is left that was seen of this pod and never said."""
         news = self._pending.get(uid)
         return news is None or news.ever_said
 
-    def answer(self, result: JobResult) -> None:
+    def answer(self, result: JobResult, now: datetime) -> None:
         """The job is done with. The answer to `observe` is completed by what was seen to end and is
-        not acknowledged, even if the pod has gone since."""
+        not acknowledged, even if the pod has gone since.
+
+        That something was made or deleted as it should be is no more urgent than a newcomer: what
+        the pods do is news. Everything else has somebody who waits for it."""
         job = self._performing.pop(result.job_id, None)
         if job is not None and job.kind == "observe" and result.status == "done":
             found = self._completed(result.observations, lambda pod: _is_of(job, pod))
             result = result.model_copy(update={"observations": found})
-        self._results[result.job_id] = result
+        no_hurry = job is not None and job.kind != "observe" and result.status == "done"
+        waiting = self._waits_by(result.workflow, now + NEWS_FLUSH if no_hurry else now)
+        waiting.results[result.job_id] = result
 
     def put_down(self, job_id: MailId) -> None:
         """The job ends unanswered: when it is pushed again it is performed again."""
@@ -451,18 +477,13 @@ class Link:
             return self._hello_texts(connection, now)
         if number != self._current:
             return []
-        texts = [text for result in self._results.values() for text in _answer_texts(result)]
-        self._results.clear()
-        news = self._news_texts(now)
-        texts += news
+        texts = self._due_texts(connection, now)
         texts += self._inventory_frames
         self._inventory_frames = []
         if not texts and _reached(connection.spoke_at, now - HEARTBEAT):
             texts = [Heartbeat().model_dump_json()]
         if texts:
             connection.spoke_at = now
-        if news and connection.unanswered_since is None:
-            connection.unanswered_since = now
         return texts
 
     def _hello_texts(self, connection: _Connection, now: datetime) -> list[str]:
@@ -475,41 +496,74 @@ class Link:
         connection.hello_due = now + HELLO_AGAIN
         return [self._hello.model_dump_json()]
 
-    def _news_texts(self, now: datetime) -> list[str]:
+    def _due_texts(self, connection: _Connection, now: datetime) -> list[str]:
+        """All that waits of each workflow whose time has come, in as few frames as it fits."""
         self._take_up_again(now)
-        if not _reached(self._flush_at, now):
+        self._wait_no_longer(now)
+        if not _reached(self._flush_at(), now):
             return []
-        events = []
-        for uid in self._unsaid:
+        self._flushed_at = now
+        pieces = [
+            piece
+            for workflow in list(self._waiting)
+            if self._says_at(workflow) <= now
+            for piece in self._say(workflow, now)
+        ]
+        if connection.unanswered_since is None and not all(piece.is_answer for piece in pieces):
+            connection.unanswered_since = now
+        if connection.bundles:
+            batches = _batches(pieces, self._bundle_room, NEWS_EVENTS)
+            return [self._frame(batch) for batch in batches]
+        events = [piece for piece in pieces if not piece.is_answer]
+        batches = _batches(events, self._event_room, NEWS_EVENTS)
+        answers = [piece.text for piece in pieces if piece.is_answer]
+        return answers + [self._frame(batch) for batch in batches]
+
+    def _say(self, workflow: WorkflowId, now: datetime) -> list["_Piece"]:
+        """The answers first: the group of a pod that runs is one that was made."""
+        waiting = self._waiting.pop(workflow)
+        pieces = [
+            _Piece(text, _size(text), is_answer=True)
+            for result in waiting.results.values()
+            for text in _answer_texts(result)
+        ]
+        numbers = set()
+        for uid in waiting.uids:
             news = self._pending[uid]
             news.said_at, news.ever_said = now, True
             self._said.append((now, uid, news.seq))
-            events.append((news.text, news.size))
-        self._unsaid.clear()
-        self._unsaid_bytes = 0
-        self._flush_at, self._flushed_at = None, now
-        return [
-            f"{self._news_head}{','.join(batch)}]}}"
-            for batch in _batches(events, self._event_room, NEWS_EVENTS)
-        ]
+            self._workflow_of[news.seq] = workflow
+            numbers.add(news.seq)
+            pieces.append(_Piece(news.text, news.size, is_answer=False))
+        if numbers:
+            self._on_its_way[workflow] = _OnItsWay(now + self._hold, numbers)
+        return pieces
+
+    def _frame(self, batch: Sequence["_Piece"]) -> str:
+        """What was sayable before there were bundles is said as it was."""
+        events = ",".join(piece.text for piece in batch if not piece.is_answer)
+        answers = [piece.text for piece in batch if piece.is_answer]
+        if not answers:
+            return f"{self._news_head}{events}]}}"
+        if len(batch) == 1:
+            return answers[0]
+        return f'{self._bundle_head}{events}],"results":[{",".join(answers)}]}}'
 
     def _take_up_again(self, now: datetime) -> None:
         while (due := self._again_at()) is not None and now >= due:
             _, uid, _ = self._said.popleft()
-            news = self._pending[uid]
-            news.said_at = None
-            self._unsaid[uid] = None
-            self._unsaid_bytes += news.size
-            self._flush_by(now)
+            self._let_wait(self._pending[uid], now)
 
     def _say_all_again(self, now: datetime) -> None:
         self._said.clear()
-        for uid, news in self._pending.items():
-            news.said_at = None
-            self._unsaid[uid] = None
-        self._unsaid_bytes = sum(news.size for news in self._pending.values())
-        if self._pending:
-            self._flush_by(now)
+        self._on_its_way.clear()
+        self._workflow_of.clear()
+        self._hold = NEWS_HOLD
+        self._flushed_at = None
+        for news in self._pending.values():
+            self._let_wait(news, now)
+        for waiting in self._waiting.values():
+            waiting.due_at = now
 
     def _again_at(self) -> datetime | None:
         """When the oldest news that was said and not acknowledged is due to be said again."""
@@ -521,17 +575,65 @@ class Link:
             self._said.popleft()
         return None
 
-    def _flush_by(self, moment: datetime) -> None:
-        if self._flush_at is None or moment < self._flush_at:
-            self._flush_at = moment
+    # What waits, and for what --------------------------------------------------------------------
+
+    def _let_wait(self, news: _News, due_at: datetime) -> _Waiting:
+        waiting = self._waits_by(news.pod.workflow, due_at)
+        if news.pod.uid not in waiting.uids:
+            waiting.uids[news.pod.uid] = None
+            waiting.size += news.size
+        news.said_at = None
+        return waiting
+
+    def _waits_by(self, workflow: WorkflowId, due_at: datetime) -> _Waiting:
+        waiting = self._waiting.setdefault(workflow, _Waiting(due_at))
+        waiting.due_at = min(waiting.due_at, due_at)
+        return waiting
+
+    def _says_at(self, workflow: WorkflowId) -> datetime:
+        due_at = self._waiting[workflow].due_at
+        before = self._on_its_way.get(workflow)
+        return due_at if before is None else max(due_at, before.until)
+
+    def _flush_at(self) -> datetime | None:
+        """When something is to be said next. Not a moment after something else was: what becomes
+        due together, of one gang or of many workflows, is one frame then and not many."""
+        first = min(map(self._says_at, self._waiting), default=None)
+        if first is None or self._flushed_at is None:
+            return first
+        return max(first, self._flushed_at + NEWS_GAP)
+
+    def _arrived(self, seq: int) -> None:
+        """Answered, one way or the other. With its last number a workflow may speak again."""
+        workflow = self._workflow_of.pop(seq, None)
+        if workflow is None:
+            return
+        before = self._on_its_way[workflow]
+        before.numbers.discard(seq)
+        if not before.numbers:
+            del self._on_its_way[workflow]
+            self._hold = max(NEWS_HOLD, self._hold / 2)
+
+    def _wait_no_longer(self, now: datetime) -> None:
+        """For acknowledgements that are late or lost. The hold grows once for all of them: they
+        have one reason."""
+        late = [workflow for workflow, before in self._on_its_way.items() if before.until <= now]
+        for workflow in late:
+            for seq in self._on_its_way.pop(workflow).numbers:
+                del self._workflow_of[seq]
+        if late:
+            self._hold = min(LONGEST_NEWS_HOLD, self._hold * 2)
 
     def _forget(self, uid: str) -> None:
         news = self._pending.pop(uid)
         del self._pod_of[news.seq]
         self._droppable.pop(uid, None)
-        if uid in self._unsaid:
-            del self._unsaid[uid]
-            self._unsaid_bytes -= news.size
+        waiting = self._waiting.get(news.pod.workflow)
+        if waiting is not None and uid in waiting.uids:
+            del waiting.uids[uid]
+            waiting.size -= news.size
+            if not waiting.uids and not waiting.results:
+                del self._waiting[news.pod.workflow]
 
 
 class _LooseJobs(Message):
@@ -550,6 +652,13 @@ def _reached(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and now >= moment
 
 
+def _numbers_between(first: int, last: int, known: Collection[int]) -> list[int]:
+    """Never longer than what is known, however wide the range."""
+    if last - first < len(known):
+        return [seq for seq in range(first, last + 1) if seq in known]
+    return [seq for seq in known if first <= seq <= last]
+
+
 def _urgent(pod: PodObservation) -> bool:
     return pod.status.final or pod.status is TaskStatus.RUNNING
 
@@ -560,6 +669,14 @@ def _is_of(job: Job, pod: PodObservation) -> bool:
 
 
 # Frames ----------------------------------------------------------------------------------------
+
+
+class _Piece(NamedTuple):
+    """An event, or an answer or part of one: what a frame has room for or not."""
+
+    text: str
+    size: int
+    is_answer: bool
 
 
 def _size(text: str) -> int:
@@ -591,15 +708,16 @@ def _cut(pod: PodObservation, room: int) -> PodObservation:
     return pod
 
 
-def _batches(events: Iterable[tuple[str, int]], room: int, most: int) -> Iterator[list[str]]:
-    batch: list[str] = []
+def _batches(pieces: Iterable[_Piece], room: int, most: int) -> Iterator[list[_Piece]]:
+    """A piece that is larger than the room has a frame of its own kind for itself, and fits it."""
+    batch: list[_Piece] = []
     size = 0
-    for text, bytes_ in events:
-        if batch and (len(batch) == most or size + bytes_ + 1 > room):
+    for piece in pieces:
+        if batch and (len(batch) == most or size + piece.size + 1 > room):
             yield batch
             batch, size = [], 0
-        batch.append(text)
-        size += bytes_ + 1
+        batch.append(piece)
+        size += piece.size + 1
     if batch:
         yield batch
 

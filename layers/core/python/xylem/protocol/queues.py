@@ -40,6 +40,16 @@ class ResultOf(FromBackend):
     result: JobResult
 
 
+class BundleOf(FromBackend):
+    """News of one workflow, and answers to mailbox rows of it."""
+
+    type: Literal["bundle"] = "bundle"
+    workflow: WorkflowId
+    boot_id: str
+    events: list[Event]
+    results: list[JobResult]
+
+
 class StockOf(FromBackend):
     """What an inventory chunk says of one workflow: its anchors, and every pod of theirs; of the
     tasks in `tasks` alone where the chunk is whole for these only."""
@@ -64,7 +74,7 @@ class Retired(FromBackend):
 
 
 NewsMessage = Annotated[
-    EventsOf | ResultOf | StockOf | Greeted | Retired, Field(discriminator="type")
+    EventsOf | ResultOf | BundleOf | StockOf | Greeted | Retired, Field(discriminator="type")
 ]
 news_message: TypeAdapter[NewsMessage] = TypeAdapter(NewsMessage)
 

@@ -8,7 +8,7 @@ go.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -22,17 +22,18 @@ from xylem.domain.group import (
     ObserveAnswered,
     within,
 )
-from xylem.domain.ids import ConnectionId, WorkflowId, mail_parts
+from xylem.domain.ids import ConnectionId, GroupId, WorkflowId, mail_parts
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import PodSeen
 from xylem.ports import Commit
 from xylem.protocol.agent import Ack, PodObservation, Rejected
-from xylem.protocol.queues import EventsOf, ResultOf, StockOf
+from xylem.protocol.queues import BundleOf, EventsOf, ResultOf, StockOf
 from xylem.usecases import intents
 from xylem.usecases.apply import Engine, tell
 from xylem.usecases.draft import Draft
 
-OfWorkflow = EventsOf | ResultOf | StockOf
+Part = EventsOf | ResultOf | StockOf
+OfWorkflow = Part | BundleOf
 
 
 @dataclass(slots=True)
@@ -42,6 +43,10 @@ class Answers:
     acknowledged: set[int] = field(default_factory=set)
     rejected: list[Rejected] = field(default_factory=list)
 
+
+GROUPS_AT_ONCE = 22
+"""A group that ends writes itself, an attempt, the order to clean up, and drops the one to create;
+beside 22 of them are workflow, counters, three entries and audit row, and a few jobs downstream."""
 
 FIRST_AGAIN = timedelta(seconds=1)
 LONGEST_AGAIN = timedelta(seconds=60)
@@ -55,13 +60,41 @@ def apply(workflow: WorkflowId, messages: Sequence[OfWorkflow], *, engine: Engin
     hold what a busy batch amounts to, and intents where it cannot hold what a single piece of news
     does. Raises `Conflict` after five attempts: then nothing of the part that lost happened, and
     nothing of it is acknowledged."""
+    for handful in _handfuls([part for message in messages for part in parts(message)]):
+        _apply(workflow, handful, engine)
+
+
+def _handfuls(messages: Sequence[Part]) -> Iterator[list[Part]]:
+    """What one transaction should hold, with all that was said of a group together: to find out
+    that it is too much, all of its groups are read, and read again for each half."""
+    of: dict[GroupId, list[Part]] = {}
+    stock: list[Part] = []
+    for message in messages:
+        match message:
+            case EventsOf(events=events):
+                for event in events:
+                    one = message.model_copy(update={"events": [event]})
+                    of.setdefault(event.pod.group, []).append(one)
+            case ResultOf(result=result):
+                of.setdefault(mail_parts(result.job_id)[0], []).append(message)
+            case StockOf():
+                stock.append(message)
+    groups = list(of.values())
+    for start in range(0, len(groups), GROUPS_AT_ONCE):
+        some = groups[start : start + GROUPS_AT_ONCE]
+        yield [message for said in some for message in said]
+    if stock:
+        yield stock
+
+
+def _apply(workflow: WorkflowId, messages: Sequence[Part], engine: Engine) -> None:
     try:
         said, commit = _commit(workflow, messages, engine)
     except TooLarge:
         halves = _halves(messages, engine)
         if halves is not None:
             for half in halves:
-                apply(workflow, half, engine=engine)
+                _apply(workflow, half, engine)
             return
         said, commit = _commit(workflow, messages, engine, defer=True)
     for (connection, boot), answers in said.items():
@@ -71,9 +104,27 @@ def apply(workflow: WorkflowId, messages: Sequence[OfWorkflow], *, engine: Engin
     tell(commit, engine=engine, connection=one)
 
 
+def parts(message: OfWorkflow) -> Iterator[Part]:
+    """The answers first: the group of a pod that runs is one that was made."""
+    if not isinstance(message, BundleOf):
+        yield message
+        return
+    backend, connection, workflow = message.backend, message.connection, message.workflow
+    for result in message.results:
+        yield ResultOf(backend=backend, connection=connection, workflow=workflow, result=result)
+    if message.events:
+        yield EventsOf(
+            backend=backend,
+            connection=connection,
+            workflow=workflow,
+            boot_id=message.boot_id,
+            events=message.events,
+        )
+
+
 def _commit(
     workflow: WorkflowId,
-    messages: Sequence[OfWorkflow],
+    messages: Sequence[Part],
     engine: Engine,
     *,
     defer: bool = False,
@@ -88,8 +139,8 @@ def _commit(
 
 
 def _halves(
-    messages: Sequence[OfWorkflow], engine: Engine
-) -> tuple[Sequence[OfWorkflow], Sequence[OfWorkflow]] | None:
+    messages: Sequence[Part], engine: Engine
+) -> tuple[Sequence[Part], Sequence[Part]] | None:
     """None: a single piece of news, which is not to be divided."""
     middle = len(messages) // 2
     if middle:
@@ -110,7 +161,7 @@ def _halves(
 
 def _halves_of_result(
     message: ResultOf, engine: Engine
-) -> tuple[Sequence[OfWorkflow], Sequence[OfWorkflow]] | None:
+) -> tuple[Sequence[Part], Sequence[Part]] | None:
     """An answer to observe, for the first half of the tasks that it covers and for the second."""
     result = message.result
     id, _, ordinal = mail_parts(result.job_id)
@@ -132,7 +183,7 @@ def _halves_of_result(
 
 def _halves_of_stock(
     message: StockOf,
-) -> tuple[Sequence[OfWorkflow], Sequence[OfWorkflow]] | None:
+) -> tuple[Sequence[Part], Sequence[Part]] | None:
     """Group by group: an anchor stays with the pods of its group."""
     middle = len(message.anchors) // 2
     if not middle:
@@ -174,7 +225,7 @@ def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
     return found
 
 
-def _fold(draft: Draft, messages: Sequence[OfWorkflow]) -> Said:
+def _fold(draft: Draft, messages: Sequence[Part]) -> Said:
     said: Said = defaultdict(Answers)
     for message in messages:
         match message:

@@ -18,6 +18,8 @@ from xylem.domain.ids import BackendName, ConnectionId, WorkflowId
 from xylem.ports import Backends, Clock, Links, NewsQueue
 from xylem.protocol.agent import (
     Anchor,
+    Bundle,
+    Event,
     Heartbeat,
     Hello,
     Inventory,
@@ -30,7 +32,7 @@ from xylem.protocol.agent import (
     operator_message,
 )
 from xylem.protocol.limits import FRAME_BYTES
-from xylem.protocol.queues import EventsOf, Greeted, ResultOf, Retired, StockOf
+from xylem.protocol.queues import BundleOf, EventsOf, Greeted, ResultOf, Retired, StockOf
 from xylem.usecases.apply import Engine, push
 
 OLD_CONNECTION_LIFE = timedelta(seconds=60)
@@ -85,6 +87,21 @@ def split(
             yield ResultOf(
                 backend=backend, connection=connection, workflow=workflow, result=message
             ).model_dump_json()
+        case Bundle(boot_id=boot_id, events=events, results=results):
+            told: dict[WorkflowId, tuple[list[Event], list[JobResult]]] = {}
+            for result in results:
+                told.setdefault(result.workflow, ([], []))[1].append(result)
+            for event in events:
+                told.setdefault(event.pod.workflow, ([], []))[0].append(event)
+            for workflow, (its_events, its_results) in told.items():
+                yield BundleOf(
+                    backend=backend,
+                    connection=connection,
+                    workflow=workflow,
+                    boot_id=boot_id,
+                    events=its_events,
+                    results=its_results,
+                ).model_dump_json()
         case Inventory(anchors=anchors, pods=pods, tasks=tasks):
             shown: dict[WorkflowId, tuple[list[Anchor], list[PodObservation]]] = {}
             for anchor in anchors:
@@ -154,7 +171,7 @@ def _greet(
         now=clock(),
     )
     try:
-        links.push(connection, Welcome(epoch=backend.epoch).model_dump_json())
+        links.push(connection, Welcome(epoch=backend.epoch, bundles=True).model_dump_json())
     except Gone:
         backends.disconnected(hello.backend, connection)
         return
