@@ -171,15 +171,7 @@ def a_failed_workflow(world: World) -> WorkflowId:
 
 
 def submitted(world: World, request: submit.Request) -> WorkflowId:
-    checked = submit.check(
-        request,
-        "default",
-        pools=world.pools,
-        configs=world.configs,
-        workflows=world.workflows,
-        credentials=world.credentials,
-    )
-    made = submit.submit(request, checked, engine=world)
+    made = world.submit_request(request)
     world.settle()
     return made
 

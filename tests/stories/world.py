@@ -45,6 +45,7 @@ from xylem.protocol.queues import Greeted, Retired, news_message
 from xylem.usecases import cancel, jobs, news, operators, submit, timers
 from xylem.usecases.queries import Described, describe
 from xylem.usecases.start import Rendering, start_groups
+from xylem.usecases.submit import Request
 
 BACKEND = BackendName("cluster-1")
 CONNECTION = ConnectionId("connection-1")
@@ -106,7 +107,9 @@ class World:
     # People ------------------------------------------------------------------------------------
 
     def submit(self, spec: str, **options: Any) -> WorkflowId:
-        request = submit.Request(text=spec, user=USER, **options)
+        return self.submit_request(submit.Request(text=spec, user=USER, **options))
+
+    def submit_request(self, request: Request) -> WorkflowId:
         checked = submit.check(
             request,
             "default",
