@@ -17,6 +17,7 @@ it stands:
   request makes later is none of them.
 * A create that loses the swap knows nothing yet: the winner may die before it lifts the gates.
 * A cleanup without an anchor makes one, closing: the create that it interrupts may be about to.
+* An attempt that replaces another one first deletes that one's pod, if it may still run.
 * A pod that was never bound is released when it is seen deleted and still unbound: the API server
   binds no pod that is being deleted.
 """
@@ -75,6 +76,8 @@ from xylem.protocol.agent import CleanupPayload, CreatePayload, Job, PodObservat
 
 PAYLOAD_BYTES = 64 * 1024 * 1024
 """Of a payload, unpacked: a small gzip must not fill the memory."""
+
+ENDED = {"Succeeded", "Failed"}
 
 FIRST_LOOK_SECONDS = 0.2
 LAST_LOOK_SECONDS = 5.0
@@ -163,6 +166,7 @@ def _advance(job: Job, plan: _Plan, anchor: Anchor, tenure: Tenure) -> Procedure
     if not (yield from tenure.is_held()):
         return Unanswered("the lease is another process's")
     try:
+        yield from _end_replaced(plan, anchor)
         yield from _make_others(plan, anchor)
         pods = yield from _make_pods(plan, anchor)
     except Refused as refused:
@@ -171,6 +175,31 @@ def _advance(job: Job, plan: _Plan, anchor: Anchor, tenure: Tenure) -> Procedure
         return None
     yield from lift(pods)
     return Answer("done")
+
+
+def _end_replaced(plan: _Plan, anchor: Anchor) -> Procedure[None]:
+    """An attempt that was replaced may not have ended in its cluster: its node only fell silent, or
+    its image comes after all. It is deleted before the next one is made, so that it neither goes on
+    beside that one nor begins after it. Nobody waits until it is gone: its node may never answer.
+    What has ended stays: its end may be unsaid."""
+    newest = {notes_of(pod)[TASK]: int(notes_of(pod)[RETRY]) for pod in plan.pods}
+    if not any(newest.values()):
+        return
+    older = [
+        Delete(POD, name_of(pod), uid=uid_of(pod))
+        for pod in (yield from _pods(anchor.group, anchor.incarnation))
+        if _retry_of(pod) < newest.get(notes_of(pod).get(TASK, ""), 0)
+        and "deletionTimestamp" not in pod["metadata"]
+        and (pod.get("status") or {}).get("phase") not in ENDED
+    ]
+    for result in (yield from together(older)):
+        if isinstance(result, KubeError) and not isinstance(result, NotFound | Conflict):
+            raise result
+
+
+def _retry_of(pod: Json) -> int:
+    text = str(notes_of(pod).get(RETRY, ""))
+    return int(text) if text.isdecimal() else 0
 
 
 def _make_others(plan: _Plan, anchor: Anchor) -> Procedure[None]:

@@ -50,12 +50,15 @@ Watcher = Callable[[Change, Json], None]
 class Truth:
     """What really became of an attempt, by nobody's clock but the simulation's."""
 
+    made_at: float | None = None
     bound_at: float | None = None
     started_at: float | None = None
     ended_at: float | None = None
     code: int | None = None
     limited: bool = False
     """Its own wrapper ended it."""
+    disrupted: bool = False
+    """Its node, the scheduler or a drain ended it, or it was told so."""
     meddled: bool = False
     """Somebody did something to its pod, or to what its pod belongs to, by hand."""
 
@@ -76,9 +79,23 @@ class Habits:
     stuck: float
     """The chance that a pod waits for a node, or its image, for very long."""
     failing: float
+    """The chance that a command fails, with one of `CODES`."""
     skew: timedelta
     execution: float
     """Seconds after which the wrapper ends a command."""
+
+
+CODES = (1, 1, 2, 3)
+NODES = ("node-1", "node-2", "node-3")
+
+LOST_FOR = 600.0
+"""Seconds, at the most, that a node which comes back is silent."""
+
+EVICTED_AFTER = 300.0
+"""Seconds, at the most, until somebody concludes that a silent node's pods are lost."""
+
+GONE_AFTER = 900.0
+"""Seconds, at the most, until a node that does not come back is taken out of the cluster."""
 
 
 class Kube:
@@ -95,6 +112,10 @@ class Kube:
         self._version = 0
         self._uid = 0
         self._handled: set[tuple[str, str]] = set()
+        self._pods_of: dict[str, dict[str, None]] = {}
+        self._silent: dict[str, float] = {}
+        """Nodes of which nothing is heard, and until when."""
+        self._clock = habits.skew
 
     # The API -------------------------------------------------------------------------------------
 
@@ -113,7 +134,10 @@ class Kube:
         stored = {**body, "metadata": metadata}
         if kind is POD:
             stored["status"] = {"phase": "Pending"}
-            self.truths.setdefault(attempt_of(stored), Truth())
+            self._pods_of.setdefault(_group(stored), {})[name] = None
+            truth = self.truths.setdefault(attempt_of(stored), Truth(self._schedule.seconds))
+            if truth.made_at is None:
+                truth.made_at = self._schedule.seconds
         self.of_group[_group(stored)] += 1
         return self._store(kind, stored, "ADDED")
 
@@ -161,6 +185,8 @@ class Kube:
 
     def page(self, kind: Kind, selector: str, following: str | None = None) -> Page:
         label, _, value = selector.partition("=")
+        if kind is POD and label == GROUP_LABEL and value:
+            return Page(self.pods_of(value), str(self._version), None)
         found = [
             body
             for (kind_name, _), body in self.objects.items()
@@ -177,6 +203,8 @@ class Kube:
         free = "deletionTimestamp" in metadata and not metadata.get("finalizers")
         if free and not (kind is POD and metadata["deletionGracePeriodSeconds"]):
             del self.objects[key]
+            if kind is POD:
+                del self._pods_of[_group(new)][metadata["name"]]
             self.of_group[_group(new)] -= 1
             change = "DELETED"
             if kind is CONFIG_MAP:
@@ -208,7 +236,7 @@ class Kube:
             return
         if "deletionTimestamp" in pod["metadata"]:
             most = pod["metadata"]["deletionGracePeriodSeconds"] or 2.0
-            self._once("end", pod, schedule.between(0, most), self._killed)
+            self._once("end", pod, schedule.between(0, most), self._on_node(self._killed))
         elif not was_bound(pod) and not pod["spec"].get("schedulingGates"):
             self._once("bind", pod, self._wait(habits.binding), self._bound)
 
@@ -243,8 +271,11 @@ class Kube:
                 {"name": "osmo-init", "state": {"waiting": {"reason": "PodInitializing"}}}
             ],
         }
-        bound = {**pod, "spec": {**pod["spec"], "nodeName": "node-1"}, "status": status}
-        self._once("run", self._store(POD, bound), self._wait(self._habits.starting), self._started)
+        heard = [node for node in NODES if node not in self._silent]
+        node = self._schedule.random.choice(heard or NODES)
+        bound = {**pod, "spec": {**pod["spec"], "nodeName": node}, "status": status}
+        start = self._on_node(self._started)
+        self._once("run", self._store(POD, bound), self._wait(self._habits.starting), start)
 
     def _started(self, pod: Json) -> None:
         if "deletionTimestamp" in pod["metadata"] or pod["status"]["phase"] in ENDED:
@@ -267,10 +298,12 @@ class Kube:
         usual = self._habits.running
         lasts = self._wait(usual / 20 if self._schedule.chance(0.4) else usual)
         if lasts > self._habits.execution:
-            self._once("exit", pod, self._habits.execution, partial(self._ended, limit=True))
+            end = self._on_node(partial(self._ended, limit=True))
+            self._once("exit", pod, self._habits.execution, end)
         else:
-            code = 1 if self._schedule.chance(self._habits.failing) else 0
-            self._once("exit", pod, lasts, partial(self._ended, code=code))
+            failing = self._schedule.chance(self._habits.failing)
+            code = self._schedule.random.choice(CODES) if failing else 0
+            self._once("exit", pod, lasts, self._on_node(partial(self._ended, code=code)))
 
     def _killed(self, pod: Json) -> None:
         if pod["status"]["phase"] in ENDED:
@@ -309,12 +342,155 @@ class Kube:
         return self.truths[attempt_of(pod)]
 
     def _stamp(self) -> str:
-        return (self._schedule.now() + self._habits.skew).isoformat()
+        return (self._schedule.now() + self._clock).isoformat()
+
+    def move_clock(self) -> None:
+        """Of the nodes: what is stamped from now on says another time."""
+        self._clock = timedelta(seconds=self._schedule.random.choice((-3600, -120, 0, 120, 3600)))
+        self._schedule.fault("cluster's clock moved", str(self._clock))
+
+    # Nodes, and who takes them away --------------------------------------------------------------
+
+    def _on_node(self, act: Callable[[Json], None]) -> Callable[[Json], None]:
+        """What a kubelet does: later, where nothing is heard of its node."""
+
+        def do(pod: Json) -> None:
+            until = self._silent.get(pod["spec"].get("nodeName", ""))
+            if until is None or until <= self._schedule.seconds:
+                act(pod)
+                return
+            name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+
+            def again() -> None:
+                now = self.objects.get(("Pod", name))
+                if now is not None and now["metadata"]["uid"] == uid:
+                    do(now)
+
+            back = until - self._schedule.seconds + self._schedule.between(0, 5)
+            self._schedule.after(back, "", again)
+
+        return do
+
+    def lose_a_node(self) -> None:
+        """A node falls silent. It comes back, and goes on with what it was told meanwhile; or it
+        does not, and is taken out of the cluster with all that it ran."""
+        schedule = self._schedule
+        heard = [node for node in NODES if node not in self._silent]
+        if len(heard) < 2:
+            return
+        node = schedule.random.choice(heard)
+        comes_back = schedule.chance(0.5)
+        lasts = schedule.between(10, LOST_FOR if comes_back else GONE_AFTER)
+        self._silent[node] = schedule.seconds + lasts
+        schedule.fault("node lost" if comes_back else "node died", node)
+        if not comes_back:
+            for pod in self._running_on(node):
+                self._truth(pod).disrupted = True
+            schedule.after(lasts, f"{node} is removed", partial(self._take_node, node))
+            return
+        if schedule.chance(0.7):
+            told = schedule.between(0, min(lasts, EVICTED_AFTER))
+            schedule.after(told, "", partial(self._give_up_pods, node))
+        schedule.after(lasts, f"{node} is back", partial(self._return, node))
+
+    def _give_up_pods(self, node: str) -> None:
+        """The node's taint evicts its pods, or they are only called Unknown."""
+        if node not in self._silent:
+            return
+        for pod in self._running_on(node):
+            self._truth(pod).disrupted = True
+            if self._schedule.chance(0.5):
+                self._mark(pod, "DeletionByTaintManager", "node is not reachable")
+                self.delete(POD, pod["metadata"]["name"])
+            else:
+                status = {**pod["status"], "phase": "Unknown", "reason": "NodeLost"}
+                self._store(POD, {**pod, "status": status})
+
+    def _return(self, node: str) -> None:
+        """Its kubelet says again what is true: what was called Unknown runs, or begins to."""
+        del self._silent[node]
+        for pod in self._on(node):
+            if pod["status"]["phase"] == "Unknown":
+                ran = self._truth(pod).started_at is not None
+                status = {key: pod["status"][key] for key in pod["status"] if key != "reason"}
+                status["phase"] = "Running" if ran else "Pending"
+                self._store(POD, {**pod, "status": status})
+
+    def _take_node(self, node: str) -> None:
+        """What ran there is called Failed and deleted by force; another one takes its name."""
+        for pod in self._running_on(node):
+            self._truth(pod).disrupted = True
+            name = pod["metadata"]["name"]
+            self._mark(pod, "DeletionByPodGC", "node is gone", phase="Failed")
+            if ("Pod", name) in self.objects:
+                self.delete(POD, name, grace_seconds=0)
+        del self._silent[node]
+
+    def _on(self, node: str) -> list[Json]:
+        return [pod for pod in self.pods() if pod["spec"].get("nodeName") == node]
+
+    def _running_on(self, node: str) -> list[Json]:
+        return [pod for pod in self._on(node) if pod["status"]["phase"] not in ENDED]
+
+    def _mark(self, pod: Json, reason: str, message: str, *, phase: str = "") -> Json:
+        """Kubernetes' condition of a pod that something outside of it ends."""
+        self._truth(pod).disrupted = True
+        target = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": reason,
+            "message": message,
+            "lastTransitionTime": self._stamp(),
+        }
+        conditions = [*pod["status"].get("conditions", ()), target]
+        phase = phase or pod["status"]["phase"]
+        status = {**pod["status"], "conditions": conditions, "phase": phase}
+        return self._store(POD, {**pod, "status": status})
+
+    def disrupt_a_pod(self) -> None:
+        """Preempted by the scheduler, drained, evicted by its kubelet for the node's sake or for
+        its own."""
+        found = [
+            pod
+            for pod in self.pods()
+            if _runs(pod)
+            and "deletionTimestamp" not in pod["metadata"]
+            and pod["spec"]["nodeName"] not in self._silent
+        ]
+        if not found:
+            return
+        pod = self._schedule.random.choice(found)
+        name = pod["metadata"]["name"]
+        how = self._schedule.random.choice(("preempted", "drained", "evicted", "over its disk"))
+        self._schedule.fault(f"pod {how}", name)
+        match how:
+            case "preempted":
+                self._mark(pod, "PreemptionByScheduler", "preempted")
+                self.delete(POD, name)
+            case "drained":
+                self._mark(pod, "EvictionByEvictionAPI", "evicted")
+                self.delete(POD, name)
+            case "evicted":
+                marked = self._mark(pod, "TerminationByKubelet", "The node was low on memory.")
+                self._evicted(marked, "The node was low on resource: memory.")
+            case _:
+                self._evicted(pod, "Pod ephemeral local storage usage exceeds the total limit.")
+
+    def _evicted(self, pod: Json, message: str) -> None:
+        status = {**pod["status"], "reason": "Evicted", "message": message}
+        evicted = {**pod, "status": status}
+        if self._truth(pod).started_at is None:
+            self._end(evicted, {**status, "phase": "Failed"})
+        else:
+            self._ended(evicted, code=KILLED)
 
     # By hand -------------------------------------------------------------------------------------
 
     def pods(self) -> list[Json]:
         return [body for (kind, _), body in self.objects.items() if kind == "Pod"]
+
+    def pods_of(self, group: str) -> list[Json]:
+        return [self.objects["Pod", name] for name in self._pods_of.get(group, ())]
 
     def meddle_with_a_pod(self) -> None:
         pods = self.pods()
@@ -385,6 +561,14 @@ def attempt_of(pod: Json) -> Attempt:
 
 def is_planted(attempt: Attempt) -> bool:
     return attempt[3] == PLANTED_RETRY
+
+
+def has_ended(pod: Json) -> bool:
+    return pod["status"]["phase"] in ENDED
+
+
+def is_deleted(pod: Json) -> bool:
+    return "deletionTimestamp" in pod["metadata"]
 
 
 def _container(pod: Json) -> str:

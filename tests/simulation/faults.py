@@ -48,6 +48,9 @@ class Faults:
     pod_deleted: float = 0.0
     config_map_deleted: float = 0.0
     pod_planted: float = 0.0
+    pod_disrupted: float = 0.0
+    node_lost: float = 0.0
+    clock_moves: float = 0.0
 
     def stop(self) -> None:
         for field in fields(self):
@@ -82,6 +85,9 @@ _RATES = {
     "pod_deleted": 1.0,
     "config_map_deleted": 0.5,
     "pod_planted": 0.2,
+    "pod_disrupted": 1.5,
+    "node_lost": 0.3,
+    "clock_moves": 0.3,
 }
 """The worst of each; a schedule has it with a chance of `_USED`, at a random part of this."""
 

@@ -3,24 +3,35 @@
 It compares what the rows say with what really became of each pod, which only a simulation knows.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
-from operators.shared.anchor import was_bound
+from operators.shared.anchor import ordinal_of, was_bound
 from operators.shared.resources import Json
 from tests.builders import NOON
-from tests.simulation.cluster import Attempt, Kube, Truth, attempt_of, is_planted
+from tests.simulation.cluster import (
+    Attempt,
+    Kube,
+    Truth,
+    attempt_of,
+    has_ended,
+    is_deleted,
+    is_planted,
+)
 from tests.simulation.schedule import Schedule, Violation
 from tests.simulation.service import Service
-from xylem.domain.group import Cleanup, Group
+from xylem.domain.group import Cleanup, Group, to_make, to_start
 from xylem.domain.ids import ConnectionId, GroupId, JobId, WorkflowId, mail_id, shard_of
-from xylem.domain.status import TaskStatus
+from xylem.domain.status import ExitCode, TaskStatus
 from xylem.domain.task import Task
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import Commit, Job, SettleGroup, StartGroups, Stored, SweepWorkflow
 from xylem.protocol.agent import Ack, PodObservation, Rejected, agent_message
 
 LOST = "The pod disappeared from its cluster."
+SMALL = 10
+LARGE_EVERY = 20
+
 FROM_PODS = {TaskStatus.COMPLETED, TaskStatus.FAILED}
 
 
@@ -31,6 +42,8 @@ class Oracle:
         self._service = service
         self._kube = kube
         self._started: set[Attempt] = set()
+        self._newest: dict[tuple[str, int, str], int] = {}
+        self._commits: Counter[WorkflowId] = Counter()
         self._closed: set[tuple[str, int]] = set()
         self._said: dict[tuple[str, int], PodObservation] = {}
         self._upstream: dict[GroupId, list[GroupId]] = {}
@@ -43,12 +56,27 @@ class Oracle:
         if attempt in self._started:
             raise Violation("S1", f"attempt {attempt} runs twice")
         self._started.add(attempt)
+        self._alone(attempt)
         stored, known = self._task(attempt)
         never = stored is not None and stored.status.final and stored.cleanup is Cleanup.DONE
         if never or (group, incarnation) in self._closed:
             raise Violation("S2", f"task {task} of {group} starts after its cleanup was answered")
         if known is not None and known.status in FROM_PODS and known.exit_code is not None:
             raise Violation("S3", f"task {task} starts, and had ended: {known.status}")
+
+    def _alone(self, attempt: Attempt) -> None:
+        """No attempt runs beside another one of its task that may go on."""
+        group, incarnation, task, retry = attempt
+        if not is_planted(attempt):
+            newest = self._newest.setdefault(attempt[:3], retry)
+            if newest > retry:
+                raise Violation("S3", f"attempt {attempt} starts after {newest}, which replaced it")
+            self._newest[attempt[:3]] = retry
+        for pod in self._kube.pods_of(group):
+            other = attempt_of(pod)
+            goes_on = was_bound(pod) and not has_ended(pod) and not is_deleted(pod)
+            if other[:3] == attempt[:3] and other[3] < retry and goes_on:
+                raise Violation("S1", f"attempt {attempt} starts while {other} may go on")
 
     def let_go(self, attempt: Attempt, pod: Json) -> None:
         """Our finalizer leaves a pod."""
@@ -126,14 +154,22 @@ class Oracle:
             self._truthful(was.value, groups[id].value)
             self._mail_is_there(groups[id].value)
             self._gates_are_lifted(was.value, groups[id].value)
+            self._tried_again(was.value, groups[id].value, commit)
+            self._amounts_to_its_tasks(groups[id].value)
         if commit.workflow_change is not None:
             old = commit.workflow_change.before
             new = self._rows.stored_workflows[commit.workflow].value
             if old.status.final and old.status is not new.status:
                 raise Violation("S3", f"{new.id} was {old.status} and is {new.status}")
-        if commit.workflow in self._rows.stored_workflows:
+        if commit.workflow in self._rows.stored_workflows and self._is_looked_at(commit.workflow):
             self._counts(commit.workflow)
             self._something_wakes(commit.workflow)
+
+    def _is_looked_at(self, id: WorkflowId) -> bool:
+        """All groups of a workflow after each commit; of a large one after one of some."""
+        groups = len(self._rows.stored_groups.get(id, ()))
+        self._commits[id] += 1
+        return groups <= SMALL or self._commits[id] % LARGE_EVERY == 0
 
     def _monotone(self, was: Group, now: Group) -> None:
         if was.status.final and now.status is not was.status:
@@ -168,18 +204,99 @@ class Oracle:
 
     def _gates_are_lifted(self, was: Group, now: Group) -> None:
         """A create is answered when its pods are free to run: nobody comes again to lift a gate."""
-        creating = any(row.kind == "create" for row in was.pending)
-        if not creating or now.status.final or any(row.kind == "create" for row in now.pending):
+        answered = {
+            row.ordinal
+            for row in was.pending
+            if row.kind == "create" and now.awaits(row.ordinal) is None
+        }
+        if not answered or now.status.final:
             return
-        for pod in self._kube.pods():
+        for pod in self._kube.pods_of(now.id):
             attempt = attempt_of(pod)
             ours = attempt[:2] == (now.id, now.incarnation) and not is_planted(attempt)
             if (
                 ours
+                and ordinal_of(pod) in answered
                 and pod["spec"].get("schedulingGates")
                 and not self._kube.truths[attempt].meddled
             ):
                 raise Violation("S6", f"{attempt[2]} is gated, and its create was answered")
+
+    def _tried_again(self, was: Group, now: Group, commit: Commit) -> None:
+        """An attempt that is to be replaced is followed by one, and by no other; what was used of
+        which budget is what happened."""
+        replaced = {task.name: task for task in commit.replaced.get(now.id, ())}
+        if len(replaced) != len(commit.replaced.get(now.id, ())):
+            raise Violation("one next attempt", f"{now.name}: {commit.replaced}")
+        restarts = 0
+        for old, new in zip(was.tasks, now.tasks, strict=True):
+            ended = replaced.pop(old.name, None)
+            if new.status is TaskStatus.RESCHEDULED:
+                raise Violation("one next attempt", f"{new.name}/{new.retry} was not replaced")
+            if new.retry == old.retry:
+                if ended is not None:
+                    raise Violation("one next attempt", f"{old.name}/{old.retry} has none")
+                self._handed_over_once(old, new, now)
+                continue
+            if ended is None or (ended.retry, ended.status) != (old.retry, TaskStatus.RESCHEDULED):
+                raise Violation("one next attempt", f"{old.name}: {old.retry}, {new.retry}")
+            self._cause(was, old, ended, new)
+            strict = not now.ignore_nonlead_status
+            restarts += len(now.tasks) > 1 and (old.lead or strict)
+        if replaced:
+            raise Violation("one next attempt", f"{now.name}: {list(replaced)} has no newer one")
+        if now.restarts - was.restarts != restarts:
+            raise Violation("restarts are counted", f"{now.name}: {was.restarts}, {now.restarts}")
+        if not commit.replaced.get(now.id):
+            return
+        kept = self._rows.earlier_attempts.get(now.workflow, [])
+        mine = Counter((one.task.name, one.task.retry) for one in kept if one.group == now.id)
+        wanted = Counter((task.name, retry) for task in now.tasks for retry in range(task.retry))
+        if mine != wanted:
+            raise Violation("every attempt keeps its row", f"{now.name}: {mine}, {wanted}")
+
+    def _handed_over_once(self, old: Task, new: Task, now: Group) -> None:
+        if old.ordinal and new.ordinal != old.ordinal:
+            raise Violation("an attempt is handed over once", f"{new.name}: {new.ordinal}")
+        if not new.ordinal or old.ordinal or not now.placed:
+            return
+        row = now.awaits(new.ordinal, "create")
+        if row is None and not now.status.final:
+            raise Violation("an attempt is handed over once", f"{new.name}: no such create")
+
+    def _cause(self, was: Group, old: Task, ended: Task, new: Task) -> None:
+        budget = was.limits.retries
+        used = new.disruptions - old.disruptions, new.asked_again - old.asked_again
+        over = new.disruptions > budget.disrupted or new.asked_again > budget.asked
+        if new.retry != old.retry + 1 or over or new.disruptions + new.asked_again != new.retry:
+            raise Violation("each cause has its budget", f"{old.name}: {new}")
+        if used not in {(1, 0), (0, 1)}:
+            raise Violation("each cause has its budget", f"{old.name}: used {used}")
+        attempt = was.id, was.incarnation, old.name, old.retry
+        truth = self._kube.truths.get(attempt)
+        if truth is None or truth.meddled:
+            return  # it was never made, or somebody did something to it
+        if ended.message == LOST:
+            raise Violation("S5", f"{old.name}/{old.retry} is called lost, and nobody took it")
+        if used == (1, 0) and not truth.disrupted and "job failed" not in ended.message:
+            raise Violation("S5", f"{old.name}/{old.retry} was not disrupted")
+        own = ended.exit_code is not None and ended.exit_code < ExitCode.UPSTREAM
+        if used == (0, 1) and own and truth.code not in (None, ended.exit_code):
+            raise Violation(
+                "a task ends as its pod did", f"{ended.exit_code}, its pod {truth.code}"
+            )
+
+    def _amounts_to_its_tasks(self, group: Group) -> None:
+        if not group.status.final or group.settling is not None:
+            return
+        counted = [task for task in group.tasks if task.lead or not group.ignore_nonlead_status]
+        if any(not task.status.final for task in group.tasks):
+            raise Violation("a group ends with its tasks", f"{group.name} is {group.status}")
+        well = all(task.status is TaskStatus.COMPLETED for task in counted)
+        if group.status is TaskStatus.COMPLETED and not well:
+            raise Violation("a group ends as its tasks did", f"{group.name} is {group.status}")
+        if group.status.failed and not any(task.status.failed for task in group.tasks):
+            raise Violation("a group ends as its tasks did", f"{group.name} is {group.status}")
 
     def _mail_is_there(self, group: Group) -> None:
         for row in group.pending:
@@ -189,13 +306,13 @@ class Oracle:
 
     def _truthful(self, was: Group, now: Group) -> None:
         for old, new in zip(was.tasks, now.tasks, strict=True):
-            if old.status.final or not new.status.final:
+            if old.retry != new.retry or old.status.final or not new.status.final:
                 continue
             attempt = now.id, now.incarnation, new.name, new.retry
             truth = self._kube.truths.get(attempt, Truth())
             if not truth.meddled:
                 self._healthy(was, old, new, attempt, truth)
-            ended = new.status in FROM_PODS and new.exit_code is not None
+            ended = new.status in FROM_PODS and new.exit_code is not None and not truth.disrupted
             if ended and truth.code is not None and new.exit_code != truth.code:
                 raise Violation(
                     "a task ends as its pod did",
@@ -210,11 +327,18 @@ class Oracle:
                     raise Violation("S4", f"the known end of {new.name} became a loss")
                 if attempt not in self._kube.truths:
                     raise Violation("S5", f"{new.name} is called lost before it was made")
-                if any(attempt_of(pod) == attempt for pod in self._kube.pods()):
+                if any(attempt_of(pod) == attempt for pod in self._kube.pods_of(was.id)):
                     raise Violation("S5", f"{new.name} is called lost, and its pod is there")
             case TaskStatus.FAILED_START_TIMEOUT:
                 began = old.received_at if old.status is TaskStatus.INITIALIZING else None
                 self._was_late(new, truth.started_at, began, was.limits.start)
+            case TaskStatus.FAILED_QUEUE_TIMEOUT if "in its cluster" in new.message:
+                made = [self._truth_of(was, task).made_at for task in was.tasks]
+                first = min((at for at in made if at is not None), default=None)
+                self._was_late(new, first, was.processing_at, was.limits.processing)
+            case TaskStatus.FAILED_QUEUE_TIMEOUT if "upstream" in new.message:
+                if was.placed or was.status is not TaskStatus.WAITING:
+                    raise Violation("S5", f"{new.name} is {new.status}, and waited for nothing")
             case TaskStatus.FAILED_QUEUE_TIMEOUT:
                 began = was.scheduling_since
                 bound = [self._truth_of(was, task).bound_at for task in was.tasks]
@@ -267,6 +391,8 @@ class Oracle:
                 awake = group.id in starting
             else:
                 awake = bool(group.pending) or self._kube.of_group[group.id] > 0
+                if to_start(group) and group.id not in starting and not sweeping:
+                    raise Violation("something is pending", f"nothing makes {to_make(group)}")
             if not (awake or sweeping):
                 raise Violation(
                     "something is pending", f"nothing wakes {group.name} of {id}: {group.status}"

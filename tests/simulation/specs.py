@@ -1,7 +1,7 @@
 """Workflows of the simulation: small shapes, and a few that no single transaction holds."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
 
@@ -10,6 +10,7 @@ import yaml
 from tests.builders import NOON
 from tests.simulation.operator import BACKEND
 from tests.simulation.service import USER
+from xylem.domain.exits import ExitRule
 from xylem.domain.ids import PoolName
 from xylem.domain.plan import Limits
 from xylem.domain.pool import Platform, Pool
@@ -81,8 +82,36 @@ def checked(shape: Shape) -> tuple[submit.Request, submit.Checked]:
     )
 
 
-def with_limits(found: submit.Checked, limits: Limits) -> submit.Checked:
-    return replace(found, plan=replace(found.plan, limits=limits))
+RULES: Sequence[tuple[ExitRule, ...]] = (
+    (),
+    (),
+    (ExitRule("reschedule", ((1, 1),)),),
+    (ExitRule("complete", ((2, 2),)), ExitRule("reschedule", ((1, 9),))),
+    (ExitRule("fail", ((3, 3),)), ExitRule("reschedule", ((1, 255), (3000, 4000)))),
+)
+"""Over the codes that commands here end with, and over those of the infrastructure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What a spec says beside its shape. `strict`: a group fails with any of its tasks."""
+
+    limits: Limits
+    rules: tuple[ExitRule, ...] = ()
+    strict: bool = False
+
+
+def with_manners(found: submit.Checked, manners: Manners) -> submit.Checked:
+    groups = (
+        replace(
+            group,
+            ignore_nonlead_status=not manners.strict,
+            tasks=tuple(replace(task, exit_rules=manners.rules) for task in group.tasks),
+        )
+        for group in found.plan.groups
+    )
+    plan = replace(found.plan, groups=tuple(groups), limits=manners.limits)
+    return replace(found, plan=plan)
 
 
 @cache

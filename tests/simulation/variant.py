@@ -38,6 +38,8 @@ class Variant:
     """Faults go on for long."""
     brief = False
     """Deadlines are less than a minute."""
+    retries = False
+    """Every failure is tried again, as often as budgets allow."""
 
     def tenure(self, tenure: Tenure) -> Tenure:
         return tenure

@@ -16,7 +16,7 @@ from tests.simulation.sockets import Sockets
 from tests.simulation.store import Gate
 from tests.simulation.variant import Variant
 from xylem.domain.ids import WorkflowId
-from xylem.domain.plan import Limits
+from xylem.domain.plan import Limits, Retries
 from xylem.usecases import submit
 
 MINUTE = 60.0
@@ -87,6 +87,17 @@ class World:
             queue=timedelta(minutes=self.schedule.between(2 * least, most)),
             start=timedelta(minutes=self.schedule.between(least, most)),
             execution=timedelta(minutes=self.schedule.between(least, most)),
+            processing=self._limit(least, most) or Limits().processing,
+            waiting=self._limit(4 * least, 4 * most),
+            retries=Retries(
+                disrupted=3 if variant.retries else random.choice((0, 1, 3)),
+                asked=2 if variant.retries else random.choice((0, 0, 1, 2)),
+            ),
+        )
+        self.manners = specs.Manners(
+            self.limits,
+            specs.RULES[-1] if variant.retries else random.choice(specs.RULES),
+            strict=random.random() < 0.3,
         )
         self._variant = variant
         self.gate = Gate(self.schedule, self.faults)
@@ -102,6 +113,12 @@ class World:
         self.boots = 0
         self.slept = False
         self.keys: dict[str, WorkflowId] = {}
+
+    def _limit(self, least: float, most: float) -> timedelta | None:
+        """In minutes; most schedules have none of these."""
+        if not self.schedule.chance(0.2):
+            return None
+        return timedelta(minutes=self.schedule.between(least, most))
 
     def _habits(self) -> Habits:
         schedule = self.schedule
@@ -153,7 +170,7 @@ class World:
     def _submit_some_time(self) -> None:
         schedule = self.schedule
         request, checked = specs.checked(specs.drawn(schedule.random))
-        checked = specs.with_limits(checked, self.limits)
+        checked = specs.with_manners(checked, self.manners)
         key = f"key-{schedule.random.random()}" if schedule.chance(0.5) else None
         request = replace(request, idempotency=key)
         at = schedule.between(0, MINUTE if self._variant.long else self.faults_end / 2)
@@ -219,6 +236,9 @@ class World:
             (self.faults.pod_deleted, self.kube.meddle_with_a_pod),
             (self.faults.config_map_deleted, self.kube.meddle_with_a_config_map),
             (self.faults.pod_planted, self.kube.plant_a_pod),
+            (self.faults.pod_disrupted, self.kube.disrupt_a_pod),
+            (self.faults.node_lost, self.kube.lose_a_node),
+            (self.faults.clock_moves, self.kube.move_clock),
         )
         for probability, mishap in mishaps:
             times = int(probability) + self.schedule.chance(probability % 1)
