@@ -1,7 +1,7 @@
 """`python -m tests.simulation --runs N --seed S --jobs J`: schedules by the thousand.
 
 The first one that breaks a promise ends the run: its seed, the promise and the end of its trace are
-printed, and the exit code is 1. That seed alone does the same again.
+printed, made short (`shrink`), and the exit code is 1. That seed alone does the same again.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import time
 from collections import Counter
 
 from tests.simulation.runs import results
+from tests.simulation.shrink import shrink
 
 PROGRESS_SECONDS = 5.0
 
@@ -28,7 +29,7 @@ def main(arguments: list[str]) -> int:
         faults += result.faults
         if result.broken is not None:
             print(f"seed {result.seed} breaks a promise: {result.broken}", flush=True)
-            print(result.story)
+            print(shrink(result) if told.shrink else result.story)
             print(f"again: python -m tests.simulation --seed {result.seed} --runs 1")
             return 1
         if time.monotonic() - said > PROGRESS_SECONDS:
@@ -48,6 +49,7 @@ def _told(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--no-shrink", dest="shrink", action="store_false")
     return parser.parse_args(arguments)
 
 

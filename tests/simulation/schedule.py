@@ -42,6 +42,8 @@ class Schedule:
         self._heap: list[tuple[float, int, str, Act]] = []
         self._numbers = count()
         self._depth = 0
+        self._allowed: int | None = None
+        self._stop: Act = lambda: None
 
     def now(self) -> datetime:
         if self._now[0] != self.seconds:
@@ -61,8 +63,18 @@ class Schedule:
     def say(self, what: str) -> None:
         self.trace.append((self.seconds, what))
 
+    def allow(self, most: int | None, stop: Act) -> None:
+        """So many faults, then `stop`; None: as many as there are."""
+        self._allowed, self._stop = most, stop
+        if most == 0:
+            stop()
+
     def fault(self, kind: str, what: str = "") -> None:
         self.faults[kind] += 1
+        if self._allowed is not None:
+            self._allowed -= 1
+            if self._allowed <= 0:
+                self._stop()
         self.say(f"! {kind} {what}")
 
     def step(self) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.simulation.__main__ import main
 from tests.simulation.defects import ForgetsAWakeUp
+from tests.simulation.shrink import shrink
 from tests.simulation.world import simulate
 
 PART = 50
@@ -39,3 +40,18 @@ def test_the_command_says_how_many_faults_there_were(capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert "20 from seed 7, all promises kept" in said
     assert "others ran" in said
+
+
+def test_a_failing_seed_is_made_short() -> None:
+    failed = next(
+        result for seed in range(1, 100) if (result := simulate(seed, ForgetsAWakeUp())).broken
+    )
+
+    shrunk = shrink(failed, ForgetsAWakeUp(), tries=60)
+
+    assert failed.broken is not None
+    assert shrunk.broken.promise == failed.broken.promise
+    again = simulate(failed.seed, ForgetsAWakeUp(), shrunk.cut)
+    assert again.story == shrunk.story
+    assert sum(again.faults.values()) <= sum(failed.faults.values())
+    assert "kinds of faults that it takes: none" in str(shrunk)

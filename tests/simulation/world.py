@@ -51,9 +51,17 @@ class Result:
     story: str
 
 
-def simulate(seed: int, variant: Variant | None = None) -> Result:
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a schedule is replayed without: kinds of faults, and all that come after the `first`."""
+
+    without: frozenset[str] = frozenset()
+    first: int | None = None
+
+
+def simulate(seed: int, variant: Variant | None = None, cut: Cut | None = None) -> Result:
     """One schedule, from its first submission until everything has ended."""
-    world = World(seed, variant or Variant())
+    world = World(seed, variant or Variant(), cut or Cut())
     broken: Violation | None = None
     try:
         world.run()
@@ -71,7 +79,7 @@ def simulate(seed: int, variant: Variant | None = None) -> Result:
 
 
 class World:
-    def __init__(self, seed: int, variant: Variant) -> None:
+    def __init__(self, seed: int, variant: Variant, cut: Cut) -> None:
         self.schedule = Schedule(seed)
         random = self.schedule.random
         self.faults = rates.drawn(random)
@@ -79,6 +87,9 @@ class World:
             self.faults.stop()
         for fault, rate in variant.needs.items():
             setattr(self.faults, fault, max(rate, getattr(self.faults, fault)))
+        for fault in cut.without:
+            setattr(self.faults, fault, 0.0)
+        self.schedule.allow(cut.first, self.faults.stop)
         self.faults_end = self.schedule.between(MINUTE, SHORT if random.random() < 0.6 else LONG)
         if variant.long:
             self.faults_end = LONG_PAUSE + 5 * MINUTE
