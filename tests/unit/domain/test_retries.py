@@ -9,6 +9,7 @@ from tests.builders import GROUP, NOON, a_group, a_task
 from xylem.domain.effects import CleanUp, Effect, GroupEnded, Replaced
 from xylem.domain.exits import ExitRule
 from xylem.domain.group import (
+    AbsenceSeen,
     CreateAnswered,
     Group,
     GroupEvent,
@@ -270,3 +271,33 @@ def test_a_side_task_that_is_tried_again_leaves_the_others_alone_and_ends_with_t
     assert done.status is COMPLETED
     assert newest(done, "side").message == "Lead task finished"
     assert to_make(done) == []
+
+
+# Several creates at once -------------------------------------------------------------------------
+
+
+def test_an_attempt_is_not_lost_while_its_own_create_is_under_way() -> None:
+    """That of another one, which was asked for later, was answered before."""
+    group = a_running_group("lead", "other")
+    group, _ = after(group, preempted(group), HandedOver())
+    group, _ = after(group, preempted(group, "other"), HandedOver(), CreateAnswered(3, "done"))
+    group, _ = after(group, AbsenceSeen())
+    there = pod(group, "other", RUNNING)
+
+    group, effects = after(group, ObserveAnswered(4, (there,)))
+
+    assert newest(group).retry == 1
+    assert newest(group).status is PROCESSING
+    assert effects == []
+
+
+def test_an_attempt_whose_create_was_answered_late_is_lost_by_the_next_question() -> None:
+    group = a_running_group("lead", "other")
+    group, _ = after(group, preempted(group), HandedOver())
+    group, _ = after(group, preempted(group, "other"), HandedOver())
+    group, _ = after(group, CreateAnswered(3, "done"), CreateAnswered(2, "done"), AbsenceSeen())
+    there = pod(group, "other", RUNNING)
+
+    group, _ = after(group, ObserveAnswered(4, (there,)))
+
+    assert newest(group).retry == 2

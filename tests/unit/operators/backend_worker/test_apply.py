@@ -268,6 +268,37 @@ def test_a_create_waits_unanswered_until_the_ordinal_before_is_done() -> None:
     assert set(the_anchor(kube).done) == {1, 2}
 
 
+def test_an_attempt_that_was_replaced_goes_on_no_more_once_the_next_is_made() -> None:
+    """Its node only fell silent: it was called lost, and would run beside the next one."""
+    kube = FakeKube()
+    tenure = in_office(kube)
+    run(kube, perform_create(a_create(a_pod("left"), a_pod("right")), tenure))
+    kube.schedule()
+
+    retry = Stepper(kube, perform_create(a_create(a_pod("left", retry=1), ordinal=2), tenure))
+    retry.until(makes_a_pod)
+
+    deleted = {
+        pod["metadata"]["name"]: "deletionTimestamp" in pod["metadata"] for pod in kube.pods()
+    }
+    assert deleted == {"left-r0-1": True, "right-r0-1": False}
+    assert retry.run() == DONE
+
+
+def test_the_end_of_an_attempt_that_was_replaced_stays_to_be_said() -> None:
+    kube = FakeKube()
+    tenure = in_office(kube)
+    run(kube, perform_create(a_create(), tenure))
+    kube.schedule()
+    [first] = kube.pods()
+    kube.set_phase(first["metadata"]["name"], "Failed")
+
+    outcome = run(kube, perform_create(a_create(a_pod(retry=1), ordinal=2), tenure))
+
+    assert outcome == DONE
+    assert not any("deletionTimestamp" in pod["metadata"] for pod in kube.pods())
+
+
 def test_two_creates_of_a_group_at_once_are_both_done() -> None:
     kube = FakeKube()
     tenure = in_office(kube)

@@ -43,10 +43,10 @@ TaskRange = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A mailbox row that is not answered. `created`: the highest create that was answered when this
-    row was written; an `observe` says nothing about pods that were made after it. `asked_at`: when
-    the row was written, by the service's clock. `covered`: of an answer in parts, the tasks that
-    parts were whole for so far. `force`: a cleanup without grace."""
+    """A mailbox row that is not answered. `created`: every create up to this ordinal was answered
+    when this row was written; an `observe` says nothing about pods that were made after it.
+    `asked_at`: when the row was written, by the service's clock. `covered`: of an answer in parts,
+    the tasks that parts were whole for so far. `force`: a cleanup without grace."""
 
     incarnation: int
     ordinal: int

@@ -126,8 +126,15 @@ def _ask(
     group: Group, kind: Order, incarnation: int, now: datetime, *, force: bool = False
 ) -> Group:
     ordinal = group.ordinal + 1
-    row = Pending(incarnation, ordinal, kind, group.created, now, force=force)
+    row = Pending(incarnation, ordinal, kind, _all_created(group), now, force=force)
     return replace(group, ordinal=ordinal, pending=(*group.pending, row))
+
+
+def _all_created(group: Group) -> int:
+    """The pods of creates up to this ordinal are made. Creates of several attempts are under way at
+    once, and a later one may be answered first."""
+    unanswered = (row.ordinal for row in group.pending if row.kind == "create")
+    return min(group.created, min(unanswered, default=group.ordinal + 1) - 1)
 
 
 def _answered(group: Group, ordinal: int) -> Group:

@@ -72,7 +72,7 @@ def look(workflow: WorkflowId, group: GroupId, *, engine: Engine) -> None:
         return due - draft.now
 
     try:
-        left, commit = intents.change(workflow, "a timer", fold, engine=engine)
+        left, commit = intents.change_whole(workflow, "a timer", fold, engine=engine)
     except UnknownWorkflow:
         return
     tell(commit, engine=engine)
