@@ -1,0 +1,29 @@
+"""Small scopes, exhausted with every run of the tests; `tests.simulation.exhaust` does the large
+one."""
+
+import pytest
+
+from tests.simulation.exhaust import Exploration, Scope
+
+
+@pytest.mark.parametrize(
+    ("scope", "tasks"),
+    [
+        (Scope(failures=0, twice=0, lost=0, crashes=1, cancels=1), 2),
+        (Scope(failures=2, twice=0, lost=0, crashes=0), 1),
+        (Scope(failures=1, twice=1, lost=0, crashes=0), 1),
+        (Scope(failures=1, twice=0, lost=1, crashes=1), 1),
+    ],
+    ids=["a crash, a cancel", "two retries", "once twice", "once lost, a crash"],
+)
+def test_every_state_of_a_small_scope_keeps_every_promise(scope: Scope, tasks: int) -> None:
+    found = Exploration(scope, tasks=tasks).run()
+
+    assert found.states > 1_000
+    assert 0 < found.ended < found.states
+
+
+def test_the_scope_counts_each_state_once() -> None:
+    once, again = (Exploration(Scope(1, 0, 0, 0), tasks=1).run() for _ in range(2))
+
+    assert (once.states, once.steps) == (again.states, again.steps)
