@@ -18,10 +18,11 @@ from operators.backend_listener.listener import LetGo, Listener, Want
 from operators.backend_worker.apply import Answer, Outcome, Postponed, Unanswered
 from operators.backend_worker.worker import Worker
 from operators.shared.anchor import Anchor, anchor_name, anchor_of
-from operators.shared.calls import Call, Create, Procedure, Replace, read
+from operators.shared.calls import Call, Create, Delete, Procedure, Replace, Together, read
 from operators.shared.lease import Tenure
 from operators.shared.resources import (
     CONFIG_MAP,
+    POD,
     Json,
     KubeError,
     NotFound,
@@ -35,7 +36,8 @@ from xylem.domain.group import Group
 from xylem.domain.ids import ConnectionId, GroupId, WorkflowId, mail_parts
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
-from xylem.ports import Commit, Job, Mail, StartGroups, Stored
+from xylem.manifests.names import RETRY
+from xylem.ports import Change, Commit, Job, Mail, StartGroups, Stored
 from xylem.protocol import agent
 from xylem.protocol.agent import Ack, Bundle, Event, News, PodObservation, operator_message
 from xylem.protocol.link import Link, Order, Perform
@@ -529,6 +531,171 @@ class ReadsWhatLags(Variant):
     store = _LaggingStore
 
 
+# Retries -----------------------------------------------------------------------------------------
+
+
+class _KeepsTheNewest(SimulatedStore):
+    def write(self, commit: Commit) -> None:
+        super().write(replace(commit, replaced={}))
+
+
+class ForgetsReplacedAttempts(Variant):
+    """The row of an attempt goes when another one replaces it."""
+
+    store = _KeepsTheNewest
+    retries = True
+    needs = {"pod_disrupted": 2.0}
+
+
+class _CountsAnew(SimulatedStore):
+    def write(self, commit: Commit) -> None:
+        """Of each attempt what the one before used is forgotten, or taken for the other cause."""
+        super().write(replace(commit, groups=tuple(map(self._changed, commit.groups))))
+
+    def _changed(self, change: Change[Group]) -> Change[Group]:
+        before = {task.name: task.retry for task in change.before.tasks}
+        tasks = (
+            self._counted(task) if task.retry > before[task.name] else task
+            for task in change.after.tasks
+        )
+        return replace(change, after=replace(change.after, tasks=tuple(tasks)))
+
+    def _counted(self, task: Task) -> Task:
+        return replace(task, disruptions=0, asked_again=0)
+
+
+class TriesAgainWithoutBudget(Variant):
+    """What was used of a budget does not travel with the attempt."""
+
+    store = _CountsAnew
+    retries = True
+
+
+class _CountsTheOther(_CountsAnew):
+    def _counted(self, task: Task) -> Task:
+        return replace(task, disruptions=task.asked_again, asked_again=task.disruptions)
+
+
+class MixesTheBudgets(Variant):
+    """What a disruption uses up is what a rule asked for, and the reverse."""
+
+    store = _CountsTheOther
+    retries = True
+
+
+class NamesARetryAsTheFirst(Variant):
+    """A pod's name and fences do not say which attempt it is of."""
+
+    retries = True
+    short = True
+    needs = {"pod_disrupted": 2.0}
+
+    def asked(self, call: Call) -> Call:
+        if not isinstance(call, Create) or call.kind is not POD:
+            return call
+        metadata = call.body["metadata"]
+        notes = {**metadata["annotations"], RETRY: "0"}
+        name = metadata["name"].replace(f"-r{metadata['annotations'][RETRY]}-", "-r0-")
+        body = {**call.body, "metadata": {**metadata, "annotations": notes, "name": name}}
+        return Create(call.kind, body)
+
+
+class _LeavesReplacedAlone(Worker):
+    def begin(self, order: Perform, now: datetime) -> Procedure[Outcome]:
+        usual = super().begin(order, now)
+        return _deleting_nothing(usual) if order.job.kind == "create" else usual
+
+
+def _deleting_nothing(usual: Procedure[Outcome]) -> Procedure[Outcome]:
+    try:
+        step = next(usual)
+        while True:
+            if isinstance(step, Together) and any(isinstance(c, Delete) for c in step.calls):
+                step = usual.send([None for _ in step.calls])
+                continue
+            try:
+                result = yield step
+            except KubeError as error:
+                step = usual.throw(error)
+            else:
+                step = usual.send(result)
+    except StopIteration as end:
+        return cast("Outcome", end.value)
+
+
+class LeavesReplacedAttemptsAlone(Variant):
+    """A create does not end the attempts that its own replace."""
+
+    worker = _LeavesReplacedAlone
+    retries = True
+    needs = {"node_lost": 2.0}
+
+
+class _TakesTheLatestForAll(SimulatedStore):
+    def write(self, commit: Commit) -> None:
+        groups = (
+            replace(
+                change,
+                after=replace(
+                    change.after,
+                    pending=tuple(
+                        replace(row, created=change.after.created) for row in change.after.pending
+                    ),
+                ),
+            )
+            for change in commit.groups
+        )
+        super().write(replace(commit, groups=tuple(groups)))
+
+
+class TakesTheLatestCreateForAll(Variant):
+    """A create that was answered says that those before it were done, too."""
+
+    store = _TakesTheLatestForAll
+    retries = True
+    short = True
+    long = True
+    many = True
+    needs = {
+        "pod_disrupted": 3.0,
+        "request_late": 0.3,
+        "request_refused": 0.3,
+        "request_slow": 0.5,
+        "operator_dies": 1.0,
+    }
+
+
+class CountsAnEndAgain(Variant):
+    """News that repeats counts for whichever attempt is the newest."""
+
+    retries = True
+    needs = {"message_twice": 0.5, "message_late": 0.5, "pod_disrupted": 1.0}
+
+    def news(self, message: NewsMessage, store: SimulatedStore) -> NewsMessage:
+        if not isinstance(message, EventsOf):
+            return message
+        events = []
+        for event in message.events:
+            known = _tasks(store, message.workflow, event.pod.group)
+            retry = next((t.retry for t in known if t.name == event.pod.task), event.pod.retry)
+            pod = event.pod.model_copy(update={"retry": retry})
+            events.append(event.model_copy(update={"pod": pod}))
+        return message.model_copy(update={"events": events})
+
+
+class _ForgetsRetries(SimulatedStore):
+    def write(self, commit: Commit) -> None:
+        jobs = () if commit.replaced else commit.jobs
+        super().write(replace(commit, jobs=jobs))
+
+
+class ForgetsToMakeARetry(Variant):
+    """An attempt that is to follow another one gets no job that makes it."""
+
+    store = _ForgetsRetries
+    retries = True
+
+
 DEFECTS: dict[type[Variant], set[str]] = {
     AcknowledgesAtIngest: {"S4"},
     DeletesJobsAtDispatch: {"something is pending", "an intent has a job", "S6"},
@@ -555,5 +722,13 @@ DEFECTS: dict[type[Variant], set[str]] = {
     KeepsNumbers: {"S4"},
     HearsAnyBoot: {"S4"},
     ReadsWhatLags: {"S5"},
+    ForgetsReplacedAttempts: {"every attempt keeps its row"},
+    TriesAgainWithoutBudget: {"each cause has its budget"},
+    MixesTheBudgets: {"each cause has its budget", "S5"},
+    NamesARetryAsTheFirst: {"S1", "S3", "S6"},
+    LeavesReplacedAttemptsAlone: {"S1", "S3"},
+    TakesTheLatestCreateForAll: {"S1", "S3", "S5"},
+    CountsAnEndAgain: {"S3", "S5", "S4", "S1", "a task ends as its pod did"},
+    ForgetsToMakeARetry: {"something is pending"},
 }
 """Each mistake, and the promises that it may break first."""

@@ -369,3 +369,19 @@ def test_a_gang_of_a_thousand_times_out_whole() -> None:
     assert found.workflow.status is WorkflowStatus.FAILED_QUEUE_TIMEOUT
     assert {task.status for task in found.groups[0].tasks} == {TaskStatus.FAILED_QUEUE_TIMEOUT}
     assert world.rows.stored_jobs == {}
+
+
+def test_a_gang_that_nothing_was_made_of_times_out_by_the_ring_itself() -> None:
+    """There is no cluster to ask, so the ring ends it: more tasks than one transaction holds."""
+    world = World()
+    plan = a_plan(a_group_plan("t", tasks=150), name="gang")
+    gang = world.make(replace(plan, limits=Limits(processing=10 * MINUTE)))
+    world.later(11 * MINUTE)
+
+    timers.look(gang, world.group(gang, "t-group").id, engine=world)
+    world.settle()
+
+    found = world.look(gang)
+    assert found.workflow.status is WorkflowStatus.FAILED_QUEUE_TIMEOUT
+    assert {task.status for task in found.groups[0].tasks} == {TaskStatus.FAILED_QUEUE_TIMEOUT}
+    assert world.rows.stored_jobs == {}
