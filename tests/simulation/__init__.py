@@ -10,6 +10,8 @@ scheduler that duplicates, reorders, delays, drops, crashes, pauses and deletes.
     oracle     what must hold, looked at after each commit and each start of a command
     world      one schedule: all of it, wired; faults until some moment, then everything must end
     defects    mistakes that must be noticed
+    shrink     what fails, made short
+    exhaust    a small scope without chance: every state that it can come to
 
 One seed is one schedule: `python -m tests.simulation --seed 7 --runs 1` does the same each time.
 Rejected: threads and a real clock (no failure would come twice), and models of our parts in place

@@ -4,9 +4,9 @@ The first are the engine's, the others each leave out one rule of the operator l
 which faults a mistake takes to show, so that it shows soon: without, some need tens of thousands of
 schedules.
 
-Retries have their own: what they lack is noticed soon, but for one. That a create which was answered
-says nothing of those before it takes two retries at once, whose creates overtake each other: its
-test is `test_an_attempt_is_not_lost_while_its_own_create_is_under_way`.
+Retries have their own: what they lack is noticed soon, but for one. That a create which was
+answered says nothing of those before it takes two retries at once, whose creates overtake each
+other: its test is `test_an_attempt_is_not_lost_while_its_own_create_is_under_way`.
 
 Two rows of that table are not here. That the swap names the uids is too rare a story for chance;
 its test is `test_a_pod_that_an_old_request_makes_later_is_not_let_go`. And of "a cleanup is never
@@ -643,7 +643,7 @@ class CountsAnEndAgain(Variant):
     retries = True
     needs = {"message_twice": 0.5, "message_late": 0.5, "pod_disrupted": 1.0}
 
-    def news(self, message: NewsMessage, store: SimulatedStore) -> NewsMessage:
+    def news(self, message: Part, store: SimulatedStore) -> Part:
         if not isinstance(message, EventsOf):
             return message
         events = []

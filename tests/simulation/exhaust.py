@@ -20,11 +20,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from tests.simulation.schedule import Violation
 from tests.simulation.store import Crash
-from tests.stories.world import BACKEND, BOOT, CONNECTION, World
+from tests.stories.world import BACKEND, BOOT, CONNECTION, USER, World
 from xylem.domain.errors import InvalidRequest
 from xylem.domain.exits import ExitRule
 from xylem.domain.group import Cleanup, Group
@@ -186,13 +187,13 @@ class Exploration:
 
     def _jobs(self, state: State) -> Iterator[State]:
         for job in state.rows[3].values():
-            yield from self._performed(state, lambda job=job: self._world.run(job))
+            yield from self._performed(state, partial(self._world.run, job))
             if state.scope.twice and isinstance(job.work, StartGroups):
                 scope = replace(state.scope, twice=state.scope.twice - 1)
                 yield replace(state, stalled=(*state.stalled, job), scope=scope)
         for job in state.stalled:
             awake = replace(state, stalled=tuple(one for one in state.stalled if one is not job))
-            yield from self._performed(awake, lambda job=job: self._world.run(job))
+            yield from self._performed(awake, partial(self._world.run, job))
 
     def _performed(self, state: State, act: Act) -> Iterator[State]:
         yield self._after(state, act)
@@ -216,7 +217,7 @@ class Exploration:
         return replace(state, rows=self._rows.taken())
 
     def _cancel(self) -> None:
-        cancel.cancel(self._id, by="alice", engine=self._world)
+        cancel.cancel(self._id, by=USER, engine=self._world)
 
     def _cluster(self, state: State) -> Iterator[State]:
         told = {one.answers for one in state.messages}
@@ -256,7 +257,7 @@ class Exploration:
                 state = replace(state, closed=state.closed | {group}, pods=pods)
             case _:
                 pass
-        result = JobResult(workflow=self._id, job_id=mail.id, status=status)  # type: ignore[arg-type]  # one of its words
+        result = JobResult(workflow=self._id, job_id=mail.id, status=status)
         said = ResultOf(backend=BACKEND, connection=CONNECTION, workflow=self._id, result=result)
         message = Message(said, f"{mail.id} {status}", mail.id)
         return replace(state, messages=(*state.messages, message))
