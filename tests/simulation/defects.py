@@ -671,7 +671,12 @@ class ForgetsToMakeARetry(Variant):
 DEFECTS: dict[type[Variant], set[str]] = {
     AcknowledgesAtIngest: {"S4"},
     DeletesJobsAtDispatch: {"something is pending", "an intent has a job", "S6"},
-    LeavesOutTheVersionCheck: {"S3", "counts", "counts equal what the groups say"},
+    LeavesOutTheVersionCheck: {
+        "S3",
+        "one next attempt",
+        "counts",
+        "counts equal what the groups say",
+    },
     LeavesOutTheAttemptFence: {"S3", "S5", "S4", "a task ends as its pod did"},
     ForgetsAWakeUp: {"something is pending"},
     AppliesHalfAChange: {"counts", "counts equal what the groups say", "something is pending"},
