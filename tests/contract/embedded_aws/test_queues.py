@@ -79,7 +79,8 @@ def test_only_the_failed_messages_of_a_batch_come_again_and_end_in_the_dead_lett
     assert [letter["Body"] for letter in letters] == ["bad"]
 
 
-def test_a_message_rings_its_function_at_once(aws: EmbeddedAws) -> None:
+def test_a_message_rings_its_function_and_waits_for_no_poll(aws: EmbeddedAws) -> None:
+    """Stock ministack looks once a second; a busy machine may take long for everything else."""
     table = a_table(aws)
     function = a_function(aws, NOTING, Environment={"Variables": {"TABLE": table}})
     queue = a_queue(aws)
@@ -89,10 +90,11 @@ def test_a_message_rings_its_function_at_once(aws: EmbeddedAws) -> None:
     until(lambda: seen(aws, table), lambda found: found == ["warm"])
 
     begun = time.monotonic()
-    sqs.send_message(QueueUrl=queue.url, MessageBody="again")
-    until(lambda: seen(aws, table), lambda found: "again" in found)
+    for number in range(10):
+        sqs.send_message(QueueUrl=queue.url, MessageBody=f"again-{number}")
+        until(lambda: seen(aws, table), lambda found, said=f"again-{number}": said in found)
 
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 5, "ten looks of a second each would be ten"
 
 
 def test_a_delayed_message_comes_when_it_is_due(aws: EmbeddedAws) -> None:

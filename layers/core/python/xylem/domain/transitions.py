@@ -2,7 +2,7 @@
 
 `decide` is total and pure: of the event's rows in `TABLE` the first whose `states` and `when` hold
 acts. Late and repeated news returns the same state and no effect; what no row takes is `Refused`.
-The pictures in `docs/state-machines.md` are made of the table.
+
 """
 
 from collections.abc import Callable, Mapping
