@@ -193,7 +193,8 @@ def usage(site: Site) -> Usage:
 
 
 def impossible(site: Site, gangs: Sequence[Gang]) -> dict[TaskName, str]:
-    """Tasks that no node of their platform would hold if it were empty, each with the numbers.
+    """Tasks that no node of their platform would hold if it were empty, each with the numbers; of
+    tasks that want the same, the first.
 
     Empty where nothing is known: a cluster that is away may have grown meanwhile. A node that is
     not ready counts, because it may be again; a gang that is larger than all nodes together waits
@@ -202,18 +203,29 @@ def impossible(site: Site, gangs: Sequence[Gang]) -> dict[TaskName, str]:
         return {}
     found: dict[TaskName, str] = {}
     whole: dict[str, list[Node]] = {}
+    for want, _ in _kinds(gangs):
+        platform = site.pool.platforms.get(want.platform or "")
+        if platform is None or want.platform is None:
+            continue
+        if want.platform not in whole:
+            whole[want.platform] = nodes_of(platform, site.nodes)
+        nodes = [node for node in whole[want.platform] if node.name not in want.excluded]
+        why = _never(want, nodes, "node")
+        if nodes and why is not None:
+            found[want.task] = f"platform {want.platform}: {why}"
+    return found
+
+
+def _kinds(gangs: Iterable[Gang]) -> list[tuple[Want, int]]:
+    """Tasks that want the same are one kind: its first task, and how many there are. A workflow of
+    10,000 tasks has a few."""
+    counts: dict[tuple[str | None, Amounts, tuple[str, ...]], tuple[Want, int]] = {}
     for one in gangs:
         for want in one.wants:
-            platform = site.pool.platforms.get(want.platform or "")
-            if platform is None or want.platform is None:
-                continue
-            if want.platform not in whole:
-                whole[want.platform] = nodes_of(platform, site.nodes)
-            nodes = [node for node in whole[want.platform] if node.name not in want.excluded]
-            why = _never(want, nodes, "node")
-            if nodes and why is not None:
-                found[want.task] = f"platform {want.platform}: {why}"
-    return found
+            kind = (want.platform, want.amounts, want.excluded)
+            first, count = counts.get(kind, (want, 0))
+            counts[kind] = (first, count + 1)
+    return list(counts.values())
 
 
 def over_guarantee(pool: Pool, gangs: Sequence[Gang], priority: Priority) -> dict[str, int]:
@@ -357,19 +369,12 @@ def _quota(
 def _short(site: Site, gangs: Sequence[Gang]) -> tuple[int, tuple[str, ...]]:
     """How many tasks do not fit now, and why, in sentences."""
     free = {node.name: node.free for node in site.nodes or () if node.available}
-    kinds: Counter[tuple[str, Amounts, tuple[str, ...]]] = Counter()
-    example: dict[tuple[str, Amounts, tuple[str, ...]], Want] = {}
-    for one in gangs:
-        for want in one.wants:
-            kind = (want.platform or "", want.amounts, want.excluded)
-            kinds[kind] += 1
-            example.setdefault(kind, want)
     short = 0
     reasons: list[str] = []
-    for kind, count in sorted(kinds.items(), key=lambda each: _size(each[0][1]), reverse=True):
-        want = example[kind]
-        platform = site.pool.platforms[kind[0]]
-        may = [node for node in nodes_of(platform, site.nodes or ()) if node.name not in kind[2]]
+    for want, count in sorted(_kinds(gangs), key=lambda kind: _size(kind[0].amounts), reverse=True):
+        platform = site.pool.platforms[want.platform or ""]
+        nodes = nodes_of(platform, site.nodes or ())
+        may = [node for node in nodes if node.name not in want.excluded]
         before = [free[node.name] for node in may if node.name in free]
         missing = _fill(free, [node.name for node in may], want.amounts.plus(SIDECAR), count)
         short += missing
