@@ -19,7 +19,7 @@ from xylem.domain.plan import Limits, Resources
 UNBOUNDED = -1
 
 Value = str | int | float | bool | None
-Json = Value | list["Json"] | dict[str, "Json"]
+Kept = str | tuple[str, ...]
 
 Comparison = Literal["GT", "GE", "LT", "LE", "EQ"]
 
@@ -53,7 +53,7 @@ class Platform:
     defaults: Resources = Resources()
     resource_validations: tuple[str, ...] = ()
     assertions: tuple[Assertion, ...] = ()
-    kept: Mapping[str, Json] = field(default_factory=dict)
+    kept: Mapping[str, Kept] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Pool:
     defaults: Resources = Resources()
     resource_validations: tuple[str, ...] = ()
     assertions: tuple[Assertion, ...] = ()
-    kept: Mapping[str, Json] = field(default_factory=dict)
+    kept: Mapping[str, Kept] = field(default_factory=dict)
 
     @property
     def quota(self) -> GpuQuota:

@@ -27,7 +27,7 @@ from xylem.domain.pool import (
     Assertion,
     Comparison,
     GpuQuota,
-    Json,
+    Kept,
     Platform,
     Pool,
     PoolLimits,
@@ -253,9 +253,13 @@ def _values(variables: Mapping[str, JsonValue]) -> dict[str, Value]:
     }
 
 
-def _kept(config: _Config, keys: Sequence[str]) -> dict[str, Json]:
-    given = config.model_dump(mode="json", exclude_defaults=True)
-    return {key: given[key] for key in keys if key in given}
+def _kept(config: _Config, keys: Sequence[str]) -> dict[str, Kept]:
+    given = {key: getattr(config, key) for key in keys}
+    return {
+        key: value if isinstance(value, str) else tuple(value)
+        for key, value in given.items()
+        if value
+    }
 
 
 def _defaults(variables: Mapping[str, JsonValue]) -> Resources:
@@ -427,8 +431,8 @@ def config_of(pool: Pool) -> dict[str, Any]:
         "topology_keys": [{"key": one.key, "label": one.label} for one in pool.topology_keys],
         "common_default_variables": dict(pool.variables),
         "common_resource_validations": list(pool.resource_validations),
-        "common_pod_template": pool.kept.get("common_pod_template", []),
-        "common_group_templates": pool.kept.get("common_group_templates", []),
+        "common_pod_template": list(pool.kept.get("common_pod_template", ())),
+        "common_group_templates": list(pool.kept.get("common_group_templates", ())),
         "platforms": {name: _config_of(one) for name, one in pool.platforms.items()},
         **_parsed(pool.resource_validations, pool.assertions),
     }
@@ -466,7 +470,7 @@ def _config_of(platform: Platform) -> dict[str, Any]:
         "allowed_mounts": list(platform.allowed_mounts),
         "default_variables": dict(platform.variables),
         "resource_validations": list(platform.resource_validations),
-        "override_pod_template": platform.kept.get("override_pod_template", []),
+        "override_pod_template": list(platform.kept.get("override_pod_template", ())),
         **{key: value for key, value in own.items() if value},
         **_parsed(platform.resource_validations, platform.assertions),
     }
