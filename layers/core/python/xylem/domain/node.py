@@ -92,6 +92,18 @@ class Toleration:
             return False
         return self.operator == "Exists" or self.value == taint.value
 
+    @property
+    def manifest(self) -> dict[str, str | int]:
+        """As Kubernetes reads it, without what it does not say."""
+        said = {
+            "key": self.key or None,
+            "operator": self.operator,
+            "value": self.value or None,
+            "effect": self.effect,
+            "tolerationSeconds": self.seconds,
+        }
+        return {key: value for key, value in said.items() if value is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class Use:

@@ -122,6 +122,24 @@ class Pool:
         return self.gpu or GpuQuota()
 
 
+@dataclass(frozen=True, slots=True)
+class PodScheduling:
+    """What a platform puts onto its pods, so that they go to its nodes: as it was when the workflow
+    was submitted."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
+
+
+def scheduling(pool: Pool) -> dict[str, PodScheduling]:
+    """Of each platform that says something."""
+    return {
+        name: PodScheduling(platform.labels, platform.tolerations)
+        for name, platform in pool.platforms.items()
+        if platform.labels or platform.tolerations
+    }
+
+
 SHIPPED_DEFAULTS = Resources(cpu=1, gpu=0, memory=1024**3, storage=1024**3)
 """OSMO's USER_CPU 1, USER_GPU 0, USER_MEMORY 1Gi and USER_STORAGE 1Gi."""
 

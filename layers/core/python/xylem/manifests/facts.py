@@ -17,7 +17,7 @@ from xylem.domain.ids import (
     task_uuid,
 )
 from xylem.domain.plan import Limits, Resources, TaskPlan
-from xylem.domain.pool import SHIPPED_DEFAULTS
+from xylem.domain.pool import SHIPPED_DEFAULTS, PodScheduling
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class GroupFacts:
     credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     stores: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     topology_labels: Mapping[str, str] = field(default_factory=dict)
+    scheduling: Mapping[str, PodScheduling] = field(default_factory=dict)
+    """By platform."""
 
 
 def pod_name(task: TaskPlan, facts: GroupFacts) -> str:

@@ -444,23 +444,11 @@ def gpu_of(quota: GpuQuota | None) -> dict[str, int] | None:
     return {"guarantee": quota.guarantee, "maximum": quota.maximum, "weight": quota.weight}
 
 
-def toleration_of(one: Toleration) -> dict[str, Any]:
-    """As Kubernetes has it, without what it does not say."""
-    said = {
-        "key": one.key or None,
-        "operator": one.operator,
-        "value": one.value or None,
-        "effect": one.effect,
-        "tolerationSeconds": one.seconds,
-    }
-    return {key: value for key, value in said.items() if value is not None}
-
-
 def _config_of(platform: Platform) -> dict[str, Any]:
     """Labels and tolerations are derived from templates with OSMO: only where there are some."""
     own = {
         "labels": dict(platform.labels),
-        "tolerations": [toleration_of(one) for one in platform.tolerations],
+        "tolerations": [one.manifest for one in platform.tolerations],
         "default_mounts": list(platform.default_mounts),
     }
     return {
