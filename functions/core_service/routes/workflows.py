@@ -17,7 +17,7 @@ from xylem import spec
 from xylem.domain.access import require_owner
 from xylem.domain.errors import InvalidRequest, UnknownWorkflow
 from xylem.domain.status import WorkflowStatus
-from xylem.usecases import again, cancel, placing, queries, submit
+from xylem.usecases import again, cancel, placing, queries, submit, why_pending
 
 router = APIRouter(prefix="/api")
 
@@ -218,6 +218,20 @@ def get_task(name: Name, task_name: str, who: User, has: Has) -> View:
     found = queries.describe(name, workflows=has.engine.workflows)
     group, task = queries.find_task(found, task_name)
     return views.task(task, group, found.workflow.uuid)
+
+
+@router.get("/workflow/{name}/why-pending")
+def get_why_pending(name: Name, who: User, has: Has) -> View:
+    """Ours: what each group that does not run waits for, since when, and what would change it."""
+    facts = why_pending.asked(
+        name,
+        workflows=has.engine.workflows,
+        jobs=has.jobs,
+        pools=has.pools,
+        clusters=has.clusters,
+        store=has.engine.store,
+    )
+    return views.why_pending(facts, why_pending.explained(facts))
 
 
 @router.get("/workflow/{name}/spec")

@@ -50,7 +50,8 @@ NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """What one task wants of a node. `platform` None: the pool has no default."""
+    """What one task wants of a node. `platform` None: the pool has no default. `task` empty: any
+    of those that want the same."""
 
     task: TaskName
     platform: str | None
@@ -249,7 +250,7 @@ def _largest(want: Want, amounts: Sequence[Amounts], noun: str) -> str:
     """The sentence about the scarcest resource. Where each alone is there, on different nodes, it
     names the node that lacks the least."""
     if not amounts:
-        return f"no {noun}, task {want.task} wants {_list(want.amounts)}"
+        return f"no {noun}, {_named(want)} wants {_list(want.amounts)}"
     needed = want.amounts.plus(SIDECAR)
     most = {one: max(each.of(one) for each in amounts) for one in RESOURCES}
     for one in RESOURCES:
@@ -257,14 +258,22 @@ def _largest(want: Want, amounts: Sequence[Amounts], noun: str) -> str:
             room = " beside the runtime's own" if most[one] >= want.amounts.of(one) else ""
             return (
                 f"largest {noun} has {written(one, most[one])}, "
-                f"task {want.task} wants {written(one, want.amounts.of(one))}{room}"
+                f"{_named(want)} wants {written(one, want.amounts.of(one))}{room}"
             )
     best = min(amounts, key=lambda each: (len(each.lacking(needed)), -each.gpu))
     lacking = best.lacking(needed)
     return (
-        f"no {noun} has all of what task {want.task} wants at once ({_list(want.amounts)}); "
+        f"no {noun} has all of what {_named(want)} wants at once ({_list(want.amounts)}); "
         f"the best has {' and '.join(written(one, best.of(one)) for one in lacking)}"
     )
+
+
+def _named(want: Want) -> str:
+    return f"task {want.task}" if want.task else "a task"
+
+
+def _like(want: Want) -> str:
+    return f" like {want.task}" if want.task else ""
 
 
 def _list(amounts: Amounts) -> str:
@@ -428,7 +437,7 @@ def _why_short(
         reasons.append(f"{head}: none of its {len(may)} nodes takes pods ({_some(away)})")
     elif any(not amounts.lacking(want.amounts.plus(SIDECAR)) for amounts in free):
         reasons.append(
-            f"{head}: room for {count - missing} of {count} tasks like {want.task}, "
+            f"{head}: room for {count - missing} of {count} tasks{_like(want)}, "
             f"each wants {_list(want.amounts)}"
         )
     else:

@@ -41,17 +41,18 @@ class Clusters:
         [site] = self.sites([pool])
         return site
 
-    def sites(self, pools: Sequence[Pool]) -> list[Site]:
-        """Each backend is read once, however many pools are on it."""
+    def sites(self, pools: Sequence[Pool], *, nodes: bool = True) -> list[Site]:
+        """Each backend is read once, however many pools are on it; its nodes, if they are asked
+        for."""
         now = self.clock()
         names = dict.fromkeys(pool.backend for pool in pools)
         known = {name: self.backends.backend(name) for name in names}
-        nodes = {name: self.nodes(name) for name in names}
+        found = {name: self.nodes(name) if nodes else None for name in names}
         return [
             Site(
                 pool,
                 online=is_online(known[pool.backend], now),
-                nodes=nodes[pool.backend],
+                nodes=found[pool.backend],
                 since=away_since(known[pool.backend], now),
             )
             for pool in pools
