@@ -23,7 +23,7 @@ scheduler nobody keeps it: there it is a check at submission and a hint for choo
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -179,40 +179,72 @@ def nodes_of_pool(site: Site) -> list[Node]:
 
 
 def usage(site: Site) -> Usage:
+    return survey(site).usage
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is the same for all that is asked of a site: worked out once, for a thousand questions.
+    `free`: of nodes that take pods. `foreign`: why other nodes are not a platform's, counted."""
+
+    site: Site
+    usage: Usage
+    free: Mapping[str, Amounts]
+    nodes: Mapping[str, Sequence[Node]]
+    foreign: Mapping[str, Counter[str]]
+    count: int
+
+
+def survey(site: Site) -> Survey:
+    nodes: dict[str, list[Node]] = {}
+    foreign: dict[str, Counter[str]] = {}
+    for name, platform in site.pool.platforms.items():
+        nodes[name], foreign[name] = [], Counter()
+        for node in site.nodes or ():
+            why = mismatch(platform, node)
+            if why is None:
+                nodes[name].append(node)
+            else:
+                foreign[name][why] += 1
+    free = {node.name: node.free for node in site.nodes or () if node.available}
+    mine = {node.name: node for found in nodes.values() for node in found}
+    used = _used(site, [node for node in mine.values() if node.available], free)
+    return Survey(site, used, free, nodes, foreign, len(mine))
+
+
+def _used(site: Site, nodes: Sequence[Node], free: Mapping[str, Amounts]) -> Usage:
     """Pods are counted where they are, also on nodes that the pool may use no longer."""
     mine = [use for node in site.nodes or () for use in node.uses if use.pool == site.pool.name]
-    nodes = [node for node in nodes_of_pool(site) if node.available]
     return Usage(
         guaranteed=sum(use.amounts.gpu for use in mine if use.priority != LOW),
         borrowed=sum(use.amounts.gpu for use in mine if use.priority == LOW),
         capacity=sum(node.allocatable.gpu for node in nodes),
-        free=sum(node.free.gpu for node in nodes),
+        free=sum(free[node.name].gpu for node in nodes),
     )
 
 
 # What can never be ------------------------------------------------------------------------------
 
 
-def impossible(site: Site, gangs: Sequence[Gang]) -> dict[TaskName, str]:
+def impossible(
+    site: Site, gangs: Sequence[Gang], *, nodes: Mapping[str, Sequence[Node]] | None = None
+) -> dict[TaskName, str]:
     """Tasks that no node of their platform would hold if it were empty, each with the numbers; of
-    tasks that want the same, the first.
+    tasks that want the same, the first. `nodes`: by platform, where that was worked out.
 
     Empty where nothing is known: a cluster that is away may have grown meanwhile. A node that is
     not ready counts, because it may be again; a gang that is larger than all nodes together waits
     for them to become more."""
     if site.nodes is None:
         return {}
+    whole = survey(site).nodes if nodes is None else nodes
     found: dict[TaskName, str] = {}
-    whole: dict[str, list[Node]] = {}
     for want, _ in _kinds(gangs):
-        platform = site.pool.platforms.get(want.platform or "")
-        if platform is None or want.platform is None:
-            continue
-        if want.platform not in whole:
-            whole[want.platform] = nodes_of(platform, site.nodes)
-        nodes = [node for node in whole[want.platform] if node.name not in want.excluded]
-        why = _never(want, nodes, "node")
-        if nodes and why is not None:
+        mine = whole.get(want.platform or "", ())
+        if want.excluded:
+            mine = [node for node in mine if node.name not in want.excluded]
+        why = _never(want, mine, "node")
+        if mine and why is not None:
             found[want.task] = f"platform {want.platform}: {why}"
     return found
 
@@ -241,12 +273,12 @@ def over_guarantee(pool: Pool, gangs: Sequence[Gang], priority: Priority) -> dic
 def _never(want: Want, nodes: Sequence[Node], noun: str) -> str | None:
     """Why none of these nodes would hold it when it is empty."""
     needed = want.amounts.plus(SIDECAR)
-    if any(not node.allocatable.lacking(needed) for node in nodes):
+    if any(node.allocatable.covers(needed) for node in nodes):
         return None
-    return _largest(want, [node.allocatable for node in nodes], noun)
+    return _largest(want, {node.allocatable for node in nodes}, noun)
 
 
-def _largest(want: Want, amounts: Sequence[Amounts], noun: str) -> str:
+def _largest(want: Want, amounts: Collection[Amounts], noun: str) -> str:
     """The sentence about the scarcest resource. Where each alone is there, on different nodes, it
     names the node that lacks the least."""
     if not amounts:
@@ -260,7 +292,7 @@ def _largest(want: Want, amounts: Sequence[Amounts], noun: str) -> str:
                 f"largest {noun} has {written(one, most[one])}, "
                 f"{_named(want)} wants {written(one, want.amounts.of(one))}{room}"
             )
-    best = min(amounts, key=lambda each: (len(each.lacking(needed)), -each.gpu))
+    best = min(amounts, key=lambda each: (len(each.lacking(needed)), *(-n for n in _size(each))))
     lacking = best.lacking(needed)
     return (
         f"no {noun} has all of what {_named(want)} wants at once ({_list(want.amounts)}); "
@@ -286,10 +318,15 @@ def _list(amounts: Amounts) -> str:
 
 
 def outlook(
-    site: Site, gangs: Sequence[Gang], priority: Priority, *, admin: bool = False
+    site: Site,
+    gangs: Sequence[Gang],
+    priority: Priority,
+    *,
+    admin: bool = False,
+    surveyed: Survey | None = None,
 ) -> Outlook:
     """Of groups of one workflow in one pool. Those that wait for others do not decide when the
-    workflow starts, only whether it ever can."""
+    workflow starts, only whether it ever can. `surveyed`: of this site, by whoever asks often."""
     pool = site.pool
     first = [one for one in gangs if one.first] or list(gangs)
     asked = _wanted(first).gpu
@@ -303,8 +340,9 @@ def outlook(
         numbers = base
         outcome: Outcome = "unknown"
     else:
-        used = usage(site)
-        short, reasons = _short(site, first)
+        known = surveyed or survey(site)
+        used = known.usage
+        short, reasons = _short(known, first)
         bounds, left = _quota(pool, used, asked, priority)
         outcome = "queue" if short or bounds else "now"
         reasons = (*bounds, *reasons)
@@ -314,9 +352,9 @@ def outlook(
             gpus_capacity=used.capacity,
             quota_left=left,
             tasks_short=short,
-            nodes=len(nodes_of_pool(site)),
+            nodes=known.count,
         )
-        if never := impossible(site, gangs):
+        if never := impossible(site, gangs, nodes=known.nodes):
             sentences = tuple(dict.fromkeys(never.values()))
             return replace(numbers, outcome="impossible", reasons=sentences[:REASONS])
     if pool.maintenance and not admin:
@@ -375,20 +413,20 @@ def _quota(
     ), left
 
 
-def _short(site: Site, gangs: Sequence[Gang]) -> tuple[int, tuple[str, ...]]:
+def _short(known: Survey, gangs: Sequence[Gang]) -> tuple[int, tuple[str, ...]]:
     """How many tasks do not fit now, and why, in sentences."""
-    free = {node.name: node.free for node in site.nodes or () if node.available}
+    free = dict(known.free)
     short = 0
     reasons: list[str] = []
     for want, count in sorted(_kinds(gangs), key=lambda kind: _size(kind[0].amounts), reverse=True):
-        platform = site.pool.platforms[want.platform or ""]
-        nodes = nodes_of(platform, site.nodes or ())
-        may = [node for node in nodes if node.name not in want.excluded]
-        before = [free[node.name] for node in may if node.name in free]
-        missing = _fill(free, [node.name for node in may], want.amounts.plus(SIDECAR), count)
+        may = known.nodes[want.platform or ""]
+        if want.excluded:
+            may = [node for node in may if node.name not in want.excluded]
+        before = {free[node.name] for node in may if node.name in free}
+        missing = _fill(free, may, want.amounts.plus(SIDECAR), count)
         short += missing
         if missing:
-            reasons += _why_short(site, want, platform, may, before, missing, count)
+            reasons += _why_short(known, want, may, before, missing, count)
     return short, tuple(dict.fromkeys(reasons))
 
 
@@ -396,23 +434,23 @@ def _size(amounts: Amounts) -> tuple[int, ...]:
     return tuple(amounts.of(one) for one in RESOURCES)
 
 
-def _fill(free: dict[str, Amounts], nodes: Sequence[str], each: Amounts, count: int) -> int:
+def _fill(free: dict[str, Amounts], nodes: Sequence[Node], each: Amounts, count: int) -> int:
     """Takes room for `count` tasks of a kind; how many found none."""
-    for name in nodes:
+    for node in nodes:
         if not count:
             return 0
-        if name not in free:
+        room = free.get(node.name)
+        if room is None or not room.covers(each):
             continue
-        fitting = min(count, _times(free[name], each))
-        if fitting:
-            free[name] = free[name].minus(_multiple(each, fitting))
-            count -= fitting
+        fitting = min(count, _times(room, each))
+        free[node.name] = room.minus(_multiple(each, fitting))
+        count -= fitting
     return count
 
 
 def _times(room: Amounts, each: Amounts) -> int:
-    needed = [one for one in RESOURCES if each.of(one)]
-    return min((room.of(one) // each.of(one) for one in needed), default=0)
+    """`each` asks for something of everything but GPUs, which is its sidecar's."""
+    return min(room.of(one) // each.of(one) for one in RESOURCES if each.of(one))
 
 
 def _multiple(each: Amounts, count: int) -> Amounts:
@@ -420,22 +458,22 @@ def _multiple(each: Amounts, count: int) -> Amounts:
 
 
 def _why_short(
-    site: Site,
+    known: Survey,
     want: Want,
-    platform: Platform,
     may: Sequence[Node],
-    free: Sequence[Amounts],
+    free: Collection[Amounts],
     missing: int,
     count: int,
 ) -> list[str]:
     head = f"platform {want.platform}"
+    foreign = known.foreign[want.platform or ""]
     reasons = []
     if not may:
-        reasons.append(f"{head}: {_no_node(site, platform)}")
+        reasons.append(f"{head}: {_no_node(known.site, foreign)}")
     elif not free:
         away = [node.name for node in may]
         reasons.append(f"{head}: none of its {len(may)} nodes takes pods ({_some(away)})")
-    elif any(not amounts.lacking(want.amounts.plus(SIDECAR)) for amounts in free):
+    elif any(amounts.covers(want.amounts.plus(SIDECAR)) for amounts in free):
         reasons.append(
             f"{head}: room for {count - missing} of {count} tasks{_like(want)}, "
             f"each wants {_list(want.amounts)}"
@@ -444,26 +482,19 @@ def _why_short(
         reasons.append(f"{head}: {_largest(want, free, 'free node')}")
     closed = [node.name for node in may if not node.available]
     if free and closed:
-        reasons.append(
-            f"{head}: {_counted(closed, 'node')} not ready or cordoned ({_some(closed)})"
-        )
-    tainted = Counter(
-        why
-        for node in site.nodes or ()
-        if (why := mismatch(platform, node)) is not None and why.startswith("taint ")
-    )
+        unusable = f"{_counted(closed, 'node')} not ready or cordoned"
+        reasons.append(f"{head}: {unusable} ({_some(closed)})")
+    tainted = Counter({why: number for why, number in foreign.items() if why.startswith("taint ")})
     if tainted and may:
         reasons.append(f"{head}: {_counted_taints(tainted)}")
     return reasons
 
 
-def _no_node(site: Site, platform: Platform) -> str:
-    nodes = site.nodes or ()
-    if not nodes:
+def _no_node(site: Site, whys: Counter[str]) -> str:
+    if not site.nodes:
         return f"backend {site.pool.backend} has no node"
-    whys = Counter(why for node in nodes if (why := mismatch(platform, node)) is not None)
     listed = ", ".join(f"{count} with {why}" for why, count in whys.most_common(NAMED))
-    return f"none of the {len(nodes)} nodes of backend {site.pool.backend} matches ({listed})"
+    return f"none of the {len(site.nodes)} nodes of backend {site.pool.backend} matches ({listed})"
 
 
 def _counted_taints(whys: Counter[str]) -> str:

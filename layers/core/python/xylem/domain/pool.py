@@ -147,14 +147,18 @@ SHIPPED_DEFAULTS = Resources(cpu=1, gpu=0, memory=1024**3, storage=1024**3)
 def wanted(asked: Resources, pool: Pool, platform: Platform | None) -> Resources:
     """What a task wants in the end: its own word, then its platform's, its pool's, and ours."""
     given = asked
-    for defaults in (platform.defaults if platform else Resources(), pool.defaults):
-        given = _filled(given, defaults)
-    return _filled(given, SHIPPED_DEFAULTS)
+    of_platform = platform.defaults if platform else Resources()
+    for defaults in (of_platform, pool.defaults, SHIPPED_DEFAULTS):
+        if None in (given.cpu, given.gpu, given.memory, given.storage):
+            given = _filled(given, defaults)
+    return given
 
 
 def _filled(asked: Resources, defaults: Resources) -> Resources:
-    return replace(
-        asked,
+    return Resources(
+        platform=asked.platform,
+        nodes_excluded=asked.nodes_excluded,
+        topology=asked.topology,
         cpu=defaults.cpu if asked.cpu is None else asked.cpu,
         gpu=defaults.gpu if asked.gpu is None else asked.gpu,
         memory=defaults.memory if asked.memory is None else asked.memory,

@@ -23,7 +23,7 @@ from typing import Literal
 from xylem.domain.errors import InvalidRequest, UnknownPool
 from xylem.domain.group import Group, deadline
 from xylem.domain.ids import GroupId, TaskName
-from xylem.domain.placement import Gang, Outlook, Site, Want, gang, outlook
+from xylem.domain.placement import Gang, Outlook, Site, Survey, Want, gang, outlook, survey
 from xylem.domain.plan import WorkflowPlan
 from xylem.domain.status import TaskStatus
 from xylem.domain.workflow import Workflow
@@ -165,6 +165,7 @@ class _Explainer:
                 if group.status is not TaskStatus.COMPLETED:
                     self._upstream[id].append(group)
         self._outlooks: dict[tuple[object, ...], Outlook] = {}
+        self._surveyed: Survey | None = None
         self._plans = {group.name: group for group in facts.plan.groups} if facts.plan else {}
 
     def of(self, group: Group) -> Iterable[Reason]:
@@ -299,11 +300,13 @@ class _Explainer:
         wants = [want for want in gang(plan, site.pool).wants if want.task in waiting]
         kinds = tuple(sorted(map(_kind, wants)))
         if kinds not in self._outlooks:
-            anonymous = tuple(replace(want, task=TaskName("")) for want in wants)
-            online = replace(site, online=True)
-            one = Gang(group.name, anonymous)
+            self._surveyed = self._surveyed or survey(site)
             self._outlooks[kinds] = outlook(
-                online, [one], self._facts.workflow.priority, admin=True
+                replace(site, online=True),
+                [Gang(group.name, tuple(replace(want, task=TaskName("")) for want in wants))],
+                self._facts.workflow.priority,
+                admin=True,
+                surveyed=self._surveyed,
             )
         return self._outlooks[kinds]
 
