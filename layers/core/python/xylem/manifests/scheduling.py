@@ -1,8 +1,9 @@
 """What tells a cluster's scheduler where a pod may go, and before whom.
 
 A platform is labels and tolerations; a workflow has a priority. What a task itself says of its
-neighbours and of nodes is `xylem.manifests.pod`'s. The three priority classes have to be there (docs/join-cluster.md): a pod of a class that a cluster
-does not know is refused by it. With KAI the class also says what may be preempted: below 100 is.
+neighbours and of nodes is `xylem.manifests.pod`'s. The three priority classes have to be there
+(docs/join-cluster.md): a pod of a class that a cluster does not know is refused by it. With KAI the
+class also says what may be preempted: below 100 is.
 """
 
 from typing import Any
