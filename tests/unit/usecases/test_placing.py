@@ -15,7 +15,7 @@ from xylem.domain.placement import Choice
 from xylem.domain.plan import Resources
 from xylem.domain.pool import GpuQuota, Platform, Pool, PoolLimits
 from xylem.memory.backends import MemoryBackends
-from xylem.memory.configs import MemoryPools
+from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.store import MemoryStore
 from xylem.ports import NodeFacts
 from xylem.usecases import submit
@@ -53,6 +53,8 @@ class Place:
             Request(text=text, user=ALICE, priority=priority),
             pool,
             pools=self.pools,
+            configs=MemoryConfigs(),
+            workflows=MemoryStore().workflows,
             clusters=Clusters(self.backends, lambda: NOON),
             admin=admin,
         )
