@@ -9,6 +9,7 @@ from tests.builders import BACKEND, NOON
 from tests.builders_placement import a_node, a_pool, in_use
 from tests.builders_spec import a_task, yaml_of
 from xylem.domain.errors import InvalidRequest, InvalidSpec, UnknownPool
+from xylem.domain.exits import ExitRule
 from xylem.domain.ids import BackendName, ConnectionId, PoolName, UserName
 from xylem.domain.node import Node
 from xylem.domain.placement import Choice
@@ -16,6 +17,7 @@ from xylem.domain.plan import Resources
 from xylem.domain.pool import GpuQuota, Platform, Pool, PoolLimits
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.configs import MemoryConfigs, MemoryPools
+from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.store import MemoryStore
 from xylem.ports import NodeFacts
 from xylem.usecases import submit
@@ -49,12 +51,18 @@ class Place:
         self, pool: str, *, gpu: int = 1, priority: str = "NORMAL", admin: bool = False, **more: Any
     ) -> Checked:
         text = yaml_of(a_task(), resources={"default": {"gpu": gpu}}, **more)
+        return self.check_text(pool, text, priority=priority, admin=admin)
+
+    def check_text(
+        self, pool: str, text: str, *, priority: str = "NORMAL", admin: bool = False
+    ) -> Checked:
         return submit.check(
             Request(text=text, user=ALICE, priority=priority),
             pool,
             pools=self.pools,
             configs=MemoryConfigs(),
             workflows=MemoryStore().workflows,
+            credentials=MemoryCredentials(),
             clusters=Clusters(self.backends, lambda: NOON),
             admin=admin,
         )
@@ -166,6 +174,16 @@ def test_what_a_pool_gives_by_default_is_written_into_the_plan() -> None:
 
     assert plan.groups[0].tasks[0].resources == Resources(8, 1, 1024**3, 1024**3, "a100")
     assert plan.limits.queue.total_seconds() == 7200
+
+
+def test_what_the_pool_says_of_exit_codes_comes_after_what_the_task_says() -> None:
+    rescheduled = ExitRule("reschedule", ((3006, 3006),))
+    place = Place(a_pool("near", exit_rules=(rescheduled,)))
+    text = yaml_of(a_task(exitActions={"COMPLETE": "7"}))
+
+    [task] = place.check_text("near", text).plan.groups[0].tasks
+
+    assert task.exit_rules == (ExitRule("complete", ((7, 7),)), rescheduled)
 
 
 def test_the_choice_is_kept_in_few_bytes() -> None:

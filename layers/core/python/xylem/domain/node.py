@@ -18,6 +18,8 @@ RESOURCES: tuple[Resource, ...] = ("gpu", "cpu", "memory", "storage")
 """In the order in which they are scarce, and so in which a sentence names them."""
 
 CORE = 1000
+
+HOST_NAME = "kubernetes.io/hostname"
 _GIB = 1024**3
 
 
@@ -137,6 +139,11 @@ class Node:
     cordoned: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
+
+    @property
+    def host_name(self) -> str:
+        """By which specs exclude it."""
+        return self.labels.get(HOST_NAME, self.name)
 
     @property
     def available(self) -> bool:

@@ -242,7 +242,7 @@ def impossible(
     for want, _ in _kinds(gangs):
         mine = whole.get(want.platform or "", ())
         if want.excluded:
-            mine = [node for node in mine if node.name not in want.excluded]
+            mine = [node for node in mine if node.host_name not in want.excluded]
         why = _never(want, mine, "node")
         if mine and why is not None:
             found[want.task] = f"platform {want.platform}: {why}"
@@ -421,7 +421,7 @@ def _short(known: Survey, gangs: Sequence[Gang]) -> tuple[int, tuple[str, ...]]:
     for want, count in sorted(_kinds(gangs), key=lambda kind: _size(kind[0].amounts), reverse=True):
         may = known.nodes[want.platform or ""]
         if want.excluded:
-            may = [node for node in may if node.name not in want.excluded]
+            may = [node for node in may if node.host_name not in want.excluded]
         before = {free[node.name] for node in may if node.name in free}
         missing = _fill(free, may, want.amounts.plus(SIDECAR), count)
         short += missing

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from xylem.domain.errors import InvalidSpec
+from xylem.domain.errors import InvalidSpec, Problem
 from xylem.domain.node import CORE, Amounts, Node
 from xylem.domain.placement import (
     SIDECAR,
@@ -26,7 +26,7 @@ from xylem.domain.placement import (
 )
 from xylem.domain.plan import GroupPlan, TaskPlan, WorkflowPlan
 from xylem.domain.pool import Assertion, Platform, Pool
-from xylem.spec.problems import Problem, refusal
+from xylem.spec.problems import Location, path_of, problem, refusal
 from xylem.spec.resources import size_in_bytes
 from xylem.spec.workflow import WorkflowSpec
 
@@ -35,26 +35,25 @@ _OF_NODES = "{{K8_"
 
 
 @dataclass(frozen=True, slots=True)
-class _Paths:
+class _Places:
     """Where a task and its resources stand in the YAML. Without the spec as it was written, where
     they stand in the stored one, which always has groups."""
 
     written: WorkflowSpec | None
 
-    def group(self, at: int) -> str:
-        if self.written is not None and self.written.tasks:
-            return f"workflow.tasks[{at}]"
-        return f"workflow.groups[{at}]"
+    def group(self, at: int) -> Location:
+        flat = self.written is not None and self.written.tasks
+        return ("workflow", "tasks" if flat else "groups", at)
 
-    def task(self, at: int, position: int) -> str:
+    def task(self, at: int, position: int) -> Location:
         group = self.group(at)
-        return group if group.startswith("workflow.tasks") else f"{group}.tasks[{position}]"
+        return group if group[1] == "tasks" else (*group, "tasks", position)
 
-    def resources(self, at: int, position: int) -> str:
+    def resources(self, at: int, position: int) -> Location:
         if self.written is None:
-            return f"{self.task(at, position)}.resource"
-        task = self.written.all_groups()[at].tasks[position]
-        return f"workflow.resources.{task.resource}"
+            return (*self.task(at, position), "resource")
+        tasks = self.written.tasks or self.written.groups[at].tasks
+        return ("workflow", "resources", tasks[at if self.written.tasks else position].resource)
 
 
 def check_pool(
@@ -66,15 +65,15 @@ def check_pool(
     written: WorkflowSpec | None = None,
 ) -> None:
     """Raises `InvalidSpec`. `nodes`: of the pool's cluster, where they are known."""
-    paths = _Paths(written)
-    _require_platforms(plan, pool, paths)
+    places = _Places(written)
+    _require_platforms(plan, pool, places)
     gangs = [gang(group, pool) for group in plan.groups]
-    problems = list(dict.fromkeys(_problems(plan, pool, gangs, nodes, priority, paths)))
+    problems = list(dict.fromkeys(_problems(plan, pool, gangs, nodes, priority, places)))
     if problems:
         raise refusal(problems, plan.name)
 
 
-def _require_platforms(plan: WorkflowPlan, pool: Pool, paths: _Paths) -> None:
+def _require_platforms(plan: WorkflowPlan, pool: Pool, places: _Places) -> None:
     """OSMO's sentences first, as its clients know them; then where in the YAML. Raises
     `InvalidSpec`."""
     has = ", ".join(sorted(pool.platforms)) or "none"
@@ -82,7 +81,7 @@ def _require_platforms(plan: WorkflowPlan, pool: Pool, paths: _Paths) -> None:
     for at, position, _, task in _tasks(plan):
         name = task.resources.platform or pool.default_platform
         if name not in pool.platforms:
-            wrong.setdefault(name, f"{paths.resources(at, position)}.platform")
+            wrong.setdefault(name, path_of((*places.resources(at, position), "platform")))
     if not wrong:
         return
     sentences = [
@@ -91,8 +90,8 @@ def _require_platforms(plan: WorkflowPlan, pool: Pool, paths: _Paths) -> None:
         else f"Platform {name} does not exist in pool {pool.name}!"
         for name in wrong
     ]
-    places = [f"{path}: name one of its platforms: {has}." for path in wrong.values()]
-    raise InvalidSpec("\n".join([*sentences, *places]), code="RESOURCE")
+    ways_out = [f"{path}: name one of its platforms: {has}." for path in wrong.values()]
+    raise InvalidSpec("\n".join([*sentences, *ways_out]), code="RESOURCE")
 
 
 def _problems(
@@ -101,19 +100,19 @@ def _problems(
     gangs: Sequence[Gang],
     nodes: Sequence[Node] | None,
     priority: Priority,
-    paths: _Paths,
+    places: _Places,
 ) -> Iterator[Problem]:
-    places = {task.name: (at, position) for at, position, _, task in _tasks(plan)}
+    tasks = {task.name: (at, position) for at, position, _, task in _tasks(plan)}
     positions = {group.name: at for at, group in enumerate(plan.groups)}
     for name, gpus in over_guarantee(pool, gangs, priority).items():
-        yield Problem("USAGE", paths.group(positions[name]), _over(name, gpus, pool, priority))
-    yield from _topology_problems(plan, pool, paths)
+        yield problem("USAGE", places.group(positions[name]), _over(name, gpus, pool, priority))
+    yield from _topology_problems(plan, pool, places)
     for at, position, _, task in _tasks(plan):
         platform = pool.platforms[task.resources.platform or pool.default_platform or ""]
-        yield from _permission_problems(task, platform, pool, paths.task(at, position))
+        yield from _permission_problems(task, platform, pool, places.task(at, position))
     site = Site(pool, online=True, nodes=None if nodes is None else tuple(nodes))
     for name, why in impossible(site, gangs).items():
-        yield Problem("RESOURCE", paths.resources(*places[name]), f"{why}.")
+        yield problem("RESOURCE", places.resources(*tasks[name]), f"{why}.")
     checked = set()
     for one in gangs:
         for want in one.wants:
@@ -122,7 +121,7 @@ def _problems(
                 continue
             checked.add(kind)
             for text in _failed(want, pool, site):
-                yield Problem("RESOURCE", paths.resources(*places[want.task]), text)
+                yield problem("RESOURCE", places.resources(*tasks[want.task]), text)
 
 
 def _tasks(plan: WorkflowPlan) -> Iterator[tuple[int, int, GroupPlan, TaskPlan]]:
@@ -145,33 +144,33 @@ def _over(group: str, gpus: int, pool: Pool, priority: Priority) -> str:
 
 
 def _permission_problems(
-    task: TaskPlan, platform: Platform, pool: Pool, path: str
+    task: TaskPlan, platform: Platform, pool: Pool, place: Location
 ) -> Iterator[Problem]:
     name = task.resources.platform or pool.default_platform
     where = f"on platform {name} of pool {pool.name}"
     if task.privileged and not platform.privileged_allowed:
         allowed = _allowing(pool, "privileged_allowed")
-        yield Problem(
+        yield problem(
             "RESOURCE",
-            f"{path}.privileged",
+            (*place, "privileged"),
             f"Privileged containers are not allowed {where}{allowed}. Take it out.",
         )
     if task.host_network and not platform.host_network_allowed:
         allowed = _allowing(pool, "host_network_allowed")
-        yield Problem(
+        yield problem(
             "RESOURCE",
-            f"{path}.hostNetwork",
+            (*place, "hostNetwork"),
             f"The network of the node is not allowed {where}{allowed}. Take it out.",
         )
     for index, mount in enumerate(task.volume_mounts):
         source = mount.partition(":")[0]
-        at = f"{path}.volumeMounts[{index}]"
+        at = (*place, "volumeMounts", index)
         if source in platform.default_mounts:
-            yield Problem("RESOURCE", at, f"{source} is mounted {where} anyway. Take it out.")
+            yield problem("RESOURCE", at, f"{source} is mounted {where} anyway. Take it out.")
         elif source not in platform.allowed_mounts:
             may = ", ".join(platform.allowed_mounts) or "none"
             text = f"{source} may not be mounted {where}. Allowed: {may}."
-            yield Problem("RESOURCE", at, text)
+            yield problem("RESOURCE", at, text)
 
 
 def _allowing(pool: Pool, permission: str) -> str:
@@ -179,7 +178,7 @@ def _allowing(pool: Pool, permission: str) -> str:
     return f", only on {', '.join(names)}" if names else ""
 
 
-def _topology_problems(plan: WorkflowPlan, pool: Pool, paths: _Paths) -> Iterator[Problem]:
+def _topology_problems(plan: WorkflowPlan, pool: Pool, places: _Places) -> Iterator[Problem]:
     """The levels of a topology are the pool's; all tasks of a workflow name the same ones, because
     a scheduler nests them."""
     known = [one.key for one in pool.topology_keys]
@@ -190,18 +189,18 @@ def _topology_problems(plan: WorkflowPlan, pool: Pool, paths: _Paths) -> Iterato
         used.setdefault(keys, task.name)
         for index, one in enumerate(task.resources.topology):
             if one.key not in known:
-                yield Problem(
+                yield problem(
                     "SUBMISSION",
-                    f"{paths.resources(at, position)}.topology[{index}].key",
+                    (*places.resources(at, position), "topology", index, "key"),
                     f"{one.key} is no topology key of pool {pool.name}. Its keys: {has}.",
                 )
     if len(used) > 1:
         said = "; ".join(
             f"{task}: {', '.join(sorted(keys)) or 'none'}" for keys, task in list(used.items())[:3]
         )
-        yield Problem(
+        yield problem(
             "RESOURCE",
-            "workflow.resources",
+            ("workflow", "resources"),
             f"All tasks of a workflow name the same topology keys, but these do not: {said}.",
         )
 

@@ -277,12 +277,17 @@ def _counts_by_shard(groups: Iterable[GroupId], shards: int) -> dict[int, Counts
 
 def _placed(plan: WorkflowPlan, pool: Pool) -> WorkflowPlan:
     """Tasks that name no platform, or ask for nothing, get the pool's defaults, for good: a later
-    change of the pool does not move a workflow that was submitted before."""
+    change of the pool does not move a workflow that was submitted before. What the pool says of
+    exit codes comes after what the task says."""
 
     def on_platform(task: TaskPlan) -> TaskPlan:
         platform = task.resources.platform or pool.default_platform
         asked = wanted(task.resources, pool, pool.platforms.get(platform or ""))
-        return replace(task, resources=replace(asked, platform=platform))
+        return replace(
+            task,
+            resources=replace(asked, platform=platform),
+            exit_rules=(*task.exit_rules, *pool.exit_rules),
+        )
 
     groups = (
         replace(group, tasks=tuple(on_platform(task) for task in group.tasks))

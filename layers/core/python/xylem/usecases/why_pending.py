@@ -20,8 +20,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from xylem.domain.deadlines import deadline
 from xylem.domain.errors import InvalidRequest, UnknownPool
-from xylem.domain.group import Group, deadline
+from xylem.domain.group import Group
 from xylem.domain.ids import GroupId, TaskName
 from xylem.domain.placement import Gang, Outlook, Site, Survey, Want, gang, outlook, survey
 from xylem.domain.plan import WorkflowPlan
@@ -201,6 +202,7 @@ class _Explainer:
             f"It waits for the {words} {shown}{more}.",
             "They complete; what these wait for is told with them.",
             max(_since(one, self._facts.workflow) for one in upstream),
+            deadline(group),
         )
 
     def _by_start_job(self, group: Group) -> Reason:
@@ -262,6 +264,7 @@ class _Explainer:
             f"Backend {backend} was asked to make its pods, and did not answer yet.",
             "Its operator answers. It is asked again every minute while it is connected.",
             asked_at,
+            deadline(group),
         )
 
     def _by_scheduler(self, group: Group) -> Iterable[Reason]:
