@@ -31,6 +31,7 @@ from uuid import uuid4
 
 from operators.backend_listener.inventory import Closed, take_inventory
 from operators.backend_listener.listener import Discard, LetGo, Listener, News, Stir, Want
+from operators.backend_listener.nodes import Nodes, count_others
 from operators.backend_listener.observe import observe
 from operators.backend_listener.watch import Gone, Interrupted, Listed, Seen, Sighting, Watch
 from operators.backend_worker.apply import Answer, Unanswered
@@ -47,10 +48,10 @@ from operators.shared.release import (
     remove_anchor,
     until_reached,
 )
-from operators.shared.resources import Json, KubeError
+from operators.shared.resources import NODE, POD, Json, Kind, KubeError
 from operators.shared.settings import BadSettings, Settings, settings
 from xylem.domain.ids import BackendName
-from xylem.protocol.agent import Hello, PodObservation
+from xylem.protocol.agent import Hello, NodeObservation, PodObservation
 from xylem.protocol.link import (
     Collect,
     Complaint,
@@ -87,6 +88,8 @@ class Operator:
         self._link = Link(hello, random=dice, now=now())
         self._pump = Pump(url, token, self._link, self._take)
         self._listener = Listener()
+        self._nodes = Nodes()
+        self._lists: set[Kind] = set()
         self._worker = Worker(tenure, _observed)
         self._closed = Closed()
         self._hands = Hands(kube, self._say)
@@ -106,15 +109,23 @@ class Operator:
             """In the watch's thread; waits, so that a long list does not pile up."""
             asyncio.run_coroutine_threadsafe(self._sighted(sighting), loop).result()
 
-        watch = Watch(self._kube, deliver)
+        def deliver_node(sighting: Sighting) -> None:
+            asyncio.run_coroutine_threadsafe(self._node_sighted(sighting), loop).result()
+
+        watches = (
+            Watch(self._kube, deliver),
+            Watch(self._kube, deliver_node, kind=NODE, selector=""),
+        )
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                watch.start()
+                for watch in watches:
+                    watch.start()
                 group.create_task(self._pump.run())
                 group.create_task(self._tick())
         finally:
-            watch.end()
+            for watch in watches:
+                watch.end()
 
     # What the link orders ------------------------------------------------------------------------
 
@@ -128,6 +139,7 @@ class Operator:
                 self._want(self._listener.unknown(uid))
             case TakeInventory(number):
                 self._start(self._take_inventory(number))
+                self._start(self._count_others())
             case Complaint(text):
                 log.warning("complaint", extra={"facts": {"complaint": text}})
 
@@ -179,7 +191,16 @@ class Operator:
         for pod in held.suspects:
             self._do(partial(collect_forsaken, pod), "collect forsaken", _name(pod))
 
-    # What the watch sees -------------------------------------------------------------------------
+    async def _count_others(self) -> None:
+        """Without it what others take is not known, and nodes look emptier than they are."""
+        try:
+            found = await drive(count_others(), self._hands.perform)
+        except KubeError as error:
+            log.warning("pods of others not counted", extra={"facts": {"error": str(error)}})
+            return
+        self._tell_nodes(self._nodes.counted(found))
+
+    # What the watches see -------------------------------------------------------------------------
 
     async def _sighted(self, sighting: Sighting) -> None:
         moment = now()
@@ -187,15 +208,56 @@ class Operator:
             case Seen(pods):
                 for pod in pods:
                     self._listen(pod, partial(self._listener.seen, pod, moment))
+                    self._hear_nodes(pod, partial(self._nodes.pod_seen, pod))
             case Gone(pod):
                 self._listen(pod, partial(self._listener.gone, pod, moment))
+                self._hear_nodes(pod, partial(self._nodes.pod_gone, pod["metadata"]["uid"]))
             case Listed(uids):
                 self._want(self._listener.listed(uids))
+                self._tell_nodes(self._nodes.pods_listed(uids))
                 self._watching = True
+                self._listed(POD)
             case Interrupted(why):
                 self._watching = False
                 log.warning("watch interrupted", extra={"facts": {"error": why}})
         self._changed.set()
+
+    async def _node_sighted(self, sighting: Sighting) -> None:
+        moment = now()
+        match sighting:
+            case Seen(nodes):
+                for node in nodes:
+                    self._hear_nodes(node, partial(self._nodes.seen, node))
+            case Gone(node):
+                self._link.nodes.gone(self._nodes.gone(node), moment)
+                self._pump.stir()
+            case Listed(uids):
+                for name in self._nodes.listed(uids):
+                    self._link.nodes.gone(name, moment)
+                self._listed(NODE)
+            case Interrupted(why):
+                log.warning("watch on nodes interrupted", extra={"facts": {"error": why}})
+
+    def _listed(self, kind: Kind) -> None:
+        """Nodes are spoken of when their pods are known, too: they would look empty before."""
+        self._lists.add(kind)
+        if {POD, NODE} <= self._lists:
+            self._link.nodes.listed(now())
+            self._pump.stir()
+
+    def _hear_nodes(self, seen: Json, hear: Callable[[], list[NodeObservation]]) -> None:
+        try:
+            nodes = hear()
+        except Exception:  # see `_listen`
+            log.exception("nodes not understood", extra={"facts": {"object": _name(seen)}})
+        else:
+            self._tell_nodes(nodes)
+
+    def _tell_nodes(self, nodes: list[NodeObservation]) -> None:
+        for node in nodes:
+            self._link.nodes.seen(node, now())
+        if nodes:
+            self._pump.stir()
 
     def _listen(self, pod: Json, hear: Callable[[], list[Want]]) -> None:
         try:

@@ -18,6 +18,7 @@ from clients.sdk.login import current_login
 COMMANDS = (
     "workflow",
     "pool",
+    "resource",
     "credential",
     "login",
     "local",

@@ -1,6 +1,6 @@
 """What several commands have in common."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,9 +25,17 @@ LongFormatType = Annotated[
         show_default="text",
     ),
 ]
+Mode = Annotated[
+    Literal["used", "free"], typer.Option("--mode", "-m", help="What is used, or what is free.")
+]
 Pool = Annotated[
     str | None,
-    typer.Option("--pool", "-p", help="Default: the one of your login, or the only one there is."),
+    typer.Option(
+        "--pool",
+        "-p",
+        help="Default: the one of your login, or the only one there is. Several, with commas "
+        "between them: the one is chosen that starts it soonest.",
+    ),
 ]
 
 

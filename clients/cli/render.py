@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from clients.sdk.models import ListedWorkflow, LogRecord, Pool, Task, Workflow
+from clients.sdk.models import ListedWorkflow, LogRecord, Task, Workflow
 from xylem.domain.status import TaskStatus, WorkflowStatus
 
 Status = TaskStatus | WorkflowStatus
@@ -65,16 +65,6 @@ def workflow_table(workflows: Iterable[ListedWorkflow], now: datetime) -> Table:
             f"{each.submit_time:%Y-%m-%d %H:%M:%S}",
             duration(elapsed(each.start_time, each.end_time, now)),
         )
-    return table
-
-
-def pool_table(pools: Iterable[Pool]) -> Table:
-    table = _table("pool", "status", "backend", "platform", "description")
-    for each in pools:
-        online = each.status == "ONLINE"
-        status = Text(each.status or "-", style="green" if online else "yellow")
-        platform = each.default_platform or "-"
-        table.add_row(each.name, status, each.backend, platform, each.description)
     return table
 
 

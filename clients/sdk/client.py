@@ -35,9 +35,12 @@ from clients.sdk.models import (
     AuditRecord,
     Credentials,
     LogPage,
+    PoolQuotas,
     Pools,
+    Resources,
     Submission,
     Version,
+    WhyPending,
     Workflow,
     WorkflowPage,
 )
@@ -233,6 +236,23 @@ class Client:
 
     def pools(self) -> Pools:
         return _parsed(Pools, self._get("/api/pool", {}))
+
+    def pool_quotas(self, *, pools: Sequence[str] = ()) -> PoolQuotas:
+        """Pools with their quotas and what is used of them; without a name all."""
+        asked: dict[str, _PARAMETER] = {"pools": pools, "all_pools": not pools}
+        return _parsed(PoolQuotas, self._get("/api/pool_quota", asked))
+
+    def resources(self, *, pools: Sequence[str] = (), platforms: Sequence[str] = ()) -> Resources:
+        """The nodes that these pools and platforms may use; without a name all there are."""
+        asked: dict[str, _PARAMETER] = {
+            "pools": pools,
+            "platforms": platforms,
+            "all_pools": not pools,
+        }
+        return _parsed(Resources, self._get("/api/resources", asked))
+
+    def why_pending(self, workflow: str) -> WhyPending:
+        return _parsed(WhyPending, self._get(_path(workflow, "why-pending"), {}))
 
     def put_pool(self, name: str, configs: Mapping[str, Any], *, description: str) -> None:
         """Create or replace a pool: `configs` as in OSMO's POOL configuration."""

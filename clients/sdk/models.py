@@ -8,7 +8,7 @@ and aware here, so that nobody subtracts one kind from the other.
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue
 
 from xylem.domain.status import TaskStatus, WorkflowStatus
 
@@ -162,6 +162,78 @@ class Credential(Answer):
 
 class Credentials(Answer):
     credentials: list[Credential]
+
+
+class Usage(Answer):
+    """GPUs: of a pool, or of several together. OSMO writes them as text."""
+
+    quota_used: int
+    quota_free: int
+    quota_limit: int
+    total_usage: int
+    total_capacity: int
+    total_free: int
+
+
+class PoolUsage(Pool):
+    resource_usage: Usage
+
+
+class NodeSet(Answer):
+    """Pools that share nodes."""
+
+    pools: list[PoolUsage]
+
+
+class PoolQuotas(Answer):
+    node_sets: list[NodeSet]
+    resource_sum: Usage
+
+
+class Resource(Answer):
+    """A node. `exposed_fields`: what a person is shown of what it has; `usage_fields` and
+    `non_workflow_usage_fields`: what is taken of it, by workflows and by others."""
+
+    hostname: str
+    backend: str
+    resource_type: str
+    exposed_fields: dict[str, JsonValue]
+    usage_fields: dict[str, str]
+    non_workflow_usage_fields: dict[str, str] = {}
+    allocatable_fields: dict[str, str] = {}
+    taints: list[dict[str, str | None]] = []
+    conditions: list[str] | None = None
+    pool_platform_labels: dict[str, list[str]] = {}
+
+
+class Resources(Answer):
+    resources: list[Resource]
+
+
+class PendingReason(Answer):
+    """`until`: when something happens by itself, if nothing changes before."""
+
+    waits_for: str
+    message: str
+    change: str
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class PendingGroup(Answer):
+    name: str
+    status: TaskStatus
+    since: Moment
+    reasons: list[PendingReason]
+
+
+class WhyPending(Answer):
+    name: str
+    status: WorkflowStatus
+    pool: str
+    backend: str
+    groups: list[PendingGroup]
+    more_groups: int = 0
 
 
 class Version(Answer):

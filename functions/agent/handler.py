@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from xylem.domain.errors import Conflict
 from xylem.domain.ids import WorkflowId
-from xylem.protocol.queues import Greeted, Retired, news_message
+from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
 from xylem.usecases import news, operators
 from xylem.usecases.apply import Engine
 from xylem_aws.bootstrap import Ports, ports
@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dic
             failed.append(record)
             continue
         match message:
-            case Greeted() | Retired():
+            case Greeted() | Retired() | NodesOf():
                 if not _attend(message, mine):
                     failed.append(record)
             case _:
@@ -45,15 +45,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dic
     return {"batchItemFailures": [{"itemIdentifier": record.message_id} for record in failed]}
 
 
-def _attend(message: Greeted | Retired, mine: Ports) -> bool:
+def _attend(message: Greeted | Retired | NodesOf, mine: Ports) -> bool:
     try:
         match message:
             case Greeted():
                 operators.deliver_mailbox(message, engine=mine)
             case Retired():
                 operators.retire(message, links=mine.links, backends=mine.backends)
+            case NodesOf():
+                operators.note_nodes(message, backends=mine.backends)
     except Exception:
-        logger.exception("a connection not attended to", backend=message.backend)
+        logger.exception("a message not attended to", kind=message.type, backend=message.backend)
         return False
     return True
 

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from xylem.ports import Backends, Configs, Credentials, DeadLetters, Jobs, Pools
 from xylem.usecases.apply import Engine
+from xylem.usecases.placing import Clusters
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,10 @@ class Services:
     jobs: Jobs
     credentials: Credentials
     dead_letters: Callable[[], DeadLetters]
+
+    @property
+    def clusters(self) -> Clusters:
+        return Clusters(self.backends, self.engine.clock)
 
 
 def _services(request: Request) -> Services:

@@ -10,6 +10,7 @@ from typing import Any, assert_never
 from xylem.domain.credential import KnownCredential
 from xylem.domain.group import Group
 from xylem.domain.ids import WorkflowId, WorkflowUuid, pod_name, task_uuid
+from xylem.domain.placement import Choice
 from xylem.domain.pool import Pool
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
@@ -22,7 +23,9 @@ from xylem.ports import (
     StartGroups,
     SweepWorkflow,
 )
+from xylem.spec.pools import config_of
 from xylem.usecases.queries import Described, Records, downstream_names
+from xylem.usecases.why_pending import MOST_GROUPS, Facts, Waiting
 
 View = dict[str, Any]
 
@@ -80,6 +83,7 @@ def workflow(found: Described, now: datetime) -> View:
         "priority": it.priority,
         "labels": dict(it.labels),
         "warnings": [],
+        **({"placement": placement(it.placement)} if it.placement else {}),
     }
 
 
@@ -194,31 +198,101 @@ def audit(it: Records) -> View:
 
 
 def pool(it: Pool, *, online: bool) -> View:
+    """What OSMO calls minimal: without what only an admin's config says."""
+    config = config_of(it)
+    platforms = {
+        name: {
+            "description": platform.description,
+            "host_network_allowed": platform.host_network_allowed,
+            "privileged_allowed": platform.privileged_allowed,
+            "allowed_mounts": list(platform.allowed_mounts),
+            "default_mounts": list(platform.default_mounts),
+        }
+        for name, platform in it.platforms.items()
+    }
+    said = {key: config[key] for key in _OF_A_POOL}
+    return {**said, "status": pool_status(it, online=online), "platforms": platforms}
+
+
+_OF_A_POOL = (
+    "name",
+    "description",
+    "download_type",
+    "enable_maintenance",
+    "backend",
+    "default_platform",
+    "default_exec_timeout",
+    "default_queue_timeout",
+    "max_exec_timeout",
+    "max_queue_timeout",
+    "default_exit_actions",
+    "resources",
+    "topology_keys",
+)
+
+
+def pool_status(it: Pool, *, online: bool) -> str:
+    if it.maintenance:
+        return "MAINTENANCE"
+    return "ONLINE" if online else "OFFLINE"
+
+
+def pool_config(it: Pool, *, online: bool) -> View:
+    return {**config_of(it), "status": pool_status(it, online=online)}
+
+
+def placement(it: Choice | None) -> View | None:
+    """Ours: how the pool was chosen, where several were named."""
+    if it is None:
+        return None
     return {
-        "name": it.name,
-        "description": it.description,
-        "status": "ONLINE" if online else "OFFLINE",
-        "download_type": None,
-        "enable_maintenance": False,
-        "backend": it.backend,
-        "default_platform": it.default_platform,
-        "default_exec_timeout": "",
-        "default_queue_timeout": "",
-        "max_exec_timeout": "",
-        "max_queue_timeout": "",
-        "default_exit_actions": {},
-        "resources": {"gpu": None},
-        "topology_keys": [],
-        "platforms": {
-            name: {
-                "description": platform.description,
-                "host_network_allowed": False,
-                "privileged_allowed": False,
-                "allowed_mounts": [],
-                "default_mounts": [],
+        "pool": it.pool,
+        "time": time(it.at),
+        "considered": [
+            {
+                "pool": one.pool,
+                "outcome": one.outcome,
+                "gpus_wanted": one.gpus_wanted,
+                "gpus_free": one.gpus_free,
+                "gpus_capacity": one.gpus_capacity,
+                "quota_left": one.quota_left,
+                "tasks_short": one.tasks_short,
+                "nodes": one.nodes,
+                "reasons": list(one.reasons),
             }
-            for name, platform in it.platforms.items()
-        },
+            for one in it.considered
+        ],
+    }
+
+
+def why_pending(facts: Facts, waiting: Sequence[Waiting]) -> View:
+    """Ours. The first groups of a large workflow, and how many more there are."""
+    it = facts.workflow
+    return {
+        "name": it.id,
+        "status": it.status,
+        "pool": it.pool,
+        "backend": it.backend,
+        "time": time(facts.now),
+        "groups": [
+            {
+                "name": one.group,
+                "status": one.status,
+                "since": time(one.since),
+                "reasons": [
+                    {
+                        "waits_for": reason.gate,
+                        "message": reason.message,
+                        "since": time(reason.since),
+                        "change": reason.change,
+                        "until": time(reason.at),
+                    }
+                    for reason in one.reasons
+                ],
+            }
+            for one in waiting[:MOST_GROUPS]
+        ],
+        "more_groups": max(len(waiting) - MOST_GROUPS, 0),
     }
 
 

@@ -1,4 +1,4 @@
-"""The watch on our pods: a thread that lists, then follows, and hands on what it sees.
+"""A watch, on our pods or on nodes: a thread that lists, then follows, and hands on what it sees.
 
 A list comes in pages and ends with the uids of all that there are. The watch goes on from the
 list's resourceVersion, or the newest event's or bookmark's, and begins anew from there when the API
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from operators.shared.kube import Kube
-from operators.shared.resources import POD, Expired, Json, KubeError
+from operators.shared.resources import POD, Expired, Json, Kind, KubeError
 from xylem.manifests.names import GROUP_LABEL
 
 FIRST_PAUSE_SECONDS = 0.5
@@ -21,12 +21,12 @@ LAST_PAUSE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    pods: list[Json]
+    objects: list[Json]
 
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    pod: Json
+    object: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,25 @@ Sighting = Seen | Gone | Listed | Interrupted
 
 
 class Watch:
-    def __init__(self, kube: Kube, deliver: Callable[[Sighting], None]) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        deliver: Callable[[Sighting], None],
+        *,
+        kind: Kind = POD,
+        selector: str = GROUP_LABEL,
+    ) -> None:
         """`deliver` is called in the watch's own thread, and may block it to slow it down."""
         self._kube = kube
+        self._kind = kind
+        self._selector = selector
         self._deliver = deliver
         self._ended = threading.Event()
         self._version = ""
         self._pause = FIRST_PAUSE_SECONDS
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="watch", daemon=True).start()
+        threading.Thread(target=self._run, name=f"watch {self._kind.plural}", daemon=True).start()
 
     def end(self) -> None:
         """Nothing is delivered any more; the thread ends with the process."""
@@ -78,8 +87,8 @@ class Watch:
         uids: set[str] = set()
         following: str | None = None
         while True:
-            page = self._kube.page(POD, GROUP_LABEL, following)
-            uids |= {pod["metadata"]["uid"] for pod in page.items}
+            page = self._kube.page(self._kind, self._selector, following)
+            uids |= {each["metadata"]["uid"] for each in page.items}
             self._tell(Seen(page.items))
             following = page.next
             if following is None:
@@ -89,7 +98,7 @@ class Watch:
         self._pause = FIRST_PAUSE_SECONDS
 
     def _follow(self) -> None:
-        for event in self._kube.watch(POD, GROUP_LABEL, self._version):
+        for event in self._kube.watch(self._kind, self._selector, self._version):
             if event.type == "DELETED":
                 self._tell(Gone(event.object))
             elif event.type != "BOOKMARK":

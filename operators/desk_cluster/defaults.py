@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from operators.desk_cluster.kinds import CLAIMS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICES
-from operators.desk_cluster.quantities import parse_quantity
+from operators.shared.quantities import parse_quantity
 
 if TYPE_CHECKING:
     from operators.desk_cluster.kinds import Kind

@@ -26,7 +26,7 @@ from operators.desk_cluster.objects import (
     status_of,
     uid_of,
 )
-from operators.desk_cluster.quantities import parse_quantity
+from operators.shared.quantities import parse_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

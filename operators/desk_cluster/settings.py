@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from operators.desk_cluster.quantities import parse_quantity
+from operators.shared.quantities import parse_quantity
 
 DESCRIPTION = "A part of the Kubernetes API whose pods are processes of this Linux machine."
 

@@ -22,7 +22,7 @@ from operators.desk_cluster.kinds import (
     Kind,
 )
 from operators.desk_cluster.objects import Json, meta, owners_of, spec_of
-from operators.desk_cluster.quantities import parse_quantity
+from operators.shared.quantities import parse_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

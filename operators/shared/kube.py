@@ -148,7 +148,8 @@ class Kube:
             response.close()
 
     def _path(self, kind: Kind, name: str | None = None) -> str:
-        path = f"{kind.root}/namespaces/{quote(self.namespace)}/{kind.plural}"
+        place = f"/namespaces/{quote(self.namespace)}" if kind.namespaced else ""
+        path = f"{kind.root}{place}/{kind.plural}"
         return path if name is None else f"{path}/{quote(name)}"
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:

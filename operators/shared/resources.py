@@ -41,11 +41,12 @@ class Expired(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`path`: below the namespace."""
+    """`namespaced`: what is asked of it lies in our namespace; else in the whole cluster."""
 
     api_version: str
     name: str
     plural: str
+    namespaced: bool = True
 
     @property
     def root(self) -> str:
@@ -58,6 +59,9 @@ CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
 SECRET = Kind("v1", "Secret", "secrets")
 SERVICE = Kind("v1", "Service", "services")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+NODE = Kind("v1", "Node", "nodes", namespaced=False)
+ANYBODYS_POD = Kind("v1", "Pod", "pods", namespaced=False)
+"""Only ever listed: what the pods of others take of our nodes."""
 
 KINDS = {(kind.api_version, kind.name): kind for kind in (POD, CONFIG_MAP, SECRET, SERVICE)}
 """What a group may consist of."""

@@ -127,9 +127,10 @@ def operator(deployed: Deployment, idle: Counted, busy: Counted) -> list[Line]:
     lines = [
         Line(f"{MINUTES} minutes of its socket", PRICES[Meter.WEBSOCKET_MINUTES].of(MINUTES)),
         *_repeated(f"{MINUTES} heartbeats", only(idle, [INGEST]), MINUTES / (heartbeats or 1)),
+        # Each is followed by a frame about the nodes, which goes the same way.
         Line(
-            f"{inventories:.0f} inventories",
-            (a_heartbeat + _each(without_writes, AGENT, news) + 3 * _a_request()) * inventories,
+            f"{2 * inventories:.0f} inventories, of groups and of nodes",
+            (a_heartbeat + _each(without_writes, AGENT, news) + 3 * _a_request()) * 2 * inventories,
         ),
         # Its authorizer, $connect, hello, $disconnect.
         Line(f"{DIALS:.0f} sockets opened", 4 * a_heartbeat * DIALS),

@@ -1,14 +1,18 @@
 """What every `Backends`, `Pools`, `Logs` and `Connections` promises."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tests.builders import BACKEND, NOON, a_pool, an_attempt
+from tests.builders_placement import a_node, in_use
 from tests.contract.conftest import Stores
 from xylem.domain.errors import Forbidden, UnknownPool
-from xylem.domain.ids import ConnectionId, UserName
-from xylem.ports import Attempt, Backend, Chunk, LogTail
+from xylem.domain.ids import BackendName, ConnectionId, UserName
+from xylem.domain.node import Node, Taint
+from xylem.ports import Attempt, Backend, Chunk, LogTail, NodeFacts
+from xylem.spec.pools import PoolConfig, pool_of
 
 ONE, TWO = ConnectionId("c-1"), ConnectionId("c-2")
 ALICE = UserName("alice")
@@ -129,3 +133,87 @@ def test_a_socket_is_found_by_itself_and_by_whose_it_is(stores: Stores) -> None:
     assert stores.connections.of("user", ALICE) == [found]
     assert stores.connections.get(TWO) is None
     assert stores.connections.of("operator", ALICE) == []
+
+
+def facts(*nodes: Node, number: int = 1, boot: str = "b", **fields: Any) -> NodeFacts:
+    return NodeFacts(BACKEND, boot, number, nodes, **fields)
+
+
+def test_nodes_are_as_they_were_said_last(stores: Stores) -> None:
+    node = a_node(
+        "b", uses=(in_use(2),), labels={"kind": "a100"}, taints=(Taint("x", "NoExecute"),)
+    )
+
+    assert stores.backends.note_nodes(facts(node, a_node("a"))) == 2
+    assert stores.backends.note_nodes(facts(a_node("a", gpu=4), number=2)) == 1
+
+    assert stores.backends.nodes(BACKEND) == [a_node("a", gpu=4), node]
+    assert stores.backends.nodes(BackendName("other")) == []
+
+
+def test_all_nodes_of_a_range_are_said_and_those_that_did_not_change_cost_nothing(
+    stores: Stores,
+) -> None:
+    stores.backends.note_nodes(facts(a_node("a"), a_node("b"), a_node("c")))
+
+    written = stores.backends.note_nodes(
+        facts(a_node("a"), a_node("b", gpu=4), number=2, whole=("", "b~"))
+    )
+    again = stores.backends.note_nodes(facts(a_node("c"), number=3, whole=("b~~", "~")))
+
+    assert (written, again) == (1, 0)
+    assert stores.backends.nodes(BACKEND) == [a_node("a"), a_node("b", gpu=4), a_node("c")]
+
+
+def test_a_node_that_is_missing_in_its_range_is_gone_and_so_is_one_that_is_named(
+    stores: Stores,
+) -> None:
+    stores.backends.note_nodes(facts(*(a_node(name) for name in "abcd")))
+
+    assert stores.backends.note_nodes(facts(a_node("a"), number=2, whole=("", "b~"))) == 1
+    assert stores.backends.note_nodes(facts(number=3, gone=("d", "never"))) == 1
+
+    assert [node.name for node in stores.backends.nodes(BACKEND)] == ["a", "c"]
+
+
+def test_a_frame_that_was_overtaken_undoes_nothing_that_a_newer_one_said(stores: Stores) -> None:
+    stores.backends.note_nodes(facts(a_node("a", gpu=4), a_node("b"), number=7))
+
+    late = facts(a_node("a", gpu=8), number=6, gone=("b",))
+    assert stores.backends.note_nodes(late) == 0
+    assert stores.backends.note_nodes(facts(number=5, whole=("", "~"))) == 0
+
+    assert stores.backends.nodes(BACKEND) == [a_node("a", gpu=4), a_node("b")]
+
+
+def test_another_boot_counts_its_frames_anew(stores: Stores) -> None:
+    stores.backends.note_nodes(facts(a_node("a"), number=70))
+
+    assert stores.backends.note_nodes(facts(a_node("a", gpu=4), number=1, boot="c")) == 1
+    assert stores.backends.note_nodes(facts(number=2, boot="d", whole=("", "~"))) == 1
+
+
+def test_a_pool_keeps_every_word_of_its_config(stores: Stores) -> None:
+    config = {
+        "backend": "cluster-1",
+        "enable_maintenance": True,
+        "default_exec_timeout": "90m",
+        "default_exit_actions": {"RESCHEDULE": "3006"},
+        "resources": {"gpu": {"guarantee": 8, "maximum": 16}},
+        "topology_keys": [{"key": "rack", "label": "topology/rack"}],
+        "common_default_variables": {"USER_CPU": 4, "TEAM": "ml", "RATIO": 0.5, "ON": True},
+        "common_resource_validations": ["default_cpu"],
+        "common_pod_template": ["default_user"],
+        "platforms": {
+            "a100": {
+                "labels": {"kind": "a100"},
+                "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+                "allowed_mounts": ["/data"],
+            }
+        },
+    }
+    pool = pool_of("full", PoolConfig.model_validate(config))
+
+    stores.pools.put(pool, author=ALICE, now=NOON)
+
+    assert stores.pools.pool("full") == pool

@@ -266,6 +266,8 @@ _KINDS = {kind.name: kind for kind in (POD, CONFIG_MAP, LEASE)} | {
 
 def _matches(body: Json, label: str, value: str) -> bool:
     labels = body["metadata"].get("labels") or {}
+    if label.startswith("!"):
+        return label[1:] not in labels
     return label in labels and (not value or labels[label] == value)
 
 

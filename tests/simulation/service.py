@@ -39,7 +39,7 @@ from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.time import FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports import Job
-from xylem.protocol.queues import Greeted, Retired, news_message
+from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
 from xylem.usecases import cancel, jobs, news, operators, submit, timers
 from xylem.usecases.start import Rendering, start_groups
 
@@ -256,6 +256,8 @@ class Service:
                         operators.deliver_mailbox(message, engine=self)
                     case Retired():
                         operators.retire(message, links=self.links, backends=self.backends)
+                    case NodesOf():
+                        operators.note_nodes(message, backends=self.backends)
                     case _:
                         by_workflow[message.workflow].append((body, message))
             except EXPECTED:

@@ -76,6 +76,32 @@ STORED_JOB = agent.Job(
     payload_url="https://store.test/payload?signature=x",
 )
 
+NODES = agent.Nodes(
+    boot_id=BOOT,
+    number=12,
+    nodes=[
+        agent.NodeObservation(
+            name="node-1",
+            allocatable=agent.NodeAmounts(cpu=63_500, gpu=8, memory=2**39, storage=2**40),
+            uses=[
+                agent.NodeUse(
+                    pool="default",
+                    priority="LOW",
+                    pods=2,
+                    amounts=agent.NodeAmounts(cpu=2020, gpu=2, memory=2**31, storage=2**31),
+                )
+            ],
+            others=agent.NodeAmounts(cpu=250, gpu=1, memory=2**28, storage=2**20),
+            ready=True,
+            cordoned=True,
+            labels={"kind": "a100"},
+            taints=[agent.NodeTaint(key="dedicated", effect="NoSchedule", value="ml")],
+        )
+    ],
+    gone=["node-0"],
+    whole=("node-0", "node-1"),
+)
+
 
 class Conversation(NamedTuple):
     """`union` None: one model is all there is, or each has a route of its own."""
@@ -106,12 +132,13 @@ CONVERSATIONS: dict[str, Conversation] = {
                 pods=[POD],
                 tasks=("a", "m"),
             ),
+            "nodes": NODES,
         },
     ),
     "agent": Conversation(
         agent.agent_message,
         {
-            "welcome": agent.Welcome(epoch=3, bundles=True),
+            "welcome": agent.Welcome(epoch=3, bundles=True, nodes=True),
             "ack": agent.Ack(boot_id=BOOT, ranges=[(1, 4), (7, 7)]),
             "rejected": agent.Rejected(
                 boot_id=BOOT, seq=5, code="unknown_entity", message="There is no such task."
@@ -159,6 +186,7 @@ CONVERSATIONS: dict[str, Conversation] = {
                 pods=[POD],
                 tasks=("a", "m"),
             ),
+            "nodes": queues.NodesOf(backend=BACKEND, connection=CONNECTION, tries=2, nodes=NODES),
             "greeted": queues.Greeted(backend=BACKEND, connection=CONNECTION, tries=2),
             "retired": queues.Retired(backend=BACKEND, connection=CONNECTION, tries=2),
         },

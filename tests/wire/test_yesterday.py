@@ -25,6 +25,7 @@ WORDS: dict[tuple[type[BaseModel], str], set[str]] = {
     (agent.Rejected, "code"): {"unknown_entity", "not_yours", "invalid"},
     (agent.Refusal, "code"): {"invalid_frame", "too_large", "not_yours", "other_cluster"},
     (agent.Job, "kind"): {"create", "cleanup", "observe"},
+    (agent.NodeTaint, "effect"): {"NoSchedule", "PreferNoSchedule", "NoExecute"},
     (agent.PodObservation, "status"): {
         "SCHEDULING",
         "INITIALIZING",
@@ -56,6 +57,17 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
     agent.Bundle: {"events": []},
     agent.Welcome: {"bundles": False},
     agent.Inventory: {"anchors": [], "pods": [], "tasks": None},
+    agent.NodeAmounts: {"cpu": 0, "gpu": 0, "memory": 0, "storage": 0},
+    agent.NodeTaint: {"value": ""},
+    agent.NodeObservation: {
+        "uses": [],
+        "ready": False,
+        "cordoned": False,
+        "labels": {},
+        "taints": [],
+    },
+    agent.Nodes: {"nodes": [], "gone": [], "whole": None},
+    agent.Welcome: {"nodes": False},
     agent.Rejected: {"message": ""},
     agent.Job: {"payload": None, "payload_url": None},
     agent.CleanupPayload: {"grace_seconds": None, "force": False},
@@ -63,6 +75,7 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
     queues.ResultOf: {"tries": 0},
     queues.BundleOf: {"tries": 0},
     queues.StockOf: {"tries": 0, "tasks": None},
+    queues.NodesOf: {"tries": 0},
     queues.Greeted: {"tries": 0},
     queues.Retired: {"tries": 0},
     runtime.Stored: {"closed": False},
@@ -95,7 +108,7 @@ def with_fields_of_tomorrow(value: Any) -> Any:
     """In every object but Kubernetes' own."""
     if isinstance(value, dict):
         told = {
-            key: item if key == "objects" else with_fields_of_tomorrow(item)
+            key: item if key in ("objects", "labels") else with_fields_of_tomorrow(item)
             for key, item in value.items()
         }
         return {**told, OF_TOMORROW: {"deep": [1, None]}}

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from clients.cli import cancellation, render, submission
+from clients.cli import cancellation, capacity_view, render, submission
 from clients.cli.audit_view import audit_table
 from clients.cli.follow import all_records
 from clients.cli.options import FormatType, LongFormatType, command_group
@@ -77,6 +77,18 @@ def query(
         session.write_json(found.model_dump(mode="json"))
         return
     session.out.print(render.workflow_view(found, session.now(), verbose=verbose))
+
+
+@app.command("why-pending")
+def why_pending(context: typer.Context, workflow: Workflow, format_type: FormatType = None) -> None:
+    """Show what each group that does not run waits for, since when, and what would change it."""
+    session = session_of(context)
+    with session.connect() as client:
+        found = client.why_pending(workflow)
+    if session.json:
+        session.write_json(found.model_dump(mode="json"))
+        return
+    session.out.print(capacity_view.pending_view(found, session.now()))
 
 
 @app.command()

@@ -1,81 +1,104 @@
-"""Pools: which there are, and an admin's word on one of them."""
+"""Pools and resources: which there are and what is free, and an admin's word on a pool."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from functions.core_service import views
+from functions.core_service import node_views, views
 from functions.core_service.identity import User
 from functions.core_service.services import Has
 from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem.domain.access import require_admin
 from xylem.domain.errors import InvalidRequest
-from xylem.domain.ids import BackendName, PoolName
-from xylem.domain.pool import Platform, Pool
-from xylem.protocol.limits import OFFLINE_AFTER
+from xylem.domain.placement import Site
+from xylem.spec.pools import NAME, PoolConfig, pool_of
 
 router = APIRouter(prefix="/api")
 
-
-class PlatformConfig(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    description: Text = ""
-
-
-class PoolConfig(BaseModel):
-    """What this release lets an admin say of a pool."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    backend: Annotated[str, Field(pattern=r"^[a-zA-Z]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$")]
-    description: Text = ""
-    default_platform: Text | None = None
-    platforms: Mapping[Text, PlatformConfig] = {}
+NODE_CHARS = 253
 
 
 class PutPoolRequest(BaseModel):
     configs: PoolConfig
-    description: Text = ""
+    description: Text | None = None
+    tags: list[Text] | None = None
 
 
-PoolNameParameter = Annotated[str, Field(pattern=r"^[a-zA-Z]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$")]
+PoolNameParameter = Annotated[str, Field(pattern=NAME, max_length=63)]
 
 
 class PoolQuery(BaseModel):
+    """Without a name: all."""
+
     pools: list[str] = []
+    all_pools: bool = True
+
+
+class ResourceQuery(BaseModel):
+    pools: list[str] = []
+    platforms: list[str] = []
+    all_pools: bool = False
+    concise: bool = False
 
 
 @router.get("/pool")
 def list_pools(query: Annotated[PoolQuery, Query()], who: User, has: Has) -> View:
-    online = {
-        backend.name
-        for backend in has.backends.all()
-        if backend.connection and has.engine.clock() - backend.last_seen <= OFFLINE_AFTER
+    found = _sites(has, query.pools, all_pools=query.all_pools, nodes=False)
+    return {"pools": {one.pool.name: views.pool(one.pool, online=one.online) for one in found}}
+
+
+@router.get("/pool_quota")
+def list_quotas(query: Annotated[PoolQuery, Query()], who: User, has: Has) -> View:
+    return node_views.quotas(_sites(has, query.pools, all_pools=query.all_pools))
+
+
+@router.get("/resources")
+def list_resources(query: Annotated[ResourceQuery, Query()], who: User, has: Has) -> View:
+    """OSMO's `concise` is another shape: one entry for each platform of a pool."""
+    named = [] if query.all_pools else query.pools
+    sites = _sites(has, named)
+    if query.concise:
+        return {"pools": node_views.concise(sites, platforms=query.platforms)}
+    shown = [
+        node_views.resource(one, platforms=query.platforms) for one in node_views.places(sites)
+    ]
+    filtered = bool(named or query.platforms)
+    return {"resources": [one for one in shown if one["pool_platform_labels"] or not filtered]}
+
+
+@router.get("/resources/{name}")
+def get_resource(name: str, who: User, has: Has) -> View:
+    found = [one for one in node_views.places(_sites(has, [])) if one.node.name == name]
+    if not found:
+        raise InvalidRequest(f"Resource {name[:NODE_CHARS]} not found.", code="DATABASE")
+    return {"resources": [node_views.resource(one) for one in found]}
+
+
+@router.get("/configs/pool")
+def list_configs(who: User, has: Has) -> View:
+    sites = _sites(has, [], nodes=False)
+    return {
+        "pools": {one.pool.name: views.pool_config(one.pool, online=one.online) for one in sites}
     }
-    found = [pool for pool in has.pools.all() if not query.pools or pool.name in query.pools]
-    return {"pools": {one.name: views.pool(one, online=one.backend in online) for one in found}}
+
+
+@router.get("/configs/pool/{name}")
+def get_config(name: str, who: User, has: Has) -> View:
+    [site] = has.clusters.sites([has.pools.pool(name)], nodes=False)
+    return views.pool_config(site.pool, online=site.online)
 
 
 @router.put("/configs/pool/{name}")
 def put_pool(name: PoolNameParameter, body: PutPoolRequest, who: User, has: Has) -> None:
     require_admin(who)
-    config = body.configs
-    if config.default_platform and config.default_platform not in config.platforms:
-        raise InvalidRequest(
-            f"default_platform is {config.default_platform}: name one of the pool's platforms, "
-            f"{', '.join(sorted(config.platforms)) or 'of which there are none'}."
-        )
-    pool = Pool(
-        name=PoolName(name),
-        backend=BackendName(config.backend),
-        description=config.description,
-        default_platform=config.default_platform,
-        platforms={
-            key: Platform(description=one.description) for key, one in config.platforms.items()
-        },
-    )
-    has.pools.put(pool, author=who.subject, now=has.engine.clock())
+    has.pools.put(pool_of(name, body.configs), author=who.subject, now=has.engine.clock())
+
+
+def _sites(has: Has, names: list[str], *, all_pools: bool = True, nodes: bool = True) -> list[Site]:
+    """Those that are named, of which there may be none; without a name all."""
+    if not names and not all_pools:
+        raise InvalidRequest("No pool selected!", code="USER")
+    pools = [pool for pool in has.pools.all() if not names or pool.name in names]
+    return has.clusters.sites(pools, nodes=nodes)

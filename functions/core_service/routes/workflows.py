@@ -17,7 +17,7 @@ from xylem import spec
 from xylem.domain.access import require_owner
 from xylem.domain.errors import InvalidRequest, UnknownWorkflow
 from xylem.domain.status import WorkflowStatus
-from xylem.usecases import again, cancel, queries, submit
+from xylem.usecases import again, cancel, placing, queries, submit, why_pending
 
 router = APIRouter(prefix="/api")
 
@@ -90,14 +90,15 @@ def submit_workflow(
     body: TemplateSpec | None = None,
     idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
 ) -> View:
-    """`Idempotency-Key`: the same user's second submission under one key within 24 h is answered
-    with the first's name and makes nothing."""
+    """`pool_name`: one pool, or several with commas between them, of which the one is chosen that
+    starts the workflow soonest. `Idempotency-Key`: the same user's second submission under one key
+    within 24 h is answered with the first's name and makes nothing."""
     request = _request(query, body, who, has, idempotency_key)
     if query.dry_run:
-        has.pools.pool(pool_name)
+        placing.named(pool_name, has.pools)
         name, text = spec.dry_run(submit.render(request), labels=query.label)
         return views.rendered(name, text)
-    return _submit(request, pool_name, has, validation_only=query.validation_only)
+    return _submit(request, pool_name, who, has, validation_only=query.validation_only)
 
 
 def _request(
@@ -137,7 +138,9 @@ def _request(
     )
 
 
-def _submit(request: submit.Request, pool: str, has: Has, *, validation_only: bool = False) -> View:
+def _submit(
+    request: submit.Request, pool: str, who: User, has: Has, *, validation_only: bool = False
+) -> View:
     checked = submit.check(
         request,
         pool,
@@ -145,6 +148,8 @@ def _submit(request: submit.Request, pool: str, has: Has, *, validation_only: bo
         configs=has.configs,
         workflows=has.engine.workflows,
         credentials=has.credentials,
+        clusters=has.clusters,
+        admin=who.admin,
     )
     if validation_only:
         return views.validated(checked.plan.name)
@@ -163,7 +168,7 @@ def restart_workflow(
     request = again.restart(
         name, by=who.subject, workflows=has.engine.workflows, store=has.engine.store
     )
-    return _submit(replace(request, idempotency=idempotency_key), pool_name, has)
+    return _submit(replace(request, idempotency=idempotency_key), pool_name, who, has)
 
 
 @router.get("/workflow")
@@ -213,6 +218,20 @@ def get_task(name: Name, task_name: str, who: User, has: Has) -> View:
     found = queries.describe(name, workflows=has.engine.workflows)
     group, task = queries.find_task(found, task_name)
     return views.task(task, group, found.workflow.uuid)
+
+
+@router.get("/workflow/{name}/why-pending")
+def get_why_pending(name: Name, who: User, has: Has) -> View:
+    """Ours: what each group that does not run waits for, since when, and what would change it."""
+    facts = why_pending.asked(
+        name,
+        workflows=has.engine.workflows,
+        jobs=has.jobs,
+        pools=has.pools,
+        clusters=has.clusters,
+        store=has.engine.store,
+    )
+    return views.why_pending(facts, why_pending.explained(facts))
 
 
 @router.get("/workflow/{name}/spec")

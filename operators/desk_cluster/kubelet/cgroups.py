@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from operators.desk_cluster.quantities import parse_quantity
+from operators.shared.quantities import parse_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

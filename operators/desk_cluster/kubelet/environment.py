@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from operators.desk_cluster.objects import Json, meta, name_of, namespace_of, spec_of, uid_of
-from operators.desk_cluster.quantities import in_units
+from operators.shared.quantities import in_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

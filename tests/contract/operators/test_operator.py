@@ -21,7 +21,16 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from operators.shared.anchor import ANCHOR_LABEL
 from operators.shared.kube import Kube
-from operators.shared.resources import CONFIG_MAP, POD, SECRET, Conflict, Json, NotFound, Refused
+from operators.shared.resources import (
+    CONFIG_MAP,
+    NODE,
+    POD,
+    SECRET,
+    Conflict,
+    Json,
+    NotFound,
+    Refused,
+)
 from tests.unit.operators.jobs import GROUP_ID, a_cleanup, a_create, a_job, a_pod, a_secret
 from xylem.domain.status import TaskStatus
 from xylem.manifests.names import GROUP_LABEL
@@ -33,6 +42,7 @@ from xylem.protocol.agent import (
     JobResult,
     Jobs,
     News,
+    Nodes,
     OperatorMessage,
     PodObservation,
     Welcome,
@@ -94,7 +104,7 @@ class Service:
             if isinstance(message, Hello):
                 self._socket = peer
                 self.hellos.append(message)
-                await self.say(Welcome(epoch=len(self.hellos)))
+                await self.say(Welcome(epoch=len(self.hellos), nodes=True))
             if isinstance(message, News) and self.acknowledging:
                 numbers = [(event.seq, event.seq) for event in message.events]
                 await peer.send(Ack(boot_id=message.boot_id, ranges=numbers).model_dump_json())
@@ -282,6 +292,29 @@ def test_a_cut_connection_comes_back_with_an_inventory(kubeconfig: Path, kube: K
         assert service.hellos[0].boot_id == service.hellos[1].boot_id
 
     asyncio.run(story())
+
+
+def test_the_nodes_of_the_cluster_are_told_when_all_of_them_are_known(
+    kubeconfig: Path, kube: Kube
+) -> None:
+    [there] = kube.page(NODE, "").items
+
+    async def story() -> None:
+        async with a_service() as (service, url):
+            with an_operator(url, kubeconfig):
+                told = await service.until(lambda: nodes_of(service))
+
+        [node] = told.nodes
+        assert (node.name, node.ready, node.cordoned) == (there["metadata"]["name"], True, False)
+        assert node.allocatable.cpu == int(there["status"]["allocatable"]["cpu"]) * 1000
+        assert node.labels["kubernetes.io/hostname"] == node.name
+        assert told.whole == ("", "~")
+
+    asyncio.run(story())
+
+
+def nodes_of(service: Service) -> Nodes | None:
+    return next((each for each in service.heard if isinstance(each, Nodes)), None)
 
 
 def inventory_of(service: Service) -> Inventory | None:

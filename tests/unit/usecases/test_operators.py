@@ -1,6 +1,7 @@
 """What ingest takes in, and what it refuses in words."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from xylem.domain.errors import Unavailable
 from xylem.domain.ids import BackendName, ConnectionId
 from xylem.protocol import agent
 from xylem.protocol.limits import FRAME_BYTES
-from xylem.protocol.queues import BundleOf, EventsOf, Retired, news_message
+from xylem.protocol.queues import BundleOf, EventsOf, NodesOf, Retired, news_message
 from xylem.usecases import operators
 
 OTHER = ConnectionId("connection-2")
@@ -86,7 +87,7 @@ def test_a_hello_is_welcomed_with_a_new_epoch_and_the_mailbox_follows() -> None:
     [(to, text)] = world.links.take()
     assert (to, agent.agent_message.validate_json(text)) == (
         OTHER,
-        agent.Welcome(epoch=2, bundles=True),
+        agent.Welcome(epoch=2, bundles=True, nodes=True),
     )
     assert [news_message.validate_json(body).type for body in world.news.take()][0] == "greeted"
 
@@ -177,3 +178,41 @@ def test_news_that_the_queue_did_not_take_is_not_lost_silently() -> None:
 
     with pytest.raises(Unavailable):
         take(world, result.model_dump_json())
+
+
+def nodes(number: int = 1, **fields: Any) -> agent.Nodes:
+    seen = agent.NodeObservation(
+        name="node-1",
+        allocatable=agent.NodeAmounts(gpu=8),
+        uses=[agent.NodeUse(pool="default", priority="LOW", pods=1)],
+        taints=[agent.NodeTaint(key="spot", effect="NoSchedule")],
+        ready=True,
+    )
+    return agent.Nodes(boot_id=BOOT, number=number, **{"nodes": [seen], **fields})
+
+
+def test_an_operator_is_told_that_facts_about_nodes_are_understood() -> None:
+    world = World()
+    take(world, hello().model_dump_json())
+
+    [welcome] = [
+        found
+        for _, text in world.links.take()
+        if isinstance(found := agent.agent_message.validate_json(text), agent.Welcome)
+    ]
+
+    assert welcome.nodes
+
+
+def test_facts_about_nodes_are_queued_for_the_backend_and_noted_as_they_were_said() -> None:
+    world = World()
+    take(world, nodes().model_dump_json())
+
+    [message] = [news_message.validate_json(body) for body in world.news.take()]
+    assert isinstance(message, NodesOf)
+    assert operators.note_nodes(message, backends=world.backends) == 1
+
+    [node] = world.backends.nodes(BACKEND)
+    assert (node.name, node.backend, node.ready) == ("node-1", BACKEND, True)
+    assert (node.allocatable.gpu, node.uses[0].priority) == (8, "LOW")
+    assert [str(taint) for taint in node.taints] == ["spot:NoSchedule"]

@@ -71,6 +71,7 @@ def in_code() -> set[Row]:
         row(workflows.IdempotencyRow, workflows.idempotency_key(USER, "any")),
         row(backends.BackendRow, backends.backend_key(BACKEND)),
         row(backends.SeenRow, backends.seen_key(BACKEND)),
+        row(backends.NodeRow, backends.node_key(BACKEND, "<node>")),
         row(
             backends.MailRow,
             backends.mail_key(BACKEND, MailId("<group>#<incarnation>#<ordinal>")),

@@ -1,21 +1,26 @@
-"""`Backends` on DynamoDB: clusters, when they were last heard, and their mailboxes."""
+"""`Backends` on DynamoDB: clusters, when they were last heard, their nodes and their mailboxes."""
 
+from collections.abc import Callable
 from datetime import datetime
 
-from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
 
 from xylem.domain.errors import Conflict
 from xylem.domain.ids import BackendName, ConnectionId, MailId, WorkflowId
-from xylem.ports import Backend, Mail
+from xylem.domain.node import Node
+from xylem.ports import Backend, Mail, NodeFacts
 from xylem.usecases.greeting import SEEN_EVERY, Greeting, greeted
+from xylem.usecases.nodes import Noted, noting
 from xylem_aws.tables.backends import (
     LIST,
     BackendRow,
     BackendsTable,
     MailRow,
+    NodeRow,
     SeenRow,
     backend_key,
     mailbox,
+    node_key,
     seen_key,
 )
 from xylem_aws.tables.binding import bind
@@ -98,6 +103,37 @@ class DynamoBackends:
             found = MailRow.query(mailbox(name), consistent_read=True)
             return [_mail(name, row) for row in found]
 
+    def nodes(self, name: BackendName) -> list[Node]:
+        pk, first = node_key(name, "")
+        with in_our_words(name):
+            return [row.facts for row in NodeRow.query(pk, NodeRow.sk.startswith(first))]
+
+    def note_nodes(self, facts: NodeFacts) -> int:
+        """What a frame says of a whole range is most often what is there already: that is read. A
+        frame of changes is not read for: each is written unless a newer frame was faster."""
+        with in_our_words(facts.backend):
+            known = {} if facts.whole is None else self._noted_between(facts.backend, *facts.whole)
+            puts, gone = noting(known, facts)
+            rows = (
+                NodeRow(
+                    *node_key(facts.backend, node.name),
+                    boot_id=facts.boot_id,
+                    number=facts.number,
+                    facts=node,
+                )
+                for node in puts
+            )
+            written = sum(_unless_newer(row.save, facts) for row in rows)
+            names = gone if facts.whole is not None else facts.gone
+            taken = (NodeRow(*node_key(facts.backend, name)) for name in names)
+            return written + sum(_unless_newer(row.delete, facts, there=True) for row in taken)
+
+    def _noted_between(self, backend: BackendName, first: str, last: str) -> dict[str, Noted]:
+        pk, lower = node_key(backend, first)
+        _, upper = node_key(backend, last)
+        found = NodeRow.query(pk, NodeRow.sk.between(lower, upper), consistent_read=True)
+        return {row.facts.name: Noted(row.facts, row.boot_id, int(row.number)) for row in found}
+
     def _backend(self, row: BackendRow) -> Backend:
         name = BackendName(row.sk)
         try:
@@ -115,6 +151,19 @@ class DynamoBackends:
             connected_at=row.connected_at,
             last_seen=max(seen, row.connected_at),
         )
+
+
+def _unless_newer(write: Callable[..., object], facts: NodeFacts, *, there: bool = False) -> bool:
+    """Whether it was written: not where a newer frame of this boot was faster."""
+    older = (NodeRow.boot_id != facts.boot_id) | (NodeRow.number < facts.number)
+    absent = NodeRow.pk.does_not_exist()
+    try:
+        write(condition=NodeRow.pk.exists() & older if there else absent | older)
+    except (PutError, DeleteError) as error:
+        if refused(error):
+            return False
+        raise
+    return True
 
 
 def _row(backend: Backend) -> BackendRow:

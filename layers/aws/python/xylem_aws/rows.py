@@ -65,6 +65,7 @@ def workflow_row(workflow: Workflow, version: int) -> WorkflowRow:
         ended_at=workflow.ended_at,
         parent=workflow.parent,
         templated=workflow.templated,
+        placement=workflow.placement,
     )
 
 
@@ -90,6 +91,7 @@ def workflow_of(id: WorkflowId, row: WorkflowRow) -> Stored[Workflow]:
         ended_at=row.ended_at,
         parent=None if row.parent is None else WorkflowId(row.parent),
         templated=bool(row.templated),
+        placement=row.placement,
     )
     return Stored(workflow, int(row.version))
 

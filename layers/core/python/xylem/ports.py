@@ -26,6 +26,7 @@ from xylem.domain.ids import (
     WorkflowId,
     WorkflowUuid,
 )
+from xylem.domain.node import Node
 from xylem.domain.pool import Pool
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
@@ -444,6 +445,20 @@ class Backend:
     last_seen: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What a frame says about nodes: those as they are, and the names of those that are gone. With
+    `whole` all that there are from its first to its last name. `number` counts the frames of a
+    boot."""
+
+    backend: BackendName
+    boot_id: str
+    number: int
+    nodes: tuple[Node, ...]
+    gone: tuple[str, ...] = ()
+    whole: tuple[str, str] | None = None
+
+
 class Backends(Protocol):
     def backend(self, name: BackendName) -> Backend | None: ...
 
@@ -473,6 +488,15 @@ class Backends(Protocol):
 
     def mailbox(self, name: BackendName) -> list[Mail]:
         """All unanswered rows, consistently read, by key."""
+        ...
+
+    def nodes(self, name: BackendName) -> list[Node]:
+        """By name, as far as its operator told of them: a read that may lag."""
+        ...
+
+    def note_nodes(self, facts: NodeFacts) -> int:
+        """Write what changed, and take away what is gone; how many rows that were. What a newer
+        frame of the same boot said stays."""
         ...
 
 

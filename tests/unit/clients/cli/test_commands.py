@@ -28,7 +28,20 @@ FOLLOW = "GET /api/workflow/hello-1/logs/follow"
 LOGS = "GET /api/workflow/hello-1/logs"
 POOLS = "GET /api/pool"
 SUBMITTED = {"name": "hello-1", "warnings": []}
+USAGE = {
+    "quota_used": "2",
+    "quota_free": "6",
+    "quota_limit": "8",
+    "total_usage": "5",
+    "total_capacity": "16",
+    "total_free": "11",
+}
 ONE_POOL = {"pools": {"default": {"name": "default", "backend": "b", "status": "ONLINE"}}}
+QUOTAS = "GET /api/pool_quota"
+QUOTA = {
+    "node_sets": [{"pools": [{**ONE_POOL["pools"]["default"], "resource_usage": USAGE}]}],
+    "resource_sum": USAGE,
+}
 TWO_POOLS = {"pools": {"a": {"name": "a", "backend": "b"}, "z": {"name": "z", "backend": "b"}}}
 
 FAILED = a_workflow(
@@ -135,17 +148,17 @@ def test_a_failure_is_json_where_json_was_asked_for() -> None:
 
 
 def test_the_format_may_be_said_before_the_command_or_after_it() -> None:
-    answers = {POOLS: ONE_POOL}
+    answers = {QUOTAS: QUOTA}
 
     before = xylem("--format-type", "json", "pool", "list", answers=answers)
     after = xylem("pool", "list", "-t", "json", answers=answers)
 
     assert before.out == after.out
-    assert json.loads(after.out)["pools"]["default"]["status"] == "ONLINE"
+    assert json.loads(after.out)["node_sets"][0]["pools"][0]["status"] == "ONLINE"
 
 
 def test_a_service_that_fails_ends_with_10() -> None:
-    said = xylem("pool", "list", answers={POOLS: httpx.Response(500, json=a_refusal("broken"))})
+    said = xylem("pool", "list", answers={QUOTAS: httpx.Response(500, json=a_refusal("broken"))})
 
     assert said.code == 10
     assert "broken" in said.err

@@ -1,4 +1,4 @@
-"""The table `backends`: clusters, when they were last heard, and their mailboxes."""
+"""The table `backends`: clusters, when they were last heard, their nodes and their mailboxes."""
 
 from pynamodb.attributes import (
     BinaryAttribute,
@@ -9,6 +9,8 @@ from pynamodb.attributes import (
 from pynamodb.models import Model
 
 from xylem.domain.ids import BackendName, MailId
+from xylem.domain.node import Node
+from xylem_aws.tables.attributes import Json
 
 Key = tuple[str, str]
 LIST = "BACKENDS"
@@ -38,6 +40,14 @@ class SeenRow(BackendsTable):
     at = UTCDateTimeAttribute()
 
 
+class NodeRow(BackendsTable):
+    """`number`: of the frame of that boot which said so."""
+
+    boot_id = UnicodeAttribute()
+    number = NumberAttribute()
+    facts = Json(Node)
+
+
 class MailRow(BackendsTable):
     workflow = UnicodeAttribute()
     kind = UnicodeAttribute()
@@ -54,6 +64,13 @@ def backend_key(name: BackendName) -> Key:
 
 def seen_key(name: BackendName) -> Key:
     return f"B#{name}", "SEEN"
+
+
+NODES = "NODE#"
+
+
+def node_key(backend: BackendName, node: str) -> Key:
+    return f"B#{backend}", f"{NODES}{node}"
 
 
 def mail_key(backend: BackendName, mail: MailId) -> Key:

@@ -18,6 +18,7 @@ from pynamodb.models import Model
 from xylem.domain.exits import ExitRule
 from xylem.domain.group import Pending, Settling
 from xylem.domain.ids import BackendName, GroupId, JobId, TaskName, UserName, WorkflowId, shard_of
+from xylem.domain.placement import Choice
 from xylem.domain.plan import Limits
 from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping
 from xylem.ports import Job, Scope, Timer, Work
@@ -81,6 +82,7 @@ class WorkflowRow(WorkflowsTable):
     ended_at = UTCDateTimeAttribute(null=True)
     parent = UnicodeAttribute(null=True)
     templated = BooleanAttribute()
+    placement = Json(Choice, null=True)
 
 
 class UuidRow(WorkflowsTable):

@@ -4,6 +4,7 @@ A rule names codes and what they come to: the task is complete, it has failed, o
 again. The first rule that names the code counts; the task's own come before its pool's.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -27,3 +28,20 @@ def action_for(code: int | None, rules: Iterable[ExitRule]) -> ExitAction | None
     if code is None:
         return None
     return next((rule.action for rule in rules if rule.names(code)), None)
+
+
+_CODES = re.compile(r"[0-9]{1,9}(-[0-9]{1,9})?")
+
+
+def parse_codes(text: str) -> tuple[tuple[int, int], ...]:
+    """`1,3000-3006` -> ranges. Raises `ValueError` with a sentence. OSMO takes `5-1`, which names
+    nothing, and `1-2-3`, of which nobody knows what it names; both are refused."""
+    ranges = []
+    for part in text.replace(" ", "").split(","):
+        if not _CODES.fullmatch(part):
+            raise ValueError(f'"{text}" names no exit codes: write them as 1,3000-3006.')
+        low, _, high = part.partition("-")
+        if int(low) > int(high or low):
+            raise ValueError(f'"{part}" names no exit code: write the lower one first.')
+        ranges.append((int(low), int(high or low)))
+    return tuple(ranges)

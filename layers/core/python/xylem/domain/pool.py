@@ -1,22 +1,186 @@
-"""A pool: the part of a cluster that users submit to, as its admin configured it."""
+"""A pool: the part of a cluster that users submit to, as its admin configured it.
+
+The words are OSMO's, field for field, so that an admin's config of a pool there is one here. What
+means something to Xylem stands in a field of its own, parsed once when it is put; `kept` holds what
+OSMO's configs may say besides (templates of pods, for example), so that who reads a config back
+finds what was written. An amount of -1 means "no bound".
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Literal
 
+from xylem.domain.exits import ExitRule
 from xylem.domain.ids import BackendName, PoolName
+from xylem.domain.node import Toleration
+from xylem.domain.plan import Limits, Resources
+
+UNBOUNDED = -1
+
+Value = str | int | float | bool | None
+Kept = str | tuple[str, ...]
+
+Comparison = Literal["GT", "GE", "LT", "LE", "EQ"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """What a task's resources must satisfy: two operands, each a literal or `{{USER_CPU}}` (what
+    the task wants) or `{{K8_CPU}}` (what a node has), and what to say where they do not."""
+
+    operator: Comparison
+    left: str
+    right: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A kind of node within a pool."""
+    """A kind of node within a pool: nodes that have `labels` and whose taints are tolerated.
+
+    `defaults`: what its tasks get that ask for nothing. `mounts`: folders of the node that a task
+    may name; `default_mounts`: those that an admin's template mounts anyway."""
 
     description: str = ""
+    host_network_allowed: bool = False
+    privileged_allowed: bool = False
+    allowed_mounts: tuple[str, ...] = ()
+    default_mounts: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
+    variables: Mapping[str, Value] = field(default_factory=dict)
+    defaults: Resources = Resources()
+    resource_validations: tuple[str, ...] = ()
+    assertions: tuple[Assertion, ...] = ()
+    kept: Mapping[str, Kept] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GpuQuota:
+    """`guarantee`: what HIGH and NORMAL work may have for sure; `maximum`: what LOW work may borrow
+    up to, while nobody else wants it; `weight`: how what is left over is shared among pools."""
+
+    guarantee: int = UNBOUNDED
+    maximum: int = UNBOUNDED
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyKey:
+    """`key` is what specs say; `label` is the label of nodes that it stands for."""
+
+    key: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """None: the service's own."""
+
+    queue: timedelta | None = None
+    execution: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """As the admin wrote them; empty: the service's own."""
+
+    default_exec: str = ""
+    default_queue: str = ""
+    max_exec: str = ""
+    max_queue: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
+    """`exit_rules` is `exit_actions`, and `default_limits` and `max_limits` are `timeouts`, parsed.
+    `defaults` is `variables`, parsed."""
+
     name: PoolName
     backend: BackendName
     description: str = ""
     default_platform: str | None = None
     platforms: Mapping[str, Platform] = field(default_factory=dict)
+    maintenance: bool = False
+    timeouts: Timeouts = Timeouts()
+    default_limits: PoolLimits = PoolLimits()
+    max_limits: PoolLimits = PoolLimits()
+    exit_actions: Mapping[str, str] = field(default_factory=dict)
+    exit_rules: tuple[ExitRule, ...] = ()
+    gpu: GpuQuota | None = None
+    topology_keys: tuple[TopologyKey, ...] = ()
+    variables: Mapping[str, Value] = field(default_factory=dict)
+    defaults: Resources = Resources()
+    resource_validations: tuple[str, ...] = ()
+    assertions: tuple[Assertion, ...] = ()
+    kept: Mapping[str, Kept] = field(default_factory=dict)
+
+    @property
+    def quota(self) -> GpuQuota:
+        """Without one of its own nothing bounds the pool but its nodes."""
+        return self.gpu or GpuQuota()
+
+
+@dataclass(frozen=True, slots=True)
+class PodScheduling:
+    """What a platform puts onto its pods, so that they go to its nodes: as it was when the workflow
+    was submitted."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
+
+
+def scheduling(pool: Pool) -> dict[str, PodScheduling]:
+    """Of each platform that says something."""
+    return {
+        name: PodScheduling(platform.labels, platform.tolerations)
+        for name, platform in pool.platforms.items()
+        if platform.labels or platform.tolerations
+    }
+
+
+SHIPPED_DEFAULTS = Resources(cpu=1, gpu=0, memory=1024**3, storage=1024**3)
+"""OSMO's USER_CPU 1, USER_GPU 0, USER_MEMORY 1Gi and USER_STORAGE 1Gi."""
+
+
+def wanted(asked: Resources, pool: Pool, platform: Platform | None) -> Resources:
+    """What a task wants in the end: its own word, then its platform's, its pool's, and ours."""
+    given = asked
+    of_platform = platform.defaults if platform else Resources()
+    for defaults in (of_platform, pool.defaults, SHIPPED_DEFAULTS):
+        if None in (given.cpu, given.gpu, given.memory, given.storage):
+            given = _filled(given, defaults)
+    return given
+
+
+def _filled(asked: Resources, defaults: Resources) -> Resources:
+    return Resources(
+        platform=asked.platform,
+        nodes_excluded=asked.nodes_excluded,
+        topology=asked.topology,
+        cpu=defaults.cpu if asked.cpu is None else asked.cpu,
+        gpu=defaults.gpu if asked.gpu is None else asked.gpu,
+        memory=defaults.memory if asked.memory is None else asked.memory,
+        storage=defaults.storage if asked.storage is None else asked.storage,
+    )
+
+
+def bounded(limits: Limits, pool: Pool) -> Limits:
+    """The limits of a workflow in this pool. A default of the pool's stands where the spec says
+    nothing, which is where `limits` has the service's own. What is above the pool's maximum is cut
+    to it, without a word, as upstream."""
+    service = Limits()
+    least, most = pool.default_limits, pool.max_limits
+    return replace(
+        limits,
+        queue=_bounded(limits.queue, service.queue, least.queue, most.queue),
+        execution=_bounded(limits.execution, service.execution, least.execution, most.execution),
+    )
+
+
+def _bounded(
+    asked: timedelta, service: timedelta, default: timedelta | None, most: timedelta | None
+) -> timedelta:
+    chosen = default if default is not None and asked == service else asked
+    return chosen if most is None else min(chosen, most)

@@ -27,6 +27,7 @@ from xylem.domain.ids import (
     WorkflowId,
     WorkflowUuid,
 )
+from xylem.domain.placement import Choice
 from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus, WorkflowStatus
 
@@ -97,6 +98,8 @@ class Workflow:
     templated: bool = False
     """Whether a template, apart from the rendered spec, was submitted and is stored."""
     limits: Limits = Limits()
+    placement: Choice | None = None
+    """How its pool was chosen, where several were named."""
 
 
 def counted(counts: Counts, status: TaskStatus) -> Counts:

@@ -5,7 +5,7 @@ Backend Worker adds what only the cluster knows: the namespace, the anchor and i
 admin's pod templates will be merged between the two.
 """
 
-from xylem.manifests.facts import SHIPPED_DEFAULTS, GroupFacts
+from xylem.manifests.facts import GroupFacts
 from xylem.manifests.group import render
 
-__all__ = ["SHIPPED_DEFAULTS", "GroupFacts", "render"]
+__all__ = ["GroupFacts", "render"]

@@ -17,9 +17,7 @@ from xylem.domain.ids import (
     task_uuid,
 )
 from xylem.domain.plan import Limits, Resources, TaskPlan
-
-SHIPPED_DEFAULTS = Resources(cpu=1, gpu=0, memory=1024**3, storage=1024**3)
-"""OSMO's USER_CPU 1, USER_GPU 0, USER_MEMORY 1Gi and USER_STORAGE 1Gi."""
+from xylem.domain.pool import SHIPPED_DEFAULTS, PodScheduling
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,8 @@ class GroupFacts:
     credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     stores: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     topology_labels: Mapping[str, str] = field(default_factory=dict)
+    scheduling: Mapping[str, PodScheduling] = field(default_factory=dict)
+    """By platform."""
 
 
 def pod_name(task: TaskPlan, facts: GroupFacts) -> str:

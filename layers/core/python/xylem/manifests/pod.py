@@ -17,7 +17,7 @@ from typing import Any
 
 from xylem.domain.ids import task_uuid
 from xylem.domain.plan import GroupPlan, Resources, TaskPlan
-from xylem.manifests import labels, runtime, secrets
+from xylem.manifests import labels, runtime, scheduling, secrets
 from xylem.manifests.facts import GroupFacts, pod_name, service_name
 from xylem.manifests.names import FINALIZER, GATE
 
@@ -64,6 +64,7 @@ def pod(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
             "volumes": _volumes(task, facts),
             **_network(task),
             **_affinity(task, facts),
+            **scheduling.of_pod(task, facts),
         },
     }
 

@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from xylem.domain.ids import BackendName, ConnectionId
+from xylem.domain.node import Node
 from xylem.memory.store import MemoryStore
-from xylem.ports import Backend, Mail
+from xylem.ports import Backend, Mail, NodeFacts
 from xylem.usecases.greeting import SEEN_EVERY, Greeting, greeted
+from xylem.usecases.nodes import Noted, noting
 
 
 class MemoryBackends:
@@ -15,6 +17,7 @@ class MemoryBackends:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self._backends: dict[BackendName, Backend] = {}
+        self._nodes: dict[tuple[BackendName, str], Noted] = {}
 
     def backend(self, name: BackendName) -> Backend | None:
         return self._backends.get(name)
@@ -49,3 +52,16 @@ class MemoryBackends:
     def mailbox(self, name: BackendName) -> list[Mail]:
         mail = [mail for (backend, _), mail in self._store.mail.items() if backend == name]
         return sorted(mail, key=lambda mail: mail.id)
+
+    def nodes(self, name: BackendName) -> list[Node]:
+        return [noted.node for (of, _), noted in sorted(self._nodes.items()) if of == name]
+
+    def note_nodes(self, facts: NodeFacts) -> int:
+        known = {name: noted for (of, name), noted in self._nodes.items() if of == facts.backend}
+        puts, gone = noting(known, facts)
+        for node in puts:
+            key = (facts.backend, node.name)
+            self._nodes[key] = Noted(node, facts.boot_id, facts.number)
+        for name in gone:
+            del self._nodes[facts.backend, name]
+        return len(puts) + len(gone)

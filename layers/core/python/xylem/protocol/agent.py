@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter
 
 from xylem.domain.ids import BackendName, GroupId, MailId, TaskName, WorkflowId
 from xylem.domain.status import TaskStatus
-from xylem.protocol.limits import MESSAGE_CHARS, NEWS_EVENTS
+from xylem.protocol.limits import MESSAGE_CHARS, NEWS_EVENTS, NODE_USES
 from xylem.protocol.message import Message
 
 BootId = Annotated[str, Field(min_length=1, max_length=64)]
@@ -132,12 +132,68 @@ class Inventory(FromOperator):
     tasks: TaskRange | None = None
 
 
+class NodeAmounts(Message):
+    """`cpu` in thousandths of a core, `memory` and `storage` in bytes."""
+
+    cpu: Annotated[int, Field(ge=0)] = 0
+    gpu: Annotated[int, Field(ge=0)] = 0
+    memory: Annotated[int, Field(ge=0)] = 0
+    storage: Annotated[int, Field(ge=0)] = 0
+
+
+class NodeTaint(Message):
+    key: str
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+    value: str = ""
+
+
+class NodeUse(Message):
+    """What the pods of one pool and priority, as their labels say, ask for on this node: those that
+    were bound to it and have not ended."""
+
+    pool: str
+    priority: str
+    pods: Annotated[int, Field(ge=1)]
+    amounts: NodeAmounts = NodeAmounts()
+
+
+class NodeObservation(Message):
+    """What a node's object says, and the pods on it. `others`: what the pods of everybody else ask
+    for, together. `ready`: its condition; `cordoned`: an admin wants no more pods there."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    allocatable: NodeAmounts = NodeAmounts()
+    uses: Annotated[list[NodeUse], Field(max_length=NODE_USES)] = []
+    others: NodeAmounts = NodeAmounts()
+    ready: bool = False
+    cordoned: bool = False
+    labels: dict[str, str] = {}
+    taints: list[NodeTaint] = []
+
+
+class Nodes(FromOperator):
+    """Facts about nodes: those that changed, and the names of those that are gone. With `whole`
+    they are all that there are from its first to its last name, both included.
+
+    Nobody acknowledges them: they are hints, and all of them are said again with every inventory.
+    `number` counts the frames of this boot, so that an older one undoes no newer. Only said where
+    the welcome said that they are understood."""
+
+    type: Literal["nodes"] = "nodes"
+    boot_id: BootId
+    number: Seq
+    nodes: list[NodeObservation] = []
+    gone: list[str] = []
+    whole: tuple[str, str] | None = None
+
+
 class Welcome(Message):
-    """`bundles`: the service takes `bundle`."""
+    """`bundles`: the service takes `bundle`; `nodes`: and `nodes`."""
 
     type: Literal["welcome"] = "welcome"
     epoch: int
     bundles: bool = False
+    nodes: bool = False
 
 
 class Ack(Message):
@@ -202,7 +258,8 @@ class CleanupPayload(Message):
 
 
 OperatorMessage = Annotated[
-    Hello | Heartbeat | News | JobResult | Bundle | Inventory, Field(discriminator="type")
+    Hello | Heartbeat | News | JobResult | Bundle | Inventory | Nodes,
+    Field(discriminator="type"),
 ]
 AgentMessage = Annotated[Welcome | Ack | Rejected | Refusal | Jobs, Field(discriminator="type")]
 

@@ -38,6 +38,20 @@ Half of an Agent's 29 s, so that an operator does not wait for one that will not
 MESSAGE_CHARS = 4_000
 """A pod's message is cut to this many characters: four bytes each still fit a frame."""
 
+NODES = 5_000
+"""Of a cluster: what Kubernetes supports. What is beyond is left out."""
+
+NODE_USES = 100
+"""Pools and priorities on one node; the smallest beyond are left out."""
+
+NODE_LABEL_BYTES = 6_000
+"""Of one node's labels; a node with a GPU has some 60 of them, 3 KB."""
+
+NODE_NEWS_AFTER = timedelta(seconds=15)
+NODE_NEWS_GAP = timedelta(seconds=60)
+"""Facts about nodes wait: what a short pod takes is given back before it is said, and then nothing
+is. A frame that is not said is no bill."""
+
 HEARTBEAT = timedelta(seconds=60)
 OFFLINE_AFTER = timedelta(seconds=150)
 SAY_AGAIN_AFTER = timedelta(seconds=60)

@@ -72,6 +72,7 @@ from xylem.protocol.limits import (
     SAY_AGAIN_AFTER,
 )
 from xylem.protocol.message import Message
+from xylem.protocol.nodes import NodeNews
 
 HELLO_AGAIN = timedelta(seconds=10)
 HELLO_TRIES = 3
@@ -219,6 +220,8 @@ class Link:
         self._inventory_frames: list[str] = []
         self._inventories = 0
         self._inventory_due: datetime | None = None
+        self.nodes = NodeNews(hello.boot_id)
+        """What the Listener saw of the cluster's nodes; said on the present connection."""
 
     # Connections -------------------------------------------------------------------------------
 
@@ -275,7 +278,7 @@ class Link:
                 if connection.spoke_at is not None:
                     moments.append(connection.spoke_at + HEARTBEAT)
         if self._current is not None:
-            moments += [self._flush_at(), self._inventory_due, self._again_at()]
+            moments += [self._flush_at(), self._inventory_due, self._again_at(), self.nodes.due]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _wants_connection(self, now: datetime) -> bool:
@@ -307,9 +310,12 @@ class Link:
         except ValidationError as error:
             return self._understand_in_part(text, error, now)
         match message:
-            case Welcome(bundles=bundles):
+            case Welcome(bundles=bundles, nodes=nodes):
                 connection.bundles = bundles
-                return self._welcomed(number, connection, now)
+                orders = self._welcomed(number, connection, now)
+                if number == self._current:
+                    self.nodes.welcomed(nodes, now)
+                return orders
             case Ack():
                 return self._acknowledged(message)
             case Rejected():
@@ -399,6 +405,7 @@ class Link:
     def _take_inventory(self, now: datetime) -> TakeInventory:
         self._inventories += 1
         self._inventory_due = now + INVENTORY_EVERY
+        self.nodes.say_all(now)
         return TakeInventory(self._inventories)
 
     # What the Listener and the Worker say --------------------------------------------------------
@@ -480,6 +487,7 @@ class Link:
         texts = self._due_texts(connection, now)
         texts += self._inventory_frames
         self._inventory_frames = []
+        texts += self.nodes.frames(now)
         if not texts and _reached(connection.spoke_at, now - HEARTBEAT):
             texts = [Heartbeat().model_dump_json()]
         if texts:

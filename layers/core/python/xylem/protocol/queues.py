@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from xylem.domain.ids import BackendName, ConnectionId, GroupId, JobId, WorkflowId
-from xylem.protocol.agent import Anchor, Event, JobResult, PodObservation, TaskRange
+from xylem.protocol.agent import Anchor, Event, JobResult, Nodes, PodObservation, TaskRange
 from xylem.protocol.message import Message
 
 
@@ -61,6 +61,13 @@ class StockOf(FromBackend):
     tasks: TaskRange | None = None
 
 
+class NodesOf(FromBackend):
+    """Facts about the backend's nodes."""
+
+    type: Literal["nodes"] = "nodes"
+    nodes: Nodes
+
+
 class Greeted(FromBackend):
     """The backend said hello: its mailbox is to be pushed."""
 
@@ -74,7 +81,8 @@ class Retired(FromBackend):
 
 
 NewsMessage = Annotated[
-    EventsOf | ResultOf | BundleOf | StockOf | Greeted | Retired, Field(discriminator="type")
+    EventsOf | ResultOf | BundleOf | StockOf | NodesOf | Greeted | Retired,
+    Field(discriminator="type"),
 ]
 news_message: TypeAdapter[NewsMessage] = TypeAdapter(NewsMessage)
 

@@ -16,6 +16,7 @@ Everything wrong with a spec is an `InvalidSpec` (or `TooLarge`) that names the 
 the value and what to change; what this release does not carry out yet is listed in `unsupported`.
 """
 
+from xylem.spec.admission import check_pool
 from xylem.spec.document import check_size, mapping
 from xylem.spec.reading import (
     VERSION,
@@ -27,7 +28,6 @@ from xylem.spec.reading import (
     read,
     stored_text,
 )
-from xylem.spec.resources import check_pool
 from xylem.spec.template import render
 
 __all__ = [

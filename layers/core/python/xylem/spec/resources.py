@@ -13,9 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from xylem.domain.errors import InvalidSpec
-from xylem.domain.plan import Resources, Topology, WorkflowPlan
-from xylem.domain.pool import Pool
+from xylem.domain.plan import Resources, Topology
 from xylem.spec.labels import is_word
 from xylem.spec.model import SpecModel, fault, shown
 
@@ -122,23 +120,3 @@ def size_in_bytes(text: str) -> int:
         known = ", ".join(unit for unit in _UNITS if unit)
         raise ValueError(f'"{text}" has an invalid unit: {unit}. Known are {known} (all binary).')
     return math.ceil(Fraction(amount) * _UNITS[unit])
-
-
-def check_pool(plan: WorkflowPlan, pool: Pool) -> None:
-    """Every task has a platform in the pool. Raises `InvalidSpec`."""
-    wanted = {
-        task.resources.platform or pool.default_platform
-        for group in plan.groups
-        for task in group.tasks
-    }
-    has = ", ".join(sorted(pool.platforms)) or "none"
-    if None in wanted:
-        raise InvalidSpec(
-            f"Pool {pool.name} has no default platform.\n"
-            f"Name one of its platforms ({has}) as platform under workflow.resources.",
-            code="RESOURCE",
-        )
-    unknown = sorted(name for name in wanted if name is not None and name not in pool.platforms)
-    if unknown:
-        sentences = [f"Platform {name} does not exist in pool {pool.name}!" for name in unknown]
-        raise InvalidSpec("\n".join([*sentences, f"Its platforms: {has}."]), code="RESOURCE")

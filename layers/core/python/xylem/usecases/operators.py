@@ -25,6 +25,7 @@ from xylem.protocol.agent import (
     Inventory,
     JobResult,
     News,
+    Nodes,
     OperatorMessage,
     PodObservation,
     Refusal,
@@ -32,7 +33,8 @@ from xylem.protocol.agent import (
     operator_message,
 )
 from xylem.protocol.limits import FRAME_BYTES
-from xylem.protocol.queues import BundleOf, EventsOf, Greeted, ResultOf, Retired, StockOf
+from xylem.protocol.queues import BundleOf, EventsOf, Greeted, NodesOf, ResultOf, Retired, StockOf
+from xylem.usecases import nodes
 from xylem.usecases.apply import Engine, push
 
 OLD_CONNECTION_LIFE = timedelta(seconds=60)
@@ -117,8 +119,15 @@ def split(
                     pods=its_pods,
                     tasks=tasks,
                 ).model_dump_json()
+        case Nodes():
+            yield NodesOf(backend=backend, connection=connection, nodes=message).model_dump_json()
         case Hello() | Heartbeat():
             return
+
+
+def note_nodes(message: NodesOf, *, backends: Backends) -> int:
+    """How many rows changed. Bodies of the queue are whole, so what was said comes as it was."""
+    return backends.note_nodes(nodes.facts_of(message))
 
 
 def deliver_mailbox(message: Greeted, *, engine: Engine) -> bool:
@@ -171,7 +180,8 @@ def _greet(
         now=clock(),
     )
     try:
-        links.push(connection, Welcome(epoch=backend.epoch, bundles=True).model_dump_json())
+        welcome = Welcome(epoch=backend.epoch, bundles=True, nodes=True)
+        links.push(connection, welcome.model_dump_json())
     except Gone:
         backends.disconnected(hello.backend, connection)
         return

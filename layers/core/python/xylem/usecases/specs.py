@@ -6,22 +6,27 @@ that people ask for. The key is made of the workflow's uuid, so a submission tha
 leaves an object that nothing names.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
 from xylem.domain.ids import WorkflowUuid
 from xylem.domain.plan import WorkflowPlan
+from xylem.domain.pool import PodScheduling
 
 
 @dataclass(frozen=True, slots=True)
 class SpecFile:
     """`rendered`: the spec after template and defaults. `template`: what was written, if it
-    differs."""
+    differs. `scheduling`: of the platforms of the pool, by name. `topology_labels`: of its topology
+    keys."""
 
     plan: WorkflowPlan
     rendered: str
     template: str | None = None
+    scheduling: Mapping[str, PodScheduling] = field(default_factory=dict)
+    topology_labels: Mapping[str, str] = field(default_factory=dict)
 
     def dump(self) -> bytes:
         return _file.dump_json(self)

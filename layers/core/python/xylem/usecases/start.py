@@ -76,7 +76,7 @@ def start_groups(
             draft.decide(id, HandedOver())
             handed = draft.group(id)
             assert handed is not None
-            payload = _payload(workflow, handed, plan, given, draft, tokens, rendering)
+            payload = _payload(workflow, handed, plan, spec, given, draft, tokens, rendering)
             draft.add_mail(_mail(job, handed, payload, draft, engine))
         draft.done(job.id)
 
@@ -110,6 +110,7 @@ def _payload(
     workflow: Workflow,
     group: Group,
     plan: GroupPlan,
+    spec: SpecFile,
     given: secrets.Secrets,
     draft: Draft,
     tokens: TaskTokens,
@@ -140,6 +141,8 @@ def _payload(
         limits=group.limits,
         credentials=given.named,
         stores=given.stores,
+        scheduling=spec.scheduling,
+        topology_labels=spec.topology_labels,
     )
     objects = manifests.render(plan, facts)
     return gzip.compress(CreatePayload(objects=objects).model_dump_json().encode(), mtime=0)

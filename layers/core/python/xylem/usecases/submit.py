@@ -32,8 +32,9 @@ from xylem.domain.ids import (
     WorkflowUuid,
     shard_of,
 )
+from xylem.domain.placement import Choice
 from xylem.domain.plan import GroupPlan, TaskPlan, WorkflowPlan
-from xylem.domain.pool import Pool
+from xylem.domain.pool import Pool, bounded, scheduling, wanted
 from xylem.domain.task import Task
 from xylem.domain.transitions import ready
 from xylem.domain.workflow import Counts, Sweeping, Workflow, amount
@@ -51,10 +52,12 @@ from xylem.ports import (
 )
 from xylem.protocol.limits import TRANSACTION_ACTIONS
 from xylem.usecases import credentials as secrets
+from xylem.usecases import placing
 from xylem.usecases.apply import Engine
 from xylem.usecases.draft import a_new_job, start_jobs
 from xylem.usecases.earlier import resolved
 from xylem.usecases.footprint import creation_actions
+from xylem.usecases.placing import Clusters
 from xylem.usecases.specs import SpecFile, spec_key
 
 NUMBER_ATTEMPTS = 20
@@ -100,6 +103,7 @@ class Checked:
     text: str
     template: str | None
     pool: Pool
+    placement: Choice | None = None
 
 
 def check(
@@ -110,20 +114,26 @@ def check(
     configs: Configs,
     workflows: Workflows,
     credentials: Credentials,
+    clusters: Clusters | None = None,
+    admin: bool = False,
 ) -> Checked:
-    """Everything that does not need a row of its own. Raises `UnknownPool`, `InvalidSpec`."""
-    known = pools.pool(pool)
+    """Everything that does not need a row of its own. `pool`: one name, or several with commas
+    between them, of which the one is chosen that starts it soonest. `clusters` None: nothing is
+    asked of them. Raises `UnknownPool`, `InvalidSpec`."""
+    named = placing.named(pool, pools)
     rendered = render(request)
     specification = spec.read(
         rendered, env_vars=request.env_vars, labels=request.labels, written=request.text
     )
-    spec.check_pool(specification.plan, known)
+    known, placement = placing.place(
+        specification, named, request.priority, clusters=clusters, admin=admin
+    )
     plan = resolved(_placed(specification.plan, known), workflows)
     plan = configured(plan, configs.workflow())
     written = request.text if request.text != rendered else None
     secrets.require(plan, request.user, credentials=credentials)
     text = spec.stored_text(specification, default_platform=known.default_platform)
-    return Checked(plan, text, request.template or written, known)
+    return Checked(plan, text, request.template or written, known, placement)
 
 
 def configured(plan: WorkflowPlan, config: WorkflowConfig) -> WorkflowPlan:
@@ -158,7 +168,13 @@ def submit(request: Request, checked: Checked, *, engine: Engine) -> WorkflowId:
         if earlier is not None:
             return earlier
     uuid = WorkflowUuid(engine.ids())
-    file = SpecFile(plan=checked.plan, rendered=checked.text, template=checked.template)
+    file = SpecFile(
+        plan=checked.plan,
+        rendered=checked.text,
+        template=checked.template,
+        scheduling=scheduling(checked.pool),
+        topology_labels={one.key: one.label for one in checked.pool.topology_keys},
+    )
     engine.store.put(spec_key(uuid), file.dump())
     for _ in range(NUMBER_ATTEMPTS):
         number = engine.workflows.next_number(checked.plan.name)
@@ -260,18 +276,24 @@ def _counts_by_shard(groups: Iterable[GroupId], shards: int) -> dict[int, Counts
 
 
 def _placed(plan: WorkflowPlan, pool: Pool) -> WorkflowPlan:
-    """Tasks that name no platform get the pool's default, for good: a later change of the pool does
-    not move a workflow that was submitted before."""
+    """Tasks that name no platform, or ask for nothing, get the pool's defaults, for good: a later
+    change of the pool does not move a workflow that was submitted before. What the pool says of
+    exit codes comes after what the task says."""
 
     def on_platform(task: TaskPlan) -> TaskPlan:
         platform = task.resources.platform or pool.default_platform
-        return replace(task, resources=replace(task.resources, platform=platform))
+        asked = wanted(task.resources, pool, pool.platforms.get(platform or ""))
+        return replace(
+            task,
+            resources=replace(asked, platform=platform),
+            exit_rules=(*task.exit_rules, *pool.exit_rules),
+        )
 
     groups = (
         replace(group, tasks=tuple(on_platform(task) for task in group.tasks))
         for group in plan.groups
     )
-    return replace(plan, groups=tuple(groups))
+    return replace(plan, groups=tuple(groups), limits=bounded(plan.limits, pool))
 
 
 def _creation(
@@ -303,6 +325,7 @@ def _creation(
         parent=request.parent,
         templated=checked.template is not None,
         limits=plan.limits,
+        placement=checked.placement,
     )
     downstream = _downstream(plan, ids)
     groups = [

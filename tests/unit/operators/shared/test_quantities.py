@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from operators.desk_cluster.quantities import in_units, parse_quantity
+from operators.shared.quantities import in_units, parse_quantity
 
 
 @pytest.mark.parametrize(

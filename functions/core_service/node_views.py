@@ -1,0 +1,258 @@
+"""Nodes and quotas as OSMO's clients know them: numbers as text, in the units that were recorded.
+
+A whole GiB is what a person is shown of memory and storage; a program gets bytes of storage, and
+KiB of memory with their unit. What a pod's own sidecar takes is taken off where tasks are told what
+is there for them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from functions.core_service import views
+from functions.core_service.views import View
+from xylem.domain.node import CORE, Amounts, Node, total
+from xylem.domain.placement import SIDECAR, Site, mismatch, nodes_of_pool, usage
+from xylem.domain.pool import UNBOUNDED, GpuQuota
+from xylem.spec.pools import gpu_of
+
+_GIB = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A node, and where it may be used: by which pools, on which of their platforms."""
+
+    node: Node
+    sites: tuple[tuple[Site, tuple[str, ...]], ...]
+
+
+def places(sites: Sequence[Site]) -> list[Place]:
+    """Every node of the sites' clusters, each once."""
+    nodes = {(node.backend, node.name): node for site in sites for node in site.nodes or ()}
+    return [Place(node, _uses(node, sites)) for _, node in sorted(nodes.items())]
+
+
+def _uses(node: Node, sites: Iterable[Site]) -> tuple[tuple[Site, tuple[str, ...]], ...]:
+    found = []
+    for site in sites:
+        if site.pool.backend != node.backend:
+            continue
+        platforms = site.pool.platforms.items()
+        names = tuple(name for name, one in platforms if mismatch(one, node) is None)
+        if names:
+            found.append((site, names))
+    return tuple(found)
+
+
+def resource(place: Place, *, platforms: Sequence[str] = ()) -> View:
+    node = place.node
+    pairs = [
+        (site, name)
+        for site, names in place.sites
+        for name in names
+        if not platforms or name in platforms
+    ]
+    room = node.allocatable.minus(SIDECAR)
+    return {
+        "hostname": node.name,
+        "exposed_fields": {
+            "node": node.name,
+            "pool/platform": [f"{site.pool.name}/{name}" for site, name in pairs],
+            **{key: str(value) for key, value in _for_people(node.allocatable).items()},
+        },
+        "taints": [
+            {"key": one.key, "value": one.value or None, "effect": one.effect}
+            for one in node.taints
+        ],
+        "usage_fields": _for_programs(node.used),
+        "conditions": None if node.available else [_condition(node)],
+        "non_workflow_usage_fields": _as_kubernetes(node.others),
+        "allocatable_fields": _for_programs(node.allocatable),
+        "platform_allocatable_fields": _by_platform(pairs, lambda: _numbers(room)),
+        "platform_available_fields": _by_platform(
+            pairs, lambda: _numbers(node.free.minus(SIDECAR))
+        ),
+        "platform_workflow_allocatable_fields": _by_platform(
+            pairs, lambda: _numbers(room.minus(node.others))
+        ),
+        "config_fields": _config_fields(pairs),
+        "backend": node.backend,
+        "label_fields": dict(node.labels) or None,
+        "pool_platform_labels": {site.pool.name: _names(site, pairs) for site, _ in pairs},
+        "resource_type": _type(place),
+    }
+
+
+def concise(sites: Sequence[Site], *, platforms: Sequence[str] = ()) -> list[View]:
+    """One entry for each platform of each pool."""
+    entries = []
+    for site in sites:
+        for name, platform in site.pool.platforms.items():
+            if platforms and name not in platforms:
+                continue
+            nodes = [node for node in site.nodes or () if mismatch(platform, node) is None]
+            entries.append(
+                {
+                    "pool": site.pool.name,
+                    "platform": name,
+                    "status": views.pool_status(site.pool, online=site.online),
+                    "usage_fields": _floats(total(node.used for node in nodes)),
+                    "allocatable_fields": _floats(total(node.allocatable for node in nodes)),
+                    "backend": site.pool.backend,
+                }
+            )
+    return entries
+
+
+def quotas(sites: Sequence[Site]) -> View:
+    """Pools that share nodes, also by way of others, are one set: its nodes are counted once."""
+    sets = [_set(together) for together in _sharing(sites)]
+    sums = [_usage(together) for together in _sharing(sites)]
+    return {
+        "node_sets": sets,
+        "resource_sum": _texts({key: sum(one[key] for one in sums) for key in _USAGE}),
+    }
+
+
+_USAGE = ("quota_used", "quota_free", "quota_limit", "total_usage", "total_capacity", "total_free")
+
+
+def _set(sites: Sequence[Site]) -> View:
+    return {
+        "pools": [
+            {
+                **views.pool(site.pool, online=site.online),
+                "resources": {"gpu": gpu_of(site.pool.gpu or GpuQuota())},
+                "resource_usage": _texts(_usage([site])),
+            }
+            for site in sites
+        ]
+    }
+
+
+def _usage(sites: Sequence[Site]) -> dict[str, int]:
+    """Quotas are each pool's, nodes are all of theirs."""
+    used = [usage(site) for site in sites]
+    limits = [
+        one.capacity if site.pool.quota.guarantee == UNBOUNDED else site.pool.quota.guarantee
+        for site, one in zip(sites, used, strict=True)
+    ]
+    nodes = {node.name: node for site in sites for node in nodes_of_pool(site) if node.available}
+    guaranteed = [one.guaranteed for one in used]
+    return {
+        "quota_used": sum(guaranteed),
+        "quota_free": sum(
+            max(limit - mine, 0) for limit, mine in zip(limits, guaranteed, strict=True)
+        ),
+        "quota_limit": sum(limits),
+        "total_usage": sum(one.guaranteed + one.borrowed for one in used),
+        "total_capacity": sum(node.allocatable.gpu for node in nodes.values()),
+        "total_free": sum(node.free.gpu for node in nodes.values()),
+    }
+
+
+def _sharing(sites: Sequence[Site]) -> list[list[Site]]:
+    sets: list[tuple[set[tuple[str, str]], list[Site]]] = []
+    for site in sites:
+        mine = {(node.backend, node.name) for node in nodes_of_pool(site)}
+        joined = [each for each in sets if each[0] & mine]
+        names = mine.union(*(each[0] for each in joined))
+        together = [one for each in joined for one in each[1]]
+        sets = [each for each in sets if each not in joined]
+        sets.append((names, [*together, site]))
+    return [together for _, together in sets]
+
+
+def _texts(numbers: dict[str, int]) -> dict[str, str]:
+    return {key: str(value) for key, value in numbers.items()}
+
+
+def _condition(node: Node) -> str:
+    return "Cordoned" if node.ready else "NotReady"
+
+
+def _type(place: Place) -> str:
+    uses = sum(len(names) for _, names in place.sites)
+    return "UNUSED" if not uses else "RESERVED" if uses == 1 else "SHARED"
+
+
+def _names(site: Site, pairs: Iterable[tuple[Site, str]]) -> list[str]:
+    return [name for of, name in pairs if of is site]
+
+
+def _by_platform(
+    pairs: Sequence[tuple[Site, str]], value: Callable[[], View]
+) -> dict[str, dict[str, View]]:
+    found: dict[str, dict[str, View]] = {}
+    for site, name in pairs:
+        found.setdefault(site.pool.name, {})[name] = value()
+    return found
+
+
+def _config_fields(pairs: Sequence[tuple[Site, str]]) -> dict[str, dict[str, View]]:
+    found: dict[str, dict[str, View]] = {}
+    for site, name in pairs:
+        platform = site.pool.platforms[name]
+        found.setdefault(site.pool.name, {})[name] = {
+            "host_network": platform.host_network_allowed,
+            "privileged": platform.privileged_allowed,
+            "default_mounts": list(platform.default_mounts),
+            "allowed_mounts": list(platform.allowed_mounts),
+        }
+    return found
+
+
+def _for_people(it: Amounts) -> dict[str, int]:
+    return {
+        "storage": it.storage // _GIB,
+        "cpu": it.cpu // CORE,
+        "memory": it.memory // _GIB,
+        "gpu": it.gpu,
+    }
+
+
+def _for_programs(it: Amounts) -> dict[str, str]:
+    return {
+        "storage": str(it.storage),
+        "cpu": str(_cores(it)),
+        "memory": _kibibytes(it),
+        "gpu": str(it.gpu),
+    }
+
+
+def _numbers(it: Amounts) -> dict[str, Any]:
+    """What is left of a core is none to a task, which asks for whole ones."""
+    return {
+        "storage": it.storage,
+        "cpu": it.cpu // CORE,
+        "memory": _kibibytes(it),
+        "gpu": it.gpu,
+    }
+
+
+def _as_kubernetes(it: Amounts) -> dict[str, str]:
+    return {
+        "cpu": str(_cores(it)),
+        "memory": _kibibytes(it),
+        "nvidia.com/gpu": str(it.gpu),
+        "ephemeral-storage": str(it.storage),
+    }
+
+
+def _floats(it: Amounts) -> dict[str, float]:
+    return {
+        "storage": it.storage / _GIB,
+        "cpu": it.cpu / CORE,
+        "memory": it.memory / _GIB,
+        "gpu": float(it.gpu),
+    }
+
+
+def _cores(it: Amounts) -> int:
+    """Rounded up, as OSMO counts what is used."""
+    return -(-it.cpu // CORE)
+
+
+def _kibibytes(it: Amounts) -> str:
+    return f"{it.memory // 1024}Ki"

@@ -1,0 +1,147 @@
+"""Which pool a workflow is submitted to: the one that is named, or the best of several.
+
+One pool is checked, and takes the workflow or says why not; a full one lets it wait. Of several the
+one is chosen that starts it soonest, by what is known at this moment (`domain.placement`), and the
+choice is kept with the numbers that it rests on. A pool that would refuse the workflow alone is no
+candidate; where all would, each says why.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from xylem import spec
+from xylem.domain.errors import InvalidRequest, InvalidSpec
+from xylem.domain.ids import BackendName
+from xylem.domain.node import Node
+from xylem.domain.placement import Choice, Outlook, Priority, Site, choose, gang, outlook
+from xylem.domain.pool import Pool
+from xylem.ports import Backend, Backends, Clock, Pools
+from xylem.protocol.limits import OFFLINE_AFTER
+
+MOST_POOLS = 8
+"""In one submission: their numbers are kept in the workflow's row."""
+
+_KEPT_CHARS = 200
+"""Of one pool's reasons, in that row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """What is known about clusters now."""
+
+    backends: Backends
+    clock: Clock
+
+    def nodes(self, backend: BackendName) -> tuple[Node, ...] | None:
+        """None: its operator never told of any."""
+        return tuple(self.backends.nodes(backend)) or None
+
+    def site(self, pool: Pool) -> Site:
+        [site] = self.sites([pool])
+        return site
+
+    def sites(self, pools: Sequence[Pool], *, nodes: bool = True) -> list[Site]:
+        """Each backend is read once, however many pools are on it; its nodes, if they are asked
+        for."""
+        now = self.clock()
+        names = dict.fromkeys(pool.backend for pool in pools)
+        known = {name: self.backends.backend(name) for name in names}
+        found = {name: self.nodes(name) if nodes else None for name in names}
+        return [
+            Site(
+                pool,
+                online=is_online(known[pool.backend], now),
+                nodes=found[pool.backend],
+                since=away_since(known[pool.backend], now),
+            )
+            for pool in pools
+        ]
+
+
+def is_online(backend: Backend | None, now: datetime) -> bool:
+    if backend is None or backend.connection is None:
+        return False
+    return now - backend.last_seen <= OFFLINE_AFTER
+
+
+def away_since(backend: Backend | None, now: datetime) -> datetime | None:
+    return None if backend is None or is_online(backend, now) else backend.last_seen
+
+
+def named(text: str, pools: Pools) -> list[Pool]:
+    """The pools of `a,b`, in that order. Names of pools have no commas. Raises `UnknownPool`."""
+    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
+    if len(names) > MOST_POOLS:
+        raise InvalidRequest(f"{len(names)} pools are named: name {MOST_POOLS} at the most.")
+    return [pools.pool(name) for name in names]
+
+
+def place(
+    specification: spec.Specification,
+    pools: Sequence[Pool],
+    priority: Priority,
+    *,
+    clusters: Clusters | None = None,
+    admin: bool = False,
+) -> tuple[Pool, Choice | None]:
+    """The pool, and how it was chosen from several. Raises `InvalidSpec`."""
+    if len(pools) == 1:
+        [pool] = pools
+        nodes = clusters.nodes(pool.backend) if clusters is not None else None
+        _admit(specification, pool, priority, nodes=nodes, admin=admin)
+        return pool, None
+    if clusters is None:
+        raise InvalidRequest("Name one pool: nothing is known about clusters here.")
+    refused: dict[str, InvalidSpec] = {}
+    outlooks = []
+    for site in clusters.sites(pools):
+        try:
+            _admit(specification, site.pool, priority, nodes=site.nodes, admin=admin)
+        except InvalidSpec as error:
+            refused[site.pool.name] = error
+            reasons = tuple(str(error).splitlines())
+            outlooks.append(Outlook(site.pool.name, "impossible", reasons))
+        else:
+            gangs = [gang(group, site.pool) for group in specification.plan.groups]
+            outlooks.append(outlook(site, gangs, priority, admin=admin))
+    choice = choose(outlooks, clusters.clock())
+    if choice.pool is None:
+        raise _nowhere(specification, refused)
+    return next(pool for pool in pools if pool.name == choice.pool), _small(choice)
+
+
+def _admit(
+    specification: spec.Specification,
+    pool: Pool,
+    priority: Priority,
+    *,
+    nodes: Sequence[Node] | None,
+    admin: bool,
+) -> None:
+    if pool.maintenance and not admin:
+        raise InvalidSpec(
+            f"Pool {pool.name} is under maintenance: submit to another one, or try again later."
+        )
+    spec.check_pool(
+        specification.plan, pool, nodes=nodes, priority=priority, written=specification.written
+    )
+
+
+def _nowhere(specification: spec.Specification, refused: dict[str, InvalidSpec]) -> InvalidSpec:
+    lines = ["None of the pools can run it."]
+    for name, error in refused.items():
+        lines += [f"pool {name}: {line}" for line in str(error).splitlines()]
+    first = next(iter(refused.values()))
+    return InvalidSpec("\n".join(lines), code=first.code, workflow=specification.plan.name)
+
+
+def _small(choice: Choice) -> Choice:
+    """As it is kept: the numbers, and the first reason of each pool."""
+    return replace(
+        choice,
+        considered=tuple(
+            replace(one, reasons=tuple(reason[:_KEPT_CHARS] for reason in one.reasons[:1]))
+            for one in choice.considered
+        ),
+    )

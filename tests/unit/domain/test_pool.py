@@ -1,0 +1,52 @@
+from datetime import timedelta
+
+import pytest
+
+from tests.builders_placement import a_pool
+from xylem.domain.plan import Limits, Resources
+from xylem.domain.pool import GpuQuota, Platform, PoolLimits, bounded, wanted
+
+HOUR = timedelta(hours=1)
+
+
+def test_a_task_has_its_own_word_then_its_platforms_then_its_pools_then_ours() -> None:
+    pool = a_pool(defaults=Resources(cpu=4, memory=4096))
+    platform = Platform(defaults=Resources(cpu=8, gpu=1))
+
+    found = wanted(Resources(gpu=2), pool, platform)
+
+    assert (found.gpu, found.cpu, found.memory, found.storage) == (2, 8, 4096, 1024**3)
+
+
+def test_zero_is_a_word_too() -> None:
+    assert wanted(Resources(gpu=0), a_pool(defaults=Resources(gpu=1)), None).gpu == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "default", "most", "given"),
+    [
+        (HOUR, None, None, HOUR),
+        (HOUR, 2 * HOUR, None, HOUR),
+        (None, 2 * HOUR, None, 2 * HOUR),
+        (None, None, 3 * HOUR, 3 * HOUR),
+        (5 * HOUR, 2 * HOUR, 3 * HOUR, 3 * HOUR),
+        (None, 5 * HOUR, 3 * HOUR, 3 * HOUR),
+        (None, None, None, Limits().execution),
+    ],
+)
+def test_a_pool_gives_a_default_where_the_spec_says_nothing_and_cuts_at_its_maximum(
+    asked: timedelta | None,
+    default: timedelta | None,
+    most: timedelta | None,
+    given: timedelta,
+) -> None:
+    written = Limits() if asked is None else Limits(queue=asked, execution=asked)
+    pool = a_pool(default_limits=PoolLimits(default, default), max_limits=PoolLimits(most, most))
+
+    found = bounded(written, pool)
+
+    assert (found.queue, found.execution, found.start) == (given, given, Limits().start)
+
+
+def test_a_pool_without_a_quota_has_no_bound() -> None:
+    assert a_pool().quota == GpuQuota(guarantee=-1, maximum=-1, weight=1)

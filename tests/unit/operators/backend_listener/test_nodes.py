@@ -1,0 +1,231 @@
+"""Nodes and the pods on them go in; what is there and what is taken comes out."""
+
+from typing import Any
+
+from operators.backend_listener.nodes import Nodes, count_others
+from operators.shared.resources import POD, Json
+from tests.fakes.kube import FakeKube, run
+from xylem.protocol.agent import NodeAmounts, NodeObservation, NodeTaint, NodeUse
+from xylem.protocol.limits import NODE_LABEL_BYTES, NODE_USES
+
+GIB = 1024**3
+
+
+def a_node(name: str = "node-1", *, uid: str = "", **spec: Any) -> Json:
+    return {
+        "metadata": {"name": name, "uid": uid or f"uid-{name}", "labels": {"kind": "a100"}},
+        "spec": spec,
+        "status": {
+            "allocatable": {
+                "cpu": "63500m",
+                "memory": "512Gi",
+                "ephemeral-storage": "1000",
+                "nvidia.com/gpu": "8",
+                "pods": "110",
+            },
+            "conditions": [
+                {"type": "DiskPressure", "status": "False"},
+                {"type": "Ready", "status": "True"},
+            ],
+        },
+    }
+
+
+def asking(cpu: str = "1", **gpu: str) -> Json:
+    return {"resources": {"requests": {"cpu": cpu, "memory": "1Gi"}, "limits": gpu}}
+
+
+def a_pod(
+    uid: str = "pod-1",
+    *containers: Json,
+    node: str | None = "node-1",
+    phase: str = "Running",
+    priority: str = "normal",
+    **spec: Any,
+) -> Json:
+    labels = {"osmo.group_uuid": "g", "osmo.pool": "default", "osmo.priority": priority}
+    return {
+        "metadata": {"name": uid, "uid": uid, "labels": labels},
+        "spec": {
+            "containers": list(containers) or [asking(**{"nvidia.com/gpu": "2"})],
+            **({"nodeName": node} if node else {}),
+            **spec,
+        },
+        "status": {"phase": phase},
+    }
+
+
+def known(*nodes: Json) -> Nodes:
+    found = Nodes()
+    for node in nodes or (a_node(),):
+        found.seen(node)
+    return found
+
+
+def uses(facts: list[NodeObservation]) -> list[tuple[str, int, int, int]]:
+    [fact] = facts
+    return [(use.priority, use.pods, use.amounts.gpu, use.amounts.cpu) for use in fact.uses]
+
+
+def test_a_node_is_what_its_object_says() -> None:
+    node = a_node(
+        unschedulable=True, taints=[{"key": "dedicated", "value": "ml", "effect": "NoSchedule"}]
+    )
+
+    [fact] = Nodes().seen(node)
+
+    assert fact == NodeObservation(
+        name="node-1",
+        allocatable=NodeAmounts(cpu=63_500, gpu=8, memory=512 * GIB, storage=1000),
+        ready=True,
+        cordoned=True,
+        labels={"kind": "a100"},
+        taints=[NodeTaint(key="dedicated", value="ml", effect="NoSchedule")],
+    )
+
+
+def test_a_node_without_a_word_is_not_ready_and_has_nothing() -> None:
+    [fact] = Nodes().seen({"metadata": {"name": "n", "uid": "u"}})
+
+    assert fact == NodeObservation(name="n")
+
+
+def test_what_is_strange_in_one_place_leaves_the_rest() -> None:
+    node = a_node(taints=[{"key": "a", "effect": "Some day"}, {"effect": "NoSchedule"}])
+    node["status"]["allocatable"]["cpu"] = "many"
+
+    [fact] = Nodes().seen(node)
+
+    assert (fact.allocatable.cpu, fact.allocatable.gpu, fact.taints) == (0, 8, [])
+
+
+def test_a_pod_takes_from_its_node_while_it_is_bound_and_not_ended() -> None:
+    nodes = known()
+
+    assert nodes.pod_seen(a_pod(node=None)) == []
+    assert uses(nodes.pod_seen(a_pod())) == [("NORMAL", 1, 2, 1000)]
+    assert nodes.pod_seen(a_pod()) == []
+    assert uses(nodes.pod_seen(a_pod(phase="Succeeded"))) == []
+
+
+def test_pods_are_summed_by_pool_and_priority() -> None:
+    nodes = known()
+    nodes.pod_seen(a_pod("a"))
+    nodes.pod_seen(a_pod("b"))
+    facts = nodes.pod_seen(a_pod("c", priority="low"))
+
+    assert uses(facts) == [("LOW", 1, 2, 1000), ("NORMAL", 2, 4, 2000)]
+    assert facts[0].uses[0] == NodeUse(
+        pool="default",
+        priority="LOW",
+        pods=1,
+        amounts=NodeAmounts(cpu=1000, gpu=2, memory=GIB, storage=0),
+    )
+
+
+def test_a_pod_that_is_gone_gives_back_what_it_took() -> None:
+    nodes = known()
+    nodes.pod_seen(a_pod())
+
+    assert uses(nodes.pod_gone("pod-1")) == []
+    assert nodes.pod_gone("pod-1") == []
+
+
+def test_a_pod_that_a_list_does_not_show_is_gone() -> None:
+    nodes = known()
+    nodes.pod_seen(a_pod("a"))
+    nodes.pod_seen(a_pod("b"))
+
+    assert uses(nodes.pods_listed({"b"})) == [("NORMAL", 1, 2, 1000)]
+
+
+def test_a_pod_on_a_node_that_is_not_known_yet_counts_when_it_is() -> None:
+    nodes = Nodes()
+    assert nodes.pod_seen(a_pod()) == []
+
+    assert uses(nodes.seen(a_node())) == [("NORMAL", 1, 2, 1000)]
+
+
+def test_a_pod_asks_for_its_containers_together_or_its_largest_init_container() -> None:
+    nodes = known()
+    alone = a_pod("a", asking("1"), asking("500m"), initContainers=[asking("2"), asking("4")])
+    beside = a_pod(
+        "b",
+        asking("1"),
+        initContainers=[{**asking("2"), "restartPolicy": "Always"}, asking("2")],
+        overhead={"cpu": "100m"},
+    )
+
+    nodes.pod_seen(alone)
+    facts = nodes.pod_seen(beside)
+
+    assert facts[0].uses[0].amounts.cpu == 4000 + 3100
+
+
+def test_a_limit_without_a_request_is_a_request() -> None:
+    facts = known().pod_seen(a_pod("a", {"resources": {"limits": {"cpu": "3"}}}))
+
+    assert facts[0].uses[0].amounts.cpu == 3000
+
+
+def test_a_node_that_is_gone_is_named_and_one_that_came_back_is_another() -> None:
+    nodes = known(a_node("a"), a_node("b"))
+
+    assert nodes.gone(a_node("a")) == "a"
+    assert nodes.listed({"uid-b"}) == []
+    nodes.seen(a_node("b", uid="new"))
+    assert nodes.listed({"new"}) == []
+    assert nodes.listed(set()) == ["b"]
+
+
+def test_labels_are_bounded_and_those_of_people_come_first() -> None:
+    node = a_node()
+    node["metadata"]["labels"] = {
+        "zone": "b",
+        **{f"feature.node.kubernetes.io/cpu-{number:04d}": "true" for number in range(1000)},
+    }
+
+    [fact] = Nodes().seen(node)
+
+    assert fact.labels["zone"] == "b"
+    assert sum(len(key) + len(value) for key, value in fact.labels.items()) <= NODE_LABEL_BYTES
+
+
+def test_more_pools_on_a_node_than_fit_are_told_by_the_largest() -> None:
+    nodes = known()
+    facts = []
+    for number in range(NODE_USES + 5):
+        pod = a_pod(f"pod-{number}", asking(**{"nvidia.com/gpu": "1" if number < 5 else "2"}))
+        pod["metadata"]["labels"]["osmo.pool"] = f"pool-{number}"
+        facts = nodes.pod_seen(pod)
+
+    assert len(facts[0].uses) == NODE_USES
+    assert {use.amounts.gpu for use in facts[0].uses} == {2}
+
+
+def test_the_pods_of_others_are_counted_together_without_ours_and_what_has_ended() -> None:
+    kube = FakeKube()
+    for pod in (
+        a_pod("ours"),
+        a_pod("theirs"),
+        a_pod("ended", phase="Succeeded"),
+        a_pod("waiting", node=None),
+    ):
+        kube.create(POD, pod)
+        kube.set_phase(pod["metadata"]["name"], pod["status"]["phase"])
+        if pod["metadata"]["name"] != "ours":
+            del kube.objects["Pod", pod["metadata"]["name"]]["metadata"]["labels"]
+
+    others = run(kube, count_others())
+    [fact] = known().counted(others)
+
+    assert fact.others == NodeAmounts(cpu=1000, gpu=2, memory=GIB, storage=0)
+
+
+def test_others_that_are_gone_are_counted_no_more() -> None:
+    nodes = known()
+    nodes.counted({"node-1": {}})
+
+    [fact] = nodes.counted({})
+
+    assert fact.others == NodeAmounts()
