@@ -2,7 +2,7 @@
 
 `decide` is total and pure: of the event's rows in `TABLE` the first whose `states` and `when` hold
 acts. Late and repeated news returns the same state and no effect; what no row takes is `Refused`.
-
+The picture in `docs/state-machines.md` is made of the table.
 """
 
 from collections.abc import Callable, Mapping
@@ -544,13 +544,18 @@ TABLE: Mapping[type, tuple[Transition, ...]] = {
         ),
         _LATE,
     ),
-    CreateAnswered: (Transition(ANY, _create_answered, to=ENDED, effects=_ENDS | {Replaced}),),
+    CreateAnswered: (
+        Transition(frozenset({WAITING}) | ENDED, _create_answered),
+        Transition(GIVEN, _create_answered, to=ENDED, effects=_ENDS | {Replaced}),
+    ),
     PodSeen: (
-        Transition(LIVE, _pod_seen, to=SEEN | ENDED, effects=_ENDS | {Replaced, Refused}),
+        Transition(frozenset({WAITING}), _pod_seen, effects=frozenset({Refused})),
+        Transition(GIVEN, _pod_seen, to=SEEN | ENDED, effects=_ENDS | {Replaced, Refused}),
         _LATE,
     ),
     ObserveAnswered: (
-        Transition(ANY, _observe_answered, to=SEEN | ENDED, effects=_ENDS | {Replaced, Refused}),
+        Transition(frozenset({WAITING}) | ENDED, _observe_answered),
+        Transition(GIVEN, _observe_answered, to=SEEN | ENDED, effects=_ENDS | {Replaced, Refused}),
     ),
     AbsenceSeen: (Transition(LIVE, _absence_seen, effects=frozenset({Observe})), _LATE),
     TimerDue: (
