@@ -1,6 +1,5 @@
 """Limits of time as users meet them, decided by the real Monitor, operator and wrapper."""
 
-import os
 import time
 
 import pytest
@@ -28,9 +27,8 @@ workflow:
   - {name: slow, image: alpine, command: [sh, -c, "echo begun; sleep 300; echo never"]}
   - {name: after, image: alpine, command: [echo, never], inputs: [{task: slow}]}
 """
-MOST_OF_THE_NODE = max((os.cpu_count() or 1) - 1, 1)
-"""Processors: two tasks of so many do not fit on the desk cluster's node, which has all of them; the
-sidecar wants some, too."""
+MOST_OF_THE_NODE = 40
+"""Processors, of the 64 that the local stack's node says it has: there is room for one such task."""
 
 
 def most_of_the_node(name: str, command: str, timeout: str) -> str:
