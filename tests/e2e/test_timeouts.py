@@ -28,7 +28,7 @@ workflow:
   - {name: after, image: alpine, command: [echo, never], inputs: [{task: slow}]}
 """
 MOST_OF_THE_NODE = 40
-"""Processors, of the 64 that the local stack's node says it has: there is room for one such task."""
+"""Processors, of the 64 that the local stack's node has: there is room for one such task."""
 
 
 def most_of_the_node(name: str, command: str, timeout: str) -> str:
