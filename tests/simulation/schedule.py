@@ -27,6 +27,10 @@ class Violation(BaseException):
         self.promise = promise
         self.story = story
 
+    def __reduce__(self) -> tuple[type["Violation"], tuple[str, str]]:
+        """A worker process hands it on whole."""
+        return Violation, (self.promise, self.story)
+
 
 class Schedule:
     """`faults` counts by kind what was done to the system."""
