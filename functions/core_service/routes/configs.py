@@ -10,11 +10,10 @@ from functions.core_service.services import Has
 from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem.domain.access import require_admin
-from xylem.domain.config import WorkflowConfig
+from xylem.domain.config import MOST_TASKS, WorkflowConfig
 
 router = APIRouter(prefix="/api/configs")
 
-MOST_TASKS = 10_000
 MOST_RETRIES = 1_000
 
 Retries = Annotated[int, Field(ge=0, le=MOST_RETRIES)]

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 from xylem.domain.plan import Retries
 
+MOST_TASKS = 10_000
+"""Of one workflow, whatever an admin allows."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkflowConfig:
     """`max_num_tasks`: of one workflow. `max_retry_per_task`: how often a task is tried again where
     an exit rule asks for it; `max_retry_disrupted`: and after what the infrastructure did to it."""
 
-    max_num_tasks: int = 10_000
+    max_num_tasks: int = MOST_TASKS
     max_retry_per_task: int = 0
     max_retry_disrupted: int = 3
 

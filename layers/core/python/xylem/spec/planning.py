@@ -8,6 +8,7 @@ import graphlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from xylem.domain.config import MOST_TASKS
 from xylem.domain.errors import Problem
 from xylem.domain.ids import TaskName
 from xylem.domain.plan import (
@@ -36,8 +37,6 @@ from xylem.spec.workflow import InputSpec, TaskSpec, WorkflowSpec, dns_form
 NAME_CHARS = 64
 """OSMO's `workflow_info.max_name_length`. The group that a single task makes is `<task>-group`, so
 such a task has 58."""
-
-MOST_TASKS = 10_000
 
 
 def problems(outline: Outline) -> Iterator[Problem]:
