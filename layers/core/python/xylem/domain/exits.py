@@ -5,11 +5,17 @@ again. The first rule that names the code counts; the task's own come before its
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 ExitAction = Literal["complete", "fail", "reschedule"]
+
+ACTIONS: Mapping[str, ExitAction] = MappingProxyType(
+    {"COMPLETE": "complete", "FAIL": "fail", "RESCHEDULE": "reschedule"}
+)
+"""As specs and configs of pools write them, in any case of letters."""
 
 
 @dataclass(frozen=True, slots=True)

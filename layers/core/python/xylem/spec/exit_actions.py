@@ -11,14 +11,12 @@ or not the ones that their author meant, so they are refused here.
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from xylem.domain.exits import ExitAction, ExitRule
+from xylem.domain.exits import ACTIONS, ExitRule
 from xylem.spec.model import fault, shown
-
-ACTIONS = tuple(action.upper() for action in get_args(ExitAction))
 
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
@@ -72,7 +70,4 @@ ExitActions = Mapping[
 
 def rules(actions: Mapping[str, Any]) -> tuple[ExitRule, ...]:
     """Of actions that passed the checks, in the order of the file."""
-    return tuple(ExitRule(_KNOWN[key.lower()], codes_of(codes)) for key, codes in actions.items())
-
-
-_KNOWN: Mapping[str, ExitAction] = {action: action for action in get_args(ExitAction)}
+    return tuple(ExitRule(ACTIONS[key.upper()], codes_of(codes)) for key, codes in actions.items())

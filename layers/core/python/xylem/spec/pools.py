@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
 from xylem.domain.errors import InvalidRequest
-from xylem.domain.exits import ExitAction, ExitRule, parse_codes
+from xylem.domain.exits import ACTIONS, ExitRule, parse_codes
 from xylem.domain.ids import BackendName, PoolName
 from xylem.domain.node import Toleration
 from xylem.domain.plan import Resources
@@ -73,9 +73,6 @@ _TIMEOUTS = (
     "max_queue_timeout",
 )
 _OPERAND = re.compile(r"\{\{ *([A-Z0-9_]+) *\}\}")
-_ACTIONS: Mapping[str, ExitAction] = MappingProxyType(
-    {"COMPLETE": "complete", "FAIL": "fail", "RESCHEDULE": "reschedule"}
-)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 
 
@@ -199,7 +196,7 @@ def pool_of(name: str, config: PoolConfig) -> Pool:
         max_limits=most,
         exit_actions=config.default_exit_actions,
         exit_rules=tuple(
-            ExitRule(_ACTIONS[key.upper()], parse_codes(codes))
+            ExitRule(ACTIONS[key.upper()], parse_codes(codes))
             for key, codes in config.default_exit_actions.items()
         ),
         gpu=GpuQuota(gpu.guarantee, gpu.maximum, gpu.weight) if gpu else None,
@@ -366,8 +363,8 @@ def _is_label(text: str) -> bool:
 def _exit_problems(actions: Mapping[str, str]) -> Iterator[str]:
     for key, codes in actions.items():
         path = f"configs.default_exit_actions.{key}"
-        if key.upper() not in _ACTIONS:
-            yield f"{path}: is no action: known are {', '.join(_ACTIONS)}."
+        if key.upper() not in ACTIONS:
+            yield f"{path}: is no action: known are {', '.join(ACTIONS)}."
         try:
             parse_codes(codes)
         except ValueError as error:
