@@ -209,19 +209,22 @@ def _absence_seen(group: Group, event: AbsenceSeen, now: datetime) -> Decision:
 
 
 def _give_up(group: Group, event: TimerDue, now: datetime) -> Decision:
-    due = deadline(group)
-    return (group, ()) if due is None or now < due else _end_all(group, never_started(group), now)
+    return _end_all(group, never_started(group), now) if _overdue(group, now) else (group, ())
 
 
 def _timer_due(group: Group, event: TimerDue, now: datetime) -> Decision:
     """One question is enough, if it was asked after the deadline: the mailbox of a backend that is
     away must not grow."""
-    due = deadline(group)
-    if due is None or now < due:
-        return group, ()
-    if any(row.kind == "observe" and row.asked_at >= due for row in group.pending):
+    due = _overdue(group, now)
+    if due is None or any(row.kind == "observe" and row.asked_at >= due for row in group.pending):
         return group, ()
     return _observe(group, now)
+
+
+def _overdue(group: Group, now: datetime) -> datetime | None:
+    """Since when; None: it is not."""
+    due = deadline(group)
+    return due if due is not None and due <= now else None
 
 
 def _observe(group: Group, now: datetime) -> Decision:
