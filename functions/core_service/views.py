@@ -100,6 +100,9 @@ def group(it: Group, found: Described) -> View:
         for other in found.groups
         if it.id in other.downstream and (other.status.failed or not other.status.final)
     ]
+    earlier: dict[str, list[Task]] = {}
+    for attempt in found.earlier.get(it.id, ()):
+        earlier.setdefault(attempt.name, []).append(attempt)
     return {
         "name": it.name,
         "status": it.status,
@@ -114,13 +117,9 @@ def group(it: Group, found: Described) -> View:
         "tasks": [
             task(attempt, it, found.workflow.uuid)
             for one in it.tasks
-            for attempt in (*_earlier(one, found.earlier.get(it.id, ())), one)
+            for attempt in (*earlier.get(one.name, ()), one)
         ],
     }
-
-
-def _earlier(newest: Task, attempts: Sequence[Task]) -> list[Task]:
-    return [attempt for attempt in attempts if attempt.name == newest.name]
 
 
 def task(it: Task, of: Group, workflow: WorkflowUuid) -> View:
