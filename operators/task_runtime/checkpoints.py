@@ -8,6 +8,7 @@ A copy that fails while the command runs is said and tried again at its next tim
 fails the task. What did not change since it was copied is not copied again.
 """
 
+# pathlib takes 8 ms to import.
 # ruff: noqa: PTH110
 
 import os

@@ -15,6 +15,7 @@ A download is resumed where it was cut, a file that is there in its size is not 
 message has a key in it.
 """
 
+# pathlib takes 8 ms to import.
 # ruff: noqa: PTH104, PTH106, PTH113, PTH116, PTH119, PTH120, PTH123
 
 import os
@@ -22,7 +23,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from threading import Event
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import obstore
 from obstore import exceptions
@@ -45,12 +46,15 @@ from operators.task_runtime.data import (
     safe,
 )
 
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
 Keys = Mapping[str, str]
 Store = S3Store | GCSStore | AzureStore
 State = tuple[int, int]
 """Size and time of a file."""
 
-RETRIES = {"max_retries": 6, "retry_timeout": timedelta(minutes=2)}
+RETRIES: "RetryConfig" = {"max_retries": 6, "retry_timeout": timedelta(minutes=2)}
 CUTS = 6
 """Of one download that the library gave up in the middle of."""
 
@@ -307,12 +311,12 @@ def _opened(at: Place, keys: Keys) -> Store:
     override = keys.get("override_url")
     match at.scheme:
         case "gs" if not keys:
-            return GCSStore(at.bucket, retry_config=RETRIES)  # type: ignore[arg-type]
+            return GCSStore(at.bucket, retry_config=RETRIES)
         case "gs" if keys["access_key"].lstrip().startswith("{"):
             return GCSStore(
                 at.bucket,
                 service_account_key=keys["access_key"],
-                retry_config=RETRIES,  # type: ignore[arg-type]
+                retry_config=RETRIES,
             )
         case "azure":
             return _azure(at, keys)
@@ -347,7 +351,7 @@ def _s3(at: Place, keys: Keys, endpoint: str | None, region: str | None) -> S3St
         at.bucket,
         virtual_hosted_style_request=virtual,
         client_options=options,
-        retry_config=RETRIES,  # type: ignore[arg-type]
+        retry_config=RETRIES,
         **config,
     )
 
@@ -360,4 +364,4 @@ def _azure(at: Place, keys: Keys) -> AzureStore:
         config["account_key"] = found[1] if found else keys["access_key"]
     if override := keys.get("override_url"):
         config["endpoint"] = override
-    return AzureStore(at.bucket, retry_config=RETRIES, **config)  # type: ignore[arg-type]
+    return AzureStore(at.bucket, retry_config=RETRIES, **config)

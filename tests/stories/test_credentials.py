@@ -81,7 +81,7 @@ def test_a_plan_that_asks_for_more_is_refused(task: TaskPlan, says: str) -> None
 
 def test_anothers_credential_is_none() -> None:
     world = World()
-    world.credentials.put("bob", TOKEN, replacing=None, now=NOON)  # type: ignore[arg-type]
+    world.credentials.put("bob", TOKEN, replacing=None, now=NOON)  # type: ignore[arg-type]  # a name
 
     with pytest.raises(InvalidSpec):
         require(world, USES)

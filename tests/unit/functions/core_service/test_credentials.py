@@ -66,7 +66,7 @@ def test_a_generic_one_is_not_overwritten() -> None:
 
     assert (again.status, again.body["error_code"]) == (400, "USER")
     assert "delete it first" in again.body["message"]
-    kept = service.world.credentials.open("alice", "g1")  # type: ignore[arg-type]
+    kept = service.world.credentials.open("alice", "g1")  # type: ignore[arg-type]  # a name
     assert kept is not None
     assert kept.payload == {"token": SECRET}
 
