@@ -74,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for _ in track(range(WARM_UP), "warming up", console=progress_console):
             submit_hello(client, given.pool)
             time.sleep(given.pause)
+        _await_a_sweep(stack)
         _settle(stack)
         resting = _at_rest(stack, given.idle_seconds)
         ones = _counted(stack, client, lambda: _ones(client, given))
@@ -129,6 +130,15 @@ def _counted(stack: Settings, client: Client, submit: Any) -> dict[Key, float]:
 def _settle(stack: Settings) -> None:
     if not wait_until_quiet(lambda: read(stack), longest=LONGEST_SECONDS):
         sys.exit("Somebody else uses this stack: its queues never stand still.")
+
+
+def _await_a_sweep(stack: Settings) -> None:
+    """The first one of a stack starts its process, which then serves all of a month's."""
+    end = time.monotonic() + LONGEST_SECONDS
+    while not total(read(stack), Meter.LAMBDA_REQUESTS, idle.MONITOR):
+        if time.monotonic() > end:
+            sys.exit("The stack's Scheduler starts no sweep.")
+        time.sleep(1)
 
 
 def _at_rest(stack: Settings, seconds: float) -> dict[Key, float]:
