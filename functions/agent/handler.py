@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from xylem.domain.errors import Conflict
 from xylem.domain.ids import WorkflowId
 from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
-from xylem.usecases import news, operators
+from xylem.usecases import backends, news
 from xylem.usecases.apply import Engine
 from xylem_aws.bootstrap import Ports, ports
 from xylem_aws.observability import logger, metrics, traced
@@ -49,11 +49,11 @@ def _attend(message: Greeted | Retired | NodesOf, mine: Ports) -> bool:
     try:
         match message:
             case Greeted():
-                operators.deliver_mailbox(message, engine=mine)
+                backends.deliver_mailbox(message, engine=mine)
             case Retired():
-                operators.retire(message, links=mine.links, backends=mine.backends)
+                backends.retire(message, links=mine.links, backends=mine.backends)
             case NodesOf():
-                operators.note_nodes(message, backends=mine.backends)
+                backends.note_nodes(message, backends=mine.backends)
     except Exception:
         logger.exception("a message not attended to", kind=message.type, backend=message.backend)
         return False

@@ -40,7 +40,7 @@ from xylem.memory.time import FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports import Job
 from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
-from xylem.usecases import cancel, jobs, news, operators, submit, timers
+from xylem.usecases import backends, cancel, jobs, news, operators, submit, timers
 from xylem.usecases.start import Rendering, start_groups
 
 T = TypeVar("T")
@@ -253,11 +253,11 @@ class Service:
             try:
                 match message:
                     case Greeted():
-                        operators.deliver_mailbox(message, engine=self)
+                        backends.deliver_mailbox(message, engine=self)
                     case Retired():
-                        operators.retire(message, links=self.links, backends=self.backends)
+                        backends.retire(message, links=self.links, backends=self.backends)
                     case NodesOf():
-                        operators.note_nodes(message, backends=self.backends)
+                        backends.note_nodes(message, backends=self.backends)
                     case _:
                         by_workflow[message.workflow].append((body, message))
             except EXPECTED:

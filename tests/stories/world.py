@@ -42,7 +42,7 @@ from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports import Job, Workflows
 from xylem.protocol import agent
 from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
-from xylem.usecases import cancel, jobs, news, operators, submit, timers
+from xylem.usecases import backends, cancel, jobs, news, operators, submit, timers
 from xylem.usecases.queries import Described, describe
 from xylem.usecases.start import Rendering, start_groups
 from xylem.usecases.submit import Request
@@ -176,11 +176,11 @@ class World:
         for body in bodies:
             match news_message.validate_json(body):
                 case Greeted() as greeted:
-                    operators.deliver_mailbox(greeted, engine=self)
+                    backends.deliver_mailbox(greeted, engine=self)
                 case Retired() as retired:
-                    operators.retire(retired, links=self.links, backends=self.backends)
+                    backends.retire(retired, links=self.links, backends=self.backends)
                 case NodesOf() as nodes:
-                    operators.note_nodes(nodes, backends=self.backends)
+                    backends.note_nodes(nodes, backends=self.backends)
                 case message:
                     by_workflow.setdefault(message.workflow, []).append(message)
         for workflow, messages in by_workflow.items():

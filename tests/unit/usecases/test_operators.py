@@ -11,7 +11,7 @@ from xylem.domain.ids import BackendName, ConnectionId
 from xylem.protocol import agent
 from xylem.protocol.limits import FRAME_BYTES
 from xylem.protocol.queues import BundleOf, EventsOf, NodesOf, Retired, news_message
-from xylem.usecases import operators
+from xylem.usecases import backends, operators
 
 OTHER = ConnectionId("connection-2")
 
@@ -116,7 +116,7 @@ def test_a_connection_that_became_the_current_one_again_is_not_retired() -> None
     world = World()
     retired = Retired(backend=BACKEND, connection=CONNECTION)
 
-    operators.retire(retired, links=world.links, backends=world.backends)
+    backends.retire(retired, links=world.links, backends=world.backends)
 
     assert CONNECTION not in world.links.hung_up
 
@@ -210,7 +210,7 @@ def test_facts_about_nodes_are_queued_for_the_backend_and_noted_as_they_were_sai
 
     [message] = [news_message.validate_json(body) for body in world.news.take()]
     assert isinstance(message, NodesOf)
-    assert operators.note_nodes(message, backends=world.backends) == 1
+    assert backends.note_nodes(message, backends=world.backends) == 1
 
     [node] = world.backends.nodes(BACKEND)
     assert (node.name, node.backend, node.ready) == ("node-1", BACKEND, True)

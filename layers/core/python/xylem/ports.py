@@ -6,31 +6,35 @@ it or nothing. Rows are the truth, queues are doorbells: what a `Doorbell` loses
 never a job.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
-from xylem.domain.config import WorkflowConfig
-from xylem.domain.credential import Credential, KnownCredential
-from xylem.domain.group import Group
-from xylem.domain.ids import (
-    BackendName,
-    ConnectionId,
-    GroupId,
-    JobId,
-    MailId,
-    PoolName,
-    TaskName,
-    UserName,
-    WorkflowId,
-    WorkflowUuid,
-)
-from xylem.domain.node import Node
-from xylem.domain.pool import Pool
-from xylem.domain.status import WorkflowStatus
-from xylem.domain.task import Task
-from xylem.domain.workflow import Counts, Workflow
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from xylem.domain.config import WorkflowConfig
+    from xylem.domain.credential import Credential, KnownCredential
+    from xylem.domain.group import Group
+    from xylem.domain.ids import (
+        BackendName,
+        ConnectionId,
+        GroupId,
+        JobId,
+        MailId,
+        PoolName,
+        TaskName,
+        UserName,
+        WorkflowId,
+        WorkflowUuid,
+    )
+    from xylem.domain.node import Node
+    from xylem.domain.pool import Pool
+    from xylem.domain.status import WorkflowStatus
+    from xylem.domain.task import Task
+    from xylem.domain.workflow import Counts, Workflow
 
 T = TypeVar("T")
 

@@ -1,4 +1,5 @@
-"""What an operator says is taken in: greeted, split by workflow, queued. Nothing is decided here.
+"""What an operator says is taken in: greeted, split by workflow, queued. Nothing is decided here;
+what is queued of a backend itself is `usecases.backends`', of its workflows `usecases.news`'.
 
 Ingest is on the path of every frame of every cluster, so it reads nothing: who speaks is in the
 connection's authorizer context. Only `hello` writes a row, and any frame notes that the backend
@@ -34,8 +35,6 @@ from xylem.protocol.agent import (
 )
 from xylem.protocol.limits import FRAME_BYTES
 from xylem.protocol.queues import BundleOf, EventsOf, Greeted, NodesOf, ResultOf, Retired, StockOf
-from xylem.usecases import nodes
-from xylem.usecases.apply import Engine, push
 
 OLD_CONNECTION_LIFE = timedelta(seconds=60)
 
@@ -123,24 +122,6 @@ def split(
             yield NodesOf(backend=backend, connection=connection, nodes=message).model_dump_json()
         case Hello() | Heartbeat():
             return
-
-
-def note_nodes(message: NodesOf, *, backends: Backends) -> int:
-    """How many rows changed. Bodies of the queue are whole, so what was said comes as it was."""
-    return backends.note_nodes(nodes.facts_of(message))
-
-
-def deliver_mailbox(message: Greeted, *, engine: Engine) -> bool:
-    """After every hello: everything that the backend has not answered."""
-    mail = engine.backends.mailbox(message.backend)
-    return push(message.backend, mail, engine=engine, connection=message.connection)
-
-
-def retire(message: Retired, *, links: Links, backends: Backends) -> None:
-    """Its successor was welcomed a minute ago; if it became the current one again, it stays."""
-    known = backends.backend(message.backend)
-    if known is None or known.connection != message.connection:
-        links.close(message.connection)
 
 
 def _parse(text: str, backend: BackendName) -> OperatorMessage:
