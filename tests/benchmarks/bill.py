@@ -7,7 +7,8 @@ counted between two readings at list prices (prices.py). docs/costs.md says how 
 What is not as on AWS, and what is done about it:
 
 * Lambda's milliseconds are this machine's, under whatever else it does; they are printed as they
-  were measured. Compute is the one line that a deployment would correct.
+  were measured. Compute is the one line that a deployment would correct. Beside it stands what the
+  functions' processor seconds cost there: what compute is at the least, if they wait for nothing.
 * The HTTP API of the local stack asks its authorizer each time, AWS's once in five minutes for a
   token: `authorizer-http` is left out, and its requests are told.
 * Calls without a function's credentials (this program's, the CDK's) are nobody's bill; the sweeps
@@ -46,11 +47,16 @@ from tests.benchmarks.readings import (
 )
 from tests.benchmarks.reporting import ROOT, options, progress_console, report
 from tests.benchmarks.runs import a_login, submit_hello, submit_wide, unfinished
+from tests.benchmarks.throughput import cpu_seconds
 
 ONE_TASK_BUDGET = 0.12
 WIDE_BUDGET = 0.06
 WARM_UP = 5
 LONGEST_SECONDS = 1200.0
+
+GB_OF_A_PROCESSOR = 1769 / 1024
+"""A function of so much memory has one, one of less a share of it, so a second of a processor is
+so many GB-seconds (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html)."""
 
 NOT_ON_AWS = frozenset({"authorizer-http", "caller"})
 
@@ -77,8 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _await_a_sweep(stack)
         _settle(stack)
         resting = _at_rest(stack, given.idle_seconds)
+        began = functions_cpu()
         ones = _counted(stack, client, lambda: _ones(client, given))
+        between = functions_cpu()
         wide = _counted(stack, client, lambda: [submit_wide(client, given.pool, tasks=given.tasks)])
+        ended = functions_cpu()
     deployed = idle.read_templates(_assembly(stack))
     stored = idle.Stored(
         table_bytes=_size(stack.aws_state, "items.sqlite3"),
@@ -86,8 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     result = {
         "prices": {"region": prices.REGION, "checked": prices.CHECKED.isoformat()},
-        "one_task": of_workflows(ones, given.workflows, ONE_TASK_BUDGET),
-        "wide": of_workflows(wide, given.tasks, WIDE_BUDGET),
+        "one_task": of_workflows(ones, given.workflows, ONE_TASK_BUDGET, cpu=between - began),
+        "wide": of_workflows(wide, given.tasks, WIDE_BUDGET, cpu=ended - between),
         "write_units": beside_rows(ones, given.workflows, ROWS.read_text()),
         "idle_month": of_lines(idle.month(deployed, resting, stored), idle.MONTH_BUDGET),
         "operator_month": of_lines(idle.operator(deployed, resting, ones), idle.OPERATOR_BUDGET),
@@ -101,6 +110,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     report("bill", result, tables, given)
     return 0
+
+
+def functions_cpu() -> float:
+    """Seconds of processors that all functions have used so far, but the authorizer."""
+    return sum(
+        seconds
+        for name, seconds in cpu_seconds().items()
+        if name.startswith("functions: ") and "authorizer" not in name
+    )
 
 
 def _ones(client: Client, given: Any) -> list[str]:
@@ -170,9 +188,12 @@ def billed(counted: Counted) -> dict[Key, float]:
     }
 
 
-def of_workflows(counted: Counted, number: int, budget: float) -> dict[str, Any]:
-    """Of 1,000, by line and by function."""
+def of_workflows(counted: Counted, number: int, budget: float, *, cpu: float) -> dict[str, Any]:
+    """Of 1,000, by line and by function. `cpu`: seconds of processors that functions used."""
     paid = billed(counted)
+    compute = PRICES[Meter.LAMBDA_COMPUTE]
+    at_least = compute.of(cpu * GB_OF_A_PROCESSOR) / number * 1000
+    measured = compute.of(total(paid, Meter.LAMBDA_COMPUTE)) / number * 1000
     lines = {
         meter.value: {
             "unit": PRICES[meter].unit,
@@ -194,6 +215,8 @@ def of_workflows(counted: Counted, number: int, budget: float) -> dict[str, Any]
         "total": round(in_all, 6),
         "budget": budget,
         "held": in_all <= budget,
+        "compute_at_least": round(at_least, 6),
+        "total_at_least": round(in_all - measured + at_least, 6),
         "left_out": {
             "authorizer-http requests": total(counted, Meter.LAMBDA_REQUESTS, "authorizer-http")
         },
@@ -284,6 +307,9 @@ def workflow_table(says: str, result: Mapping[str, Any]) -> Table:
     shown.add_section()
     shown.add_row("of it: writes that a condition refused", "", f"{result['refused_writes']:.5f}")
     shown.add_row("traces, if each invocation is one", "", f"{result['traces_at_most']:.5f}")
+    shown.add_section()
+    shown.add_row("compute, if functions wait for nothing", "", f"{result['compute_at_least']:.5f}")
+    shown.add_row("all of it then", "", f"{result['total_at_least']:.5f}")
     if not result["held"]:
         shown.add_section()
         for line in result["largest"]:

@@ -36,7 +36,7 @@ def test_every_meter_has_a_price() -> None:
 
 
 def test_the_bill_is_of_a_thousand_whatever_the_number_that_was_run() -> None:
-    bill = of_workflows({WRITES: 1_600, REQUESTS: 240}, 20, budget=0.12)
+    bill = of_workflows({WRITES: 1_600, REQUESTS: 240}, 20, budget=0.12, cpu=0)
 
     assert bill["lines"]["dynamodb-write-units"]["amount"] == 80_000
     assert bill["lines"]["dynamodb-write-units"]["dollars"] == pytest.approx(0.05)
@@ -45,7 +45,7 @@ def test_the_bill_is_of_a_thousand_whatever_the_number_that_was_run() -> None:
 
 
 def test_a_missed_budget_is_said_with_the_lines_that_it_went_to() -> None:
-    bill = of_workflows({WRITES: 8_000, REQUESTS: 240}, 20, budget=0.12)
+    bill = of_workflows({WRITES: 8_000, REQUESTS: 240}, 20, budget=0.12, cpu=0)
 
     assert not bill["held"]
     assert bill["largest"][0] == {
@@ -55,6 +55,16 @@ def test_a_missed_budget_is_said_with_the_lines_that_it_went_to() -> None:
     }
     assert "MISSED" in verdict(bill)
     assert workflow_table("x", bill).row_count > len(bill["lines"]) + len(bill["by_function"])
+
+
+def test_what_compute_costs_without_waiting_is_the_processors_seconds() -> None:
+    waited = Key(Meter.LAMBDA_COMPUTE, "agent", "")
+    bill = of_workflows({WRITES: 1_600, waited: 1_000}, 20, budget=0.12, cpu=16)
+
+    gb_seconds = 16 / 20 * 1_000 * 1_769 / 1_024
+    assert bill["compute_at_least"] == pytest.approx(gb_seconds * 0.0000133334, rel=1e-3)
+    assert bill["total_at_least"] == pytest.approx(0.05 + bill["compute_at_least"])
+    assert bill["total"] > bill["total_at_least"]
 
 
 def test_what_happens_of_itself_or_only_on_this_machine_is_no_workflows_bill() -> None:
@@ -78,7 +88,7 @@ def test_write_units_stand_beside_those_of_the_rows_by_function_and_for_all_inde
 def test_writes_in_vain_are_told_apart() -> None:
     in_vain = Key(Meter.DYNAMODB_WRITES, "agent", "workflows (refused)")
 
-    assert of_workflows({WRITES: 10, in_vain: 80}, 10, 0.12)["refused_writes"] == 0.005
+    assert of_workflows({WRITES: 10, in_vain: 80}, 10, 0.12, cpu=0)["refused_writes"] == 0.005
     units = beside_rows({WRITES: 10, in_vain: 80}, 10, ROWS_TABLE)
     assert (units["agent"]["counted"], units["refused"]["counted"]) == (1, 8)
 
