@@ -60,6 +60,7 @@ def facts_of(plan: GroupPlan, **more: Any) -> GroupFacts:
         "workflow_uuid": UUID,
         "group": GROUP,
         "incarnation": 1,
+        "restarts": 0,
         "user": UserName("alice"),
         "pool": PoolName("default"),
         "priority": "NORMAL",

@@ -259,6 +259,11 @@ class Client:
         body = {"configs": dict(configs), "description": description}
         self._send("PUT", f"/api/configs/pool/{_segment(name)}", json=body)
 
+    def patch_workflow_config(self, changes: Mapping[str, int], *, description: str) -> None:
+        """What is not named stays as it is: `max_num_tasks`, `max_retry_per_task`, ..."""
+        body = {"configs_dict": dict(changes), "description": description}
+        self._send("PATCH", "/api/configs/workflow", json=body)
+
     def version(self) -> Version:
         return _parsed(Version, self._get("/api/version", {}))
 

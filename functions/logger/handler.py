@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from xylem.domain import errors
 from xylem.domain.access import ADMIN, USER
 from xylem.ports import Attempt
-from xylem.protocol.runtime import InputQuery, LogEnd, OutputQuery
+from xylem.protocol.runtime import AtBarrier, InputQuery, LogEnd, OutputQuery
 from xylem.usecases import log_reading, logs, runtime
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger, traced
@@ -154,8 +154,16 @@ def renew() -> Response[str]:
 def arrive() -> Response[str]:
     attempt = _attempt()
     has = ports()
-    barrier = runtime.arrive(attempt, workflows=has.workflows, logs=has.logs, wait=time.sleep)
+    barrier = runtime.arrive(
+        attempt, _body(AtBarrier), workflows=has.workflows, logs=has.logs, wait=time.sleep
+    )
     return _json(barrier.model_dump())
+
+
+@app.post("/runtime/group")
+def group() -> Response[str]:
+    state = runtime.group_state(_attempt(), workflows=ports().workflows)
+    return _json(state.model_dump())
 
 
 @app.post("/runtime/inputs")

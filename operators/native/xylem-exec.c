@@ -11,7 +11,9 @@
  *     alive   locked (flock) while a wrapper lives; it appears under this name already locked, so
  *             who can take the lock knows that the command is over
  *     go      made by the sidecar: with --wait the command starts now
- *     stop    made by the sidecar: with --wait the command never starts; holds the exit code
+ *     stop    made by the sidecar: who waits never starts the command; holds the exit code
+ *     restart made by the sidecar: a number, greater each time; the command is ended and begins anew
+ *     stopped {that number}: it has ended, and begins when `go` holds the number, too
  *     spool   records of what the command printed (the format is xylem/protocol/spool.py's)
  *     exit    {"code":N}, made in one step when the spool is complete
  *
@@ -23,6 +25,9 @@
  * for the sidecar included), and SIGKILL ten seconds later. Then the exit code is 124, and the file
  * given by --last-words says {"xylem":"exec_timeout"}: where it is the container's termination message,
  * whoever watches the pod knows why it ended, and no network is needed to keep the limit.
+ *
+ * A restart asks like a timeout, SIGTERM and ten seconds later SIGKILL; the folders stay as they are,
+ * the spool goes on, and so does the time of --timeout. Whoever told us to end is obeyed first.
  *
  * The spool is only ever appended to, by us and by the sidecar (its own words), each record under
  * the file's lock. A writer that was killed in the middle of a record leaves it torn; who comes next
@@ -91,6 +96,8 @@ static pid_t child = -1;
 static sigset_t original_mask;
 static int64_t time_is_up; /* 0: never */
 static int timed_out;
+static int restarts;  /* so often the command began anew: the last number in `restart` */
+static int told_to_end;
 static const char *last_words = "/dev/termination-log";
 
 /* ---- small things ---------------------------------------------------------------------------- */
@@ -258,16 +265,33 @@ static void say_alive(void) {
         fail("cannot lock %s: %s", path("alive"), strerror(errno));
 }
 
-static int finish(int code) {
-    char temporary[PATH_MAX + 32], text[32];
-    snprintf(temporary, sizeof temporary, "%s/.exit", folder);
-    int length = snprintf(text, sizeof text, "{\"code\":%d}", code);
+/* In one step: who finds it finds all of it. */
+static void put(const char *name, const char *text) {
+    char temporary[PATH_MAX + 32];
+    snprintf(temporary, sizeof temporary, "%s/.%s", folder, name);
     int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (file >= 0) {
-        fchmod(file, 0644);
-        if (write_all(file, text, (size_t)length) == 0) rename(temporary, path("exit"));
-        close(file);
-    }
+    if (file < 0) return;
+    fchmod(file, 0644);
+    if (write_all(file, text, strlen(text)) == 0) rename(temporary, path(name));
+    close(file);
+}
+
+/* What the file of this name holds, 0 where it is empty; -1: there is none. */
+static int number_in(const char *name) {
+    char text[16] = "";
+    int file = open(path(name), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    ssize_t length = read(file, text, sizeof text - 1);
+    close(file);
+    return length < 0 ? -1 : atoi(text);
+}
+
+static int is_to_restart(void) { return number_in("restart") > restarts; }
+
+static int finish(int code) {
+    char text[32];
+    snprintf(text, sizeof text, "{\"code\":%d}", code);
+    put("exit", text);
     return code;
 }
 
@@ -294,41 +318,49 @@ static void say_timed_out(void) {
     close(file);
 }
 
+/* As the first process of a container we inherit orphans, and bury them. */
+static void bury(void) {
+    while (waitpid(-1, NULL, WNOHANG) > 0) continue;
+}
+
 /* ---- waiting for the sidecar ------------------------------------------------------------------ */
 
-/* -1: go. Else the code to end with. */
-static int wait_for_go(int signals) {
+/* What appears in the folder. -1: nobody can tell us. */
+static int watch_folder(void) {
     int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (watch >= 0) inotify_add_watch(watch, folder, IN_CREATE | IN_MOVED_TO);
+    return watch;
+}
+
+static void forget_events(int watch) {
+    char events[4096];
+    while (read(watch, events, sizeof events) > 0) continue;
+}
+
+static int is_an_end(int signal) {
+    return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT;
+}
+
+/* -1: go. Else the code to end with. */
+static int wait_for_go(int signals, int watch) {
     struct pollfd sources[2] = {{signals, POLLIN, 0}, {watch, POLLIN, 0}};
     for (;;) {
-        char text[16] = "";
-        int file = open(path("stop"), O_RDONLY | O_CLOEXEC);
-        if (file >= 0) {
-            ssize_t length = read(file, text, sizeof text - 1);
-            close(file);
-            if (length > 0) return atoi(text) & 0xff;
-        }
+        int stop = number_in("stop");
+        if (stop >= 0) return stop & 0xff;
         if (is_overdue()) {
             say_timed_out();
             return EXIT_TIMED_OUT;
         }
-        if (access(path("go"), F_OK) == 0) break;
+        if (number_in("go") >= restarts) return -1;
         if (poll(sources, 2, soonest(WAIT_POLL_MS)) <= 0) continue;
-        if (sources[1].revents) {
-            char events[4096];
-            while (read(watch, events, sizeof events) > 0) continue;
-        }
+        if (sources[1].revents) forget_events(watch);
         if (sources[0].revents) {
             struct signalfd_siginfo signal;
             if (read(signals, &signal, sizeof signal) != sizeof signal) continue;
-            int ends = signal.ssi_signo == SIGTERM || signal.ssi_signo == SIGINT ||
-                       signal.ssi_signo == SIGHUP || signal.ssi_signo == SIGQUIT;
-            if (ends) return EXIT_SIGNALLED + (int)signal.ssi_signo;
+            if (signal.ssi_signo == SIGCHLD) bury();
+            if (is_an_end((int)signal.ssi_signo)) return EXIT_SIGNALLED + (int)signal.ssi_signo;
         }
     }
-    if (watch >= 0) close(watch);
-    return -1;
 }
 
 /* ---- the command ------------------------------------------------------------------------------ */
@@ -408,8 +440,7 @@ static void drain(int *pipe_end, enum stream stream, int *lost) {
     }
 }
 
-/* Returns 1 when the command ended, with its exit code. As the first process of a container we also
- * inherit orphans, and bury them. */
+/* Returns 1 when the command ended, with its exit code. */
 static int reap(int *code) {
     int status, ended = 0;
     pid_t pid;
@@ -421,30 +452,43 @@ static int reap(int *code) {
     return ended;
 }
 
-static int follow(int pipes[2], int signals) {
-    int code = 0, ended = 0, lost = 0;
-    int64_t deadline = 0;
+static int follow(int pipes[2], int signals, int watch) {
+    int code = 0, ended = 0, lost = 0, asked = 0;
+    int64_t deadline = 0; /* of what comes after the end, or of an end that was asked for */
     while (!ended || pipes[0] >= 0 || pipes[1] >= 0) {
-        struct pollfd sources[3] = {
-            {pipes[0], POLLIN, 0}, {pipes[1], POLLIN, 0}, {signals, POLLIN, 0}};
-        int64_t left = ended ? deadline - now_ms() : -1;
+        struct pollfd sources[4] = {{pipes[0], POLLIN, 0}, {pipes[1], POLLIN, 0},
+                                    {signals, POLLIN, 0}, {watch, POLLIN, 0}};
+        if (!ended && !asked && is_to_restart()) {
+            asked = 1;
+            kill(-child, SIGTERM);
+            deadline = now_ms() + TIMEOUT_GRACE_MS;
+        }
+        int64_t left = deadline ? deadline - now_ms() : watch < 0 ? WAIT_POLL_MS : -1;
         if (ended && left <= 0) break;
+        if (!ended && asked && left <= 0) {
+            kill(-child, SIGKILL);
+            deadline = now_ms() + TIMEOUT_GRACE_MS;
+            continue;
+        }
         if (!ended && is_overdue()) {
             kill(-child, timed_out ? SIGKILL : SIGTERM);
             if (!timed_out) say_timed_out();
             time_is_up = now_ms() + TIMEOUT_GRACE_MS;
         }
-        if (poll(sources, 3, ended ? (int)left : soonest(left)) < 0) continue;
+        if (poll(sources, 4, ended ? (int)left : soonest(left)) < 0) continue;
         if (sources[0].revents) copy(&pipes[0], STDOUT, RECORD_BYTES, &lost);
         if (sources[1].revents) copy(&pipes[1], STDERR, RECORD_BYTES, &lost);
         if (lost) {
             kill(-child, SIGKILL);
+            told_to_end = 1;
             return EXIT_SPOOL_FULL;
         }
+        if (sources[3].revents) forget_events(watch);
         if (!sources[2].revents) continue;
         struct signalfd_siginfo signal;
         if (read(signals, &signal, sizeof signal) != sizeof signal) continue;
         if (signal.ssi_signo != SIGCHLD) {
+            if (is_an_end((int)signal.ssi_signo)) told_to_end = 1;
             if (!ended) kill(-child, (int)signal.ssi_signo);
         } else if (!ended && reap(&code)) {
             ended = 1;
@@ -453,7 +497,17 @@ static int follow(int pipes[2], int signals) {
     }
     drain(&pipes[0], STDOUT, &lost);
     drain(&pipes[1], STDERR, &lost);
+    for (int i = 0; i < 2; i++)
+        if (pipes[i] >= 0) close(pipes[i]);
+    if (lost || timed_out) told_to_end = 1;
     return lost ? EXIT_SPOOL_FULL : timed_out ? EXIT_TIMED_OUT : code;
+}
+
+static void begin_anew(void) {
+    char text[16];
+    restarts = number_in("restart");
+    snprintf(text, sizeof text, "%d", restarts);
+    put("stopped", text);
 }
 
 static int run(const char *output, int waits, char **command) {
@@ -468,12 +522,17 @@ static int run(const char *output, int waits, char **command) {
     unlink(path("exit"));
     open_spool();
     make_folder(output);
-    if (waits) {
-        int code = wait_for_go(signals);
+    int watch = watch_folder();
+    for (;;) {
+        int code = waits ? wait_for_go(signals, watch) : -1;
         if (code >= 0) return finish(code);
+        code = start(command, pipes);
+        if (code) return finish(code);
+        code = follow(pipes, signals, watch);
+        if (told_to_end || !is_to_restart()) return finish(code);
+        begin_anew();
+        waits = 1;
     }
-    int code = start(command, pipes);
-    return finish(code ? code : follow(pipes, signals));
 }
 
 /* ---- arguments -------------------------------------------------------------------------------- */

@@ -5,8 +5,9 @@
     shipper   sends the log; the only one that does, so one batch is in flight
     step      what takes long: downloads, the barrier, uploads; one at a time
     copier    of each checkpoint: copies it while the command runs
+    follower  of a group of several tasks: asks now and then whether it began anew
 
-Nothing is polled while nothing happens but the size of the spool, once a second.
+Nothing else is polled while nothing happens but the size of the spool, once a second.
 """
 
 # pathlib takes 8 ms to import.
@@ -34,6 +35,7 @@ from operators.task_runtime.api import (
     Stopped,
     Token,
     Unreachable,
+    chance,
 )
 from operators.task_runtime.checkpoints import Checkpoint
 from operators.task_runtime.logs import Done, SayEnd, Send, Shipper, Wait
@@ -46,6 +48,9 @@ GRACE_SECONDS = 25.0
 FIRST_LOOK_SECONDS = 0.01
 LONGEST_LOOK_SECONDS = 1.0
 """For the wrapper to come up: its image may take minutes to pull."""
+
+STOPPED_LOOK_SECONDS = 0.05
+"""For the command to end that is to begin anew."""
 
 SPOOL_FULL = 74
 """The wrapper's code when its disk stayed full: as if it was killed, its last record is torn."""
@@ -80,6 +85,7 @@ class Sidecar:
         self._places = places
         self._config = config
         self._stop = Event()
+        self._ended = Event()
         self._wake = Event()
         self._token = Token(token)
         os.makedirs(places.run, exist_ok=True)
@@ -104,10 +110,14 @@ class Sidecar:
         self._in_thread(self._ship)
         for checkpoint in self._checkpoints:
             self._in_thread(checkpoint.keep)
+        gang = self._config.get("gang")
+        if gang:
+            self._in_thread(lambda: self._follow_group(gang["look_every"]))
         life, orders = runtime.begin(
             inputs=bool(self._config["inputs"]),
             barrier=self._config["barrier"],
             waits=self._config["wait"],
+            restarts=gang["restarts"] if gang else 0,
         )
         while True:
             for order in orders:
@@ -116,6 +126,7 @@ class Sidecar:
                 self._carry_out(order)
             event = self._happened.get()
             if isinstance(event, runtime.CommandEnded | runtime.Terminated):
+                self._ended.set()
                 for checkpoint in self._checkpoints:
                     checkpoint.ended.set()
             if isinstance(event, runtime.CommandEnded) and event.code in (None, SPOOL_FULL):
@@ -126,12 +137,15 @@ class Sidecar:
         match order:
             case runtime.Download():
                 self._in_thread(self._download)
-            case runtime.Meet():
-                self._in_thread(self._meet)
+            case runtime.Meet(restarts):
+                self._in_thread(lambda: self._meet(restarts))
             case runtime.Upload():
                 self._in_thread(self._upload)
-            case runtime.Go():
-                self._put("go", b"")
+            case runtime.Go(restarts):
+                self._put("go", str(restarts).encode())
+            case runtime.Restart(restarts):
+                self._put("restart", str(restarts).encode())
+                self._in_thread(lambda: self._await_stop(restarts))
             case runtime.Stop(code):
                 self._put("stop", str(code).encode())
             case runtime.Abandon():
@@ -193,12 +207,44 @@ class Sidecar:
 
         self._step(work, runtime.Downloaded(), Code.DOWNLOAD, "Downloading inputs failed")
 
-    def _meet(self) -> None:
+    def _meet(self, restarts: int) -> None:
         def work(api: Api) -> None:
-            while not api.insist("/runtime/barrier", {}, HELD_TIMEOUT_SECONDS)["open"]:
-                pass
+            known, is_open = restarts, False
+            while not is_open:
+                body = {"restarts": known}
+                answer = api.insist("/runtime/barrier", body, HELD_TIMEOUT_SECONDS)
+                is_open = answer["open"]
+                if answer.get("restarts", 0) > known:
+                    known = answer["restarts"]
+                    self._happened.put(runtime.Restarted(known))
 
         self._step(work, runtime.Met(), Code.BARRIER, "Meeting the group at its barrier failed")
+
+    def _await_stop(self, restarts: int) -> None:
+        """The end of the pod ends the wait: the wrapper does not say `stopped` then."""
+        while not self._ended.wait(STOPPED_LOOK_SECONDS):
+            try:
+                with open(f"{self._places.run}/stopped", "rb") as file:
+                    if int(file.read()) >= restarts:
+                        break
+            except (OSError, ValueError):
+                continue
+        self._happened.put(runtime.CommandStopped())
+
+    def _follow_group(self, every: float) -> None:
+        """Hints: an answer that is lost comes again, and who is refused is over anyway."""
+        api = self._api()
+        wait = every * chance()  # a gang starts together, and shall not ask together
+        while not self._ended.wait(wait):
+            wait = every
+            try:
+                reply = api.send("/runtime/group", b"{}", JSON)
+            except Unreachable:
+                continue
+            except Over:
+                return
+            if reply.status == 200:
+                self._happened.put(runtime.Restarted(reply.body["restarts"]))
 
     def _upload(self) -> None:
         def work(api: Api) -> None:

@@ -1,16 +1,23 @@
 """The life of one task as its sidecar sees it: what happened in, what to do out.
 
-    DOWNLOADING --Downloaded--> MEETING --Met--> RUNNING --CommandEnded--> UPLOADING
-         |                         |                |                          |
+                                   ,----------- STOPPING <-Restarted-.
+                             CommandStopped                          |
+                                   v                                 |
+    DOWNLOADING --Downloaded--> MEETING --Met--> RUNNING ------------'
+         |                         |                '--CommandEnded--> UPLOADING
+         |                         |                |                     |
        Failed                    Failed      (terminated: no upload)   Uploaded, Failed
-         '---------> Stop          '-> Stop         |                          |
-                       '-------------'--------------'-----> CLOSING <----------'
-                                                               '--LogClosed--> LEFT
+         '---------> Stop          '-> Stop         |                     |
+                       '-------------'--------------'---> CLOSING <-------'
+                                                             '--LogClosed--> LEFT
 
 What a task does not need is passed over: no inputs, no barrier. Outputs are uploaded also when the
 command failed. Terminated means that the pod is being deleted: its attempt is over, so nothing is
 uploaded any more, but what was printed is still sent, and what the command prints on its way out,
 until `GraceOver`.
+
+When one task of a group is tried again, the others begin anew in their pods: the command is ended,
+all meet, it starts. `restarts` counts that for the group; who does not run has nothing to end.
 
 `decide` is total and pure; late and repeated events change nothing.
 """
@@ -35,17 +42,20 @@ class Phase(Enum):
     DOWNLOADING = 1
     MEETING = 2
     RUNNING = 3
-    UPLOADING = 4
-    CLOSING = 5
-    LEFT = 6
+    STOPPING = 4
+    UPLOADING = 5
+    CLOSING = 6
+    LEFT = 7
 
 
 class Life(NamedTuple):
-    """`waits`: the wrapper starts the command only when told to."""
+    """`waits`: the wrapper starts the command only when told to. `restarts`: of the group, as far
+    as is known here."""
 
     phase: Phase
     barrier: bool
     waits: bool
+    restarts: int = 0
     terminated: bool = False
     log_closed: bool = False
     code: int = Code.FINE
@@ -57,6 +67,16 @@ class Downloaded(NamedTuple):
 
 class Met(NamedTuple):
     """Everybody of the group is at the barrier."""
+
+
+class Restarted(NamedTuple):
+    """The group did, so often in all."""
+
+    restarts: int
+
+
+class CommandStopped(NamedTuple):
+    """It ended because we asked for it, and its wrapper waits."""
 
 
 class CommandEnded(NamedTuple):
@@ -97,6 +117,8 @@ class GraceOver(NamedTuple):
 Event = (
     Downloaded
     | Met
+    | Restarted
+    | CommandStopped
     | CommandEnded
     | Uploaded
     | Failed
@@ -112,11 +134,17 @@ class Download(NamedTuple):
 
 
 class Meet(NamedTuple):
-    pass
+    restarts: int
 
 
 class Go(NamedTuple):
-    pass
+    restarts: int
+
+
+class Restart(NamedTuple):
+    """End the command; when it ended, tell `CommandStopped`."""
+
+    restarts: int
 
 
 class Stop(NamedTuple):
@@ -151,12 +179,12 @@ class Leave(NamedTuple):
     code: int
 
 
-Order = Download | Meet | Go | Stop | Upload | Abandon | Hurry | CloseLog | Say | Leave
+Order = Download | Meet | Go | Restart | Stop | Upload | Abandon | Hurry | CloseLog | Say | Leave
 Decision = tuple[Life, tuple[Order, ...]]
 
 
-def begin(*, inputs: bool, barrier: bool, waits: bool) -> Decision:
-    life = Life(Phase.DOWNLOADING, barrier, waits)
+def begin(*, inputs: bool, barrier: bool, waits: bool, restarts: int = 0) -> Decision:
+    life = Life(Phase.DOWNLOADING, barrier, waits, restarts)
     return (life, (Download(),)) if inputs else _meet(life)
 
 
@@ -169,13 +197,17 @@ def decide(life: Life, event: Event) -> Decision:
             return _meet(life)
         case Met() if phase is Phase.MEETING:
             return _run(life)
+        case Restarted(restarts) if restarts > life.restarts:
+            return _restarted(life._replace(restarts=restarts))
+        case CommandStopped() if phase is Phase.STOPPING:
+            return _stopped(life)
         case Failed(code, message) if phase in (Phase.DOWNLOADING, Phase.MEETING):
             return _close(life._replace(code=code), Say(message), Stop(code))
         case Failed(code, message) if phase is Phase.UPLOADING:
             return _close(life._replace(code=code), Say(message))
         case CommandEnded() if phase in (Phase.DOWNLOADING, Phase.MEETING):
             return _close(life, Abandon())
-        case CommandEnded(code) if phase is Phase.RUNNING:
+        case CommandEnded(code) if phase in (Phase.RUNNING, Phase.STOPPING):
             return _command_ended(life, code)
         case Uploaded() if phase is Phase.UPLOADING:
             return _close(life)
@@ -196,11 +228,24 @@ def decide(life: Life, event: Event) -> Decision:
 def _meet(life: Life) -> Decision:
     if not life.barrier:
         return _run(life)
-    return life._replace(phase=Phase.MEETING), (Meet(),)
+    return life._replace(phase=Phase.MEETING), (Meet(life.restarts),)
 
 
 def _run(life: Life) -> Decision:
-    return life._replace(phase=Phase.RUNNING), (Go(),) if life.waits else ()
+    return life._replace(phase=Phase.RUNNING), (Go(life.restarts),) if life.waits else ()
+
+
+def _restarted(life: Life) -> Decision:
+    if life.phase is not Phase.RUNNING or life.terminated:
+        return life, ()
+    said = Say("Another task of the group is tried again: the command begins anew.")
+    return life._replace(phase=Phase.STOPPING, waits=True), (said, Restart(life.restarts))
+
+
+def _stopped(life: Life) -> Decision:
+    if life.terminated:
+        return _close(life._replace(code=Code.TERMINATED), Stop(Code.TERMINATED))
+    return _meet(life)
 
 
 def _command_ended(life: Life, code: int | None) -> Decision:
@@ -214,7 +259,7 @@ def _command_ended(life: Life, code: int | None) -> Decision:
 
 def _terminated(life: Life) -> Decision:
     match life.phase:
-        case Phase.RUNNING | Phase.CLOSING:
+        case Phase.RUNNING | Phase.STOPPING | Phase.CLOSING:
             return life, (Hurry(),)
         case _:
             return _close(life._replace(code=Code.TERMINATED), Hurry(), Abandon())

@@ -115,11 +115,18 @@ def test_the_first_end_stays(stores: Stores) -> None:
 
 def test_who_arrives_at_a_barrier_twice_is_there_once(stores: Stores) -> None:
     for attempt in (an_attempt(), an_attempt("side"), an_attempt()):
-        stores.logs.arrive(attempt)
+        stores.logs.arrive(attempt, 0)
     group = an_attempt().group
 
-    assert stores.logs.arrived(group, 0) == {("lead", 0), ("side", 0)}
-    assert stores.logs.arrived(group, 1) == set()
+    assert stores.logs.arrived(group, 0, 0) == {("lead", 0), ("side", 0)}
+    assert stores.logs.arrived(group, 1, 0) == set()
+
+
+def test_a_group_that_began_anew_has_another_barrier(stores: Stores) -> None:
+    stores.logs.arrive(an_attempt(), 0)
+    stores.logs.arrive(an_attempt("side"), 1)
+
+    assert stores.logs.arrived(an_attempt().group, 0, 1) == {("side", 0)}
 
 
 def test_a_socket_is_found_by_itself_and_by_whose_it_is(stores: Stores) -> None:

@@ -52,6 +52,14 @@ def lines(client: Client, name: str, task: str) -> list[str]:
     return [line.split(prefix, 1)[1] for line in found if prefix in line and "][osmo]" not in line]
 
 
+def lines_at_last(client: Client, name: str, task: str, wanted: list[str]) -> list[str]:
+    """Of a task that was ended with its group, whose pod may still send what it printed."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (found := lines(client, name, task)) != wanted and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return found
+
+
 def aws(stack: Stack, service: str) -> Any:
     """A client of what the stack runs on."""
     return boto3.client(  # type: ignore[call-overload]  # the service is named at run time

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import Stack
-from tests.e2e.running import lines, run, tasks
+from tests.e2e.running import lines, lines_at_last, run, tasks
 from xylem.domain.status import ExitCode, TaskStatus, WorkflowStatus
 
 pytestmark = pytest.mark.e2e
@@ -44,6 +44,38 @@ def test_a_task_that_fails_fails_its_workflow_with_its_code_its_log_and_its_down
         assert of[name].status is TaskStatus.FAILED_UPSTREAM
         assert of[name].exit_code == ExitCode.UPSTREAM
     assert lines(stack.client, failed.name, "breaks") == ["about to fail", "the reason"]
+
+
+GANG = """
+workflow:
+  name: gang
+  groups:
+  - name: g
+    tasks:
+    - name: lead
+      lead: true
+      image: alpine
+      exitActions: {RESCHEDULE: "7"}
+      command: [sh, -c, "echo about to fail; sleep 1; exit 7"]
+    - name: side
+      image: alpine
+      command: [sh, -c, "echo round $(ls /tmp); touch /tmp/mark; sleep 300"]
+"""
+
+
+def test_the_others_of_a_gang_begin_anew_in_their_pods_when_one_is_tried_again(
+    stack: Stack,
+) -> None:
+    changes = {"max_retry_per_task": 1}
+    stack.client.patch_workflow_config(changes, description="exit actions may ask for one retry")
+
+    ended = run(stack.client, GANG)
+
+    of = tasks(ended)
+    assert ended.status is WorkflowStatus.FAILED
+    assert (of["lead"].retry_id, of["lead"].exit_code, of["side"].retry_id) == (1, 7, 0)
+    rounds = ["round", "round mark"]
+    assert lines_at_last(stack.client, ended.name, "side", rounds) == rounds
 
 
 def test_a_command_that_does_not_exist_says_so_in_the_log(stack: Stack) -> None:

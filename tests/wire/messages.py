@@ -199,7 +199,9 @@ CONVERSATIONS: dict[str, Conversation] = {
             "token": runtime.Token(token="eyJh.eyJh.c2ln", expires_in=3600),
             "stored": runtime.Stored(next=4711, closed=True),
             "log_end": runtime.LogEnd(length=4711),
-            "barrier": runtime.Barrier(open=True),
+            "at_barrier": runtime.AtBarrier(restarts=2),
+            "barrier": runtime.Barrier(open=True, restarts=2),
+            "group_state": runtime.GroupState(restarts=2),
             "input_query": runtime.InputQuery(index=1, cursor="page-2"),
             "input_page": runtime.InputPage(
                 files=[runtime.InputFile(path="a/ü", size=5, url="https://store.test/a?x=y")],

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from operators.task_runtime.build import build
-from tests.contract.task_runtime.pod import EXEC, Pod
+from tests.contract.task_runtime.pod import EXEC, Pod, until
 from tests.unit.operators.task_runtime.services import Asked, Services, serving
 from xylem.protocol import runtime
 from xylem.protocol.message import Message
@@ -33,7 +33,8 @@ class Nothing(Message):
 MODELS: dict[str, type[Message]] = {
     "/runtime/token": Nothing,
     "/runtime/logs/end": runtime.LogEnd,
-    "/runtime/barrier": Nothing,
+    "/runtime/barrier": runtime.AtBarrier,
+    "/runtime/group": Nothing,
     "/runtime/inputs": runtime.InputQuery,
     "/runtime/outputs": runtime.OutputQuery,
 }
@@ -52,9 +53,14 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Asked]:
     services.expire_token()
     with serving(services):
         pod = Pod(root / "pod", root / "image/opt/xylem/bin/xylem-ctrl", services)
-        pod.configure(inputs=1, barrier=True)
-        task = pod.shell(f"echo hello; echo result >{pod.output}/file", wait=True)
-        assert (pod.sidecar().end().code, task.end().code) == (0, 0)
+        pod.configure(inputs=1, barrier=True, gang={"restarts": 0, "look_every": 0.05})
+        enough = root / "enough"
+        waits = f"while [ ! -e {enough} ]; do sleep 0.02; done"
+        task = pod.shell(f"echo hello; echo result >{pod.output}/file; {waits}", wait=True)
+        sidecar = pod.sidecar()
+        until(lambda: f"{PREFIX}/runtime/group" in services.paths("POST"), "it asks of its group")
+        enough.touch()
+        assert (sidecar.end().code, task.end().code) == (0, 0)
     return [found for found in services.asked if found.method == "POST"]
 
 

@@ -85,9 +85,9 @@ def test_both_are_as_patient_with_a_full_disk() -> None:
 
 
 def test_both_meet_in_the_same_files() -> None:
-    named = set(re.findall(r'path\("(\w+)"\)', EXEC))
+    named = set(re.findall(r'(?:path|put|number_in)\("(\w+)"', EXEC))
 
-    assert named == {"alive", "exit", "go", "stop", spool.FILE}
+    assert named == {"alive", "exit", "go", "restart", "stop", "stopped", spool.FILE}
 
 
 # The manifests and the sidecar --------------------------------------------------------------------

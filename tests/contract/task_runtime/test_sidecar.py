@@ -92,6 +92,42 @@ def test_a_command_waits_for_its_files_and_its_group(pod: Pod, services: Service
     assert services.paths("POST").count("/api/runtime/barrier") == 3
 
 
+AGAIN = (
+    'n=$(cat $0 2>/dev/null || echo 0); echo $((n + 1)) > $0; echo "round $n"; '
+    '[ "$n" -ge 1 ] || sleep 60'
+)
+
+
+@pytest.mark.parametrize("barrier", [True, False])
+def test_a_command_begins_anew_when_another_task_of_its_group_is_tried_again(
+    pod: Pod, services: Services, barrier: bool
+) -> None:
+    pod.configure(barrier=barrier, gang={"restarts": 0, "look_every": 0.05})
+    task = pod.task("/bin/sh", "-c", AGAIN, str(pod.root / "rounds"), wait=barrier)
+    sidecar = pod.sidecar()
+    until(lambda: b"round 0" in services.logged(Stream.STDOUT), "it runs")
+
+    services.restarts = 1
+
+    assert (task.end().code, sidecar.end().code) == (0, Code.FINE)
+    assert services.logged(Stream.STDOUT) == b"round 0\nround 1\n"
+    assert b"the command begins anew" in services.logged(Stream.CONTROL)
+    assert services.arrived == ([0, 1] if barrier else [])
+    assert pod.is_logged_whole()
+
+
+def test_who_comes_to_the_barrier_of_a_group_that_began_anew_waits_at_the_new_one(
+    pod: Pod, services: Services
+) -> None:
+    services.restarts = 2
+    pod.configure(barrier=True, gang={"restarts": 0, "look_every": 60})
+    task = pod.shell("echo once", wait=True)
+
+    assert (pod.sidecar().end().code, task.end().code) == (Code.FINE, 0)
+    assert services.arrived == [0, 2]
+    assert services.logged(Stream.STDOUT) == b"once\n"
+
+
 def test_a_command_whose_files_cannot_be_had_never_starts(pod: Pod, services: Services) -> None:
     services.next("POST", "/api/runtime/inputs", Answer(400, b'{"message": "It has none."}'))
     pod.configure(inputs=1)

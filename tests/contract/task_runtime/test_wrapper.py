@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -246,6 +247,94 @@ def test_a_command_that_waits_can_be_ended(pod: Pod, number: signal.Signals) -> 
     assert task.end().code == 128 + number
     assert pod.exit == 128 + number
     assert pod.printed() == b""
+
+
+# Beginning anew -----------------------------------------------------------------------------------
+
+ROUND = (
+    'n=$(cat $0/rounds 2>/dev/null || echo 0); echo $((n + 1)) > $0/rounds; echo "round $n"; '
+    'trap "echo asked; exit 9" TERM; [ "$n" -ge {last} ] || {{ sleep 60 & wait; }}'
+)
+
+
+def rounds(pod: Pod, last: int, *, wait: bool = False) -> Process:
+    return pod.task("/bin/sh", "-c", ROUND.format(last=last), str(pod.root), wait=wait)
+
+
+def printed(pod: Pod, text: str) -> Callable[[], bool]:
+    return lambda: text.encode() in pod.printed()
+
+
+def said(pod: Pod, name: str, number: int) -> Callable[[], bool]:
+    file = pod.run / name
+    return lambda: file.exists() and file.read_text() == str(number)
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_a_command_that_is_told_to_begin_anew_is_asked_to_end_and_starts_when_told(
+    pod: Pod, wait: bool
+) -> None:
+    task = rounds(pod, last=2, wait=wait)
+    if wait:
+        until((pod.run / "spool").exists, "the wrapper is up")
+        told(pod, "go", "0")
+
+    for number in (1, 2):
+        until(printed(pod, f"round {number - 1}"), "it runs")
+        told(pod, "restart", f"{number}")
+        until(said(pod, "stopped", number), "it has ended")
+        assert task.alive
+        assert f"round {number}".encode() not in pod.printed()
+        told(pod, "go", f"{number}")
+
+    assert task.end().code == 0
+    assert pod.exit == 0
+    assert pod.printed() == b"round 0\nasked\nround 1\nasked\nround 2\n"
+
+
+def test_a_go_of_an_earlier_time_starts_nothing(pod: Pod) -> None:
+    task = rounds(pod, last=1, wait=True)
+    until((pod.run / "spool").exists, "the wrapper is up")
+    told(pod, "go", "0")
+    until(printed(pod, "round 0"), "it runs")
+    told(pod, "restart", "1")
+    until(said(pod, "stopped", 1), "it has ended")
+
+    told(pod, "go", "0")
+    told(pod, "stop", "24")
+
+    assert task.end().code == 24
+    assert b"round 1" not in pod.printed()
+
+
+def test_the_same_restart_told_twice_is_one(pod: Pod) -> None:
+    task = rounds(pod, last=2)
+    until(printed(pod, "round 0"), "it runs")
+    told(pod, "go", "1")
+    told(pod, "restart", "1")
+    until(printed(pod, "round 1"), "it runs again")
+
+    told(pod, "restart", "1")
+    told(pod, "go", "2")
+    told(pod, "restart", "2")
+
+    assert task.end().code == 0
+    assert pod.printed() == b"round 0\nasked\nround 1\nasked\nround 2\n"
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_pod_that_is_to_end_does_not_begin_anew(pod: Pod, stopped: bool) -> None:
+    task = rounds(pod, last=1)
+    until(printed(pod, "round 0"), "it runs")
+    if stopped:
+        told(pod, "restart", "1")
+        until(said(pod, "stopped", 1), "it has ended")
+
+    task.kill(signal.SIGTERM)
+    told(pod, "restart", "1")
+
+    assert task.end().code == (143 if stopped else 9)
+    assert b"round 1" not in pod.printed()
 
 
 # The program --------------------------------------------------------------------------------------

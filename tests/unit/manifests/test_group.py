@@ -28,8 +28,9 @@ def text_in(secret: dict[str, Any], key: str) -> str:
     return b64decode(secret["data"][key]).decode()
 
 
-def config_of(plan: GroupPlan) -> Any:
-    (secret,) = of_kind("Secret", objects(plan))
+def config_of(plan: GroupPlan, facts: GroupFacts | None = None) -> Any:
+    """Of its first task."""
+    secret, *_ = of_kind("Secret", objects(plan, facts))
     return json.loads(text_in(secret, "task.json"))
 
 
@@ -202,9 +203,22 @@ def test_the_sidecar_is_told_which_attempt_it_serves_and_what_to_do() -> None:
         "checkpoints": [],
         "kpis": [],
         "barrier": False,
+        "gang": None,
         "input": "/osmo/data/input",
         "output": "/osmo/data/output",
         "wait": True,
+    }
+
+
+@pytest.mark.parametrize(("size", "seconds"), [(2, 10.0), (200, 10.0), (1000, 50.0)])
+def test_a_pod_of_a_gang_knows_how_often_the_group_began_anew_and_when_to_ask(
+    size: int, seconds: float
+) -> None:
+    plan = a_plan(*(a_planned_task(f"t{number}") for number in range(size)))
+
+    assert config_of(plan, facts_of(plan, restarts=3))["gang"] == {
+        "restarts": 3,
+        "look_every": seconds,
     }
 
 

@@ -41,6 +41,7 @@ PLACEHOLDERS = {
     f"{45:010d}": "<version>",
     "#41": "#<incarnation>",
     "#42": "#<retry>",
+    "#46": "#<restarts>",
     moment(NOON): "<time>",
     "G#<wf>#0": "G#<wf>#<shard>",
 }
@@ -78,7 +79,7 @@ def in_code() -> set[Row]:
         ),
         row(logs.ChunkRow, (logs.log_key(ATTEMPT), logs.chunk_key(43))),
         row(logs.EndRow, (logs.log_key(ATTEMPT), logs.END)),
-        row(logs.ArrivalRow, (logs.barrier_key(GROUP, 41), "<task>#<retry>")),
+        row(logs.ArrivalRow, (logs.barrier_key(GROUP, 41, 46), "<task>#<retry>")),
         row(configs.ConfigRow, (configs.POOLS, configs.CURRENT)),
         row(configs.ConfigRow, (configs.POOLS, configs.revision_key(44))),
         row(

@@ -60,14 +60,17 @@ class DynamoLogs:
         assert stored is not None  # the condition says so, and nobody takes it away
         return stored
 
-    def arrive(self, attempt: Attempt) -> None:
-        key = barrier_key(attempt.group, attempt.incarnation), f"{attempt.task}#{attempt.retry}"
+    def arrive(self, attempt: Attempt, restarts: int) -> None:
+        barrier = barrier_key(attempt.group, attempt.incarnation, restarts)
+        key = barrier, f"{attempt.task}#{attempt.retry}"
         with in_our_words(attempt.workflow):
             ArrivalRow(*key, expires_at=int(time.time()) + BARRIER_SECONDS).save()
 
-    def arrived(self, group: GroupId, incarnation: int) -> set[tuple[TaskName, int]]:
+    def arrived(self, group: GroupId, incarnation: int, restarts: int) -> set[tuple[TaskName, int]]:
         with in_our_words(group):
-            found = ArrivalRow.query(barrier_key(group, incarnation), consistent_read=True)
+            found = ArrivalRow.query(
+                barrier_key(group, incarnation, restarts), consistent_read=True
+            )
             parts = [str(row.sk).rpartition("#") for row in found]
         return {(TaskName(task), int(retry)) for task, _, retry in parts}
 

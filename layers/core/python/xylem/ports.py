@@ -693,12 +693,12 @@ class Logs(Protocol):
         """What is stored: this one, or the one that was there first."""
         ...
 
-    def arrive(self, attempt: Attempt) -> None:
-        """The attempt is at its group's barrier."""
+    def arrive(self, attempt: Attempt, restarts: int) -> None:
+        """The attempt is at its group's barrier, after so many restarts of the group."""
         ...
 
-    def arrived(self, group: GroupId, incarnation: int) -> set[tuple[TaskName, int]]:
-        """Who is at the barrier: task and retry."""
+    def arrived(self, group: GroupId, incarnation: int, restarts: int) -> set[tuple[TaskName, int]]:
+        """Who is at that barrier: task and retry."""
         ...
 
 

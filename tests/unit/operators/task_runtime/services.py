@@ -25,7 +25,9 @@ from xylem.domain.errors import XylemError
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.logs import MemoryLogs
 from xylem.protocol.runtime import (
+    AtBarrier,
     Barrier,
+    GroupState,
     InputFile,
     InputPage,
     InputQuery,
@@ -74,6 +76,10 @@ class Services:
         self.announced: dict[str, int] = {}
         """Sizes of inputs that are not what comes."""
         self.barrier_opens_after = 0
+        self.restarts = 0
+        """Of the group."""
+        self.arrived: list[int | None] = []
+        """For which restart."""
         self.store: dict[str, bytes] = {}
         self.url = ""
         self._attempt = an_attempt()
@@ -169,8 +175,9 @@ class Services:
                 found = logs.end(self._attempt, end.length, logs=self._rows, ends=self._ends)
                 return _good(found)
             case "/barrier":
-                self.barrier_opens_after -= 1
-                return _good(Barrier(open=self.barrier_opens_after < 0))
+                return _good(self._barrier(AtBarrier.model_validate_json(asked.body)))
+            case "/group":
+                return _good(GroupState(restarts=self.restarts))
             case "/inputs":
                 return _good(self._input_page(InputQuery.model_validate_json(asked.body)))
             case "/outputs":
@@ -192,6 +199,13 @@ class Services:
         except XylemError as error:
             return Answer(422, json.dumps({"message": str(error)}).encode())
         return _good(stored)
+
+    def _barrier(self, here: AtBarrier) -> Barrier:
+        self.arrived.append(here.restarts)
+        if here.restarts is not None and here.restarts < self.restarts:
+            return Barrier(open=False, restarts=self.restarts)
+        self.barrier_opens_after -= 1
+        return Barrier(open=self.barrier_opens_after < 0, restarts=self.restarts)
 
     def _input_page(self, query: InputQuery) -> InputPage:
         files = self.inputs[query.index]

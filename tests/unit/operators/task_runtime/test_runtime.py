@@ -18,6 +18,7 @@ from operators.task_runtime.runtime import (
     CloseLog,
     Code,
     CommandEnded,
+    CommandStopped,
     Download,
     Downloaded,
     Event,
@@ -33,6 +34,8 @@ from operators.task_runtime.runtime import (
     Met,
     Order,
     Phase,
+    Restart,
+    Restarted,
     Say,
     Stop,
     Terminated,
@@ -50,6 +53,8 @@ NO_LOG = LogFailed(Code.TOKEN)
 EVENTS: tuple[Event, ...] = (
     Downloaded(),
     Met(),
+    Restarted(1),
+    CommandStopped(),
     CommandEnded(0),
     CommandEnded(3),
     CommandEnded(None),
@@ -63,6 +68,10 @@ EVENTS: tuple[Event, ...] = (
     GraceOver(),
 )
 STEPS = (Download, Meet, Upload)
+
+
+REMEMBERED = {Failed, Terminated, GraceOver, LogClosed, LogFailed}
+"""Of what happened on a way; each more doubles the ways."""
 
 
 class Way(NamedTuple):
@@ -100,7 +109,9 @@ def every_turn() -> list[Turn]:
         for event in EVENTS:
             life, orders = decide(before.life, event)
             after = Way(
-                life, before.ordered | set(map(type, orders)), before.happened | {type(event)}
+                life,
+                before.ordered | set(map(type, orders)),
+                before.happened | ({type(event)} & REMEMBERED),
             )
             turns.append(Turn(before, event, orders, after))
             if after not in known:
@@ -130,7 +141,7 @@ def test_also_a_life_that_nobody_reaches_is_decided(phase: Phase, event: Event) 
             bool(number >> bit & 1) for bit in range(5)
         )
         code = Code.UPLOAD if failed else Code.FINE
-        life, orders = decide(Life(phase, barrier, waits, terminated, log_closed, code), event)
+        life, orders = decide(Life(phase, barrier, waits, 1, terminated, log_closed, code), event)
 
         assert isinstance(life, Life)
         assert all(isinstance(order, Order) for order in orders)
@@ -149,7 +160,8 @@ def test_news_of_a_phase_that_is_over_changes_nothing() -> None:
         Met: {Phase.MEETING},
         Uploaded: {Phase.UPLOADING},
         Failed: {Phase.DOWNLOADING, Phase.MEETING, Phase.UPLOADING},
-        CommandEnded: {Phase.DOWNLOADING, Phase.MEETING, Phase.RUNNING},
+        CommandEnded: {Phase.DOWNLOADING, Phase.MEETING, Phase.RUNNING, Phase.STOPPING},
+        CommandStopped: {Phase.STOPPING},
     }
     for turn in TURNS:
         phases = in_time.get(type(turn.event))
@@ -157,8 +169,12 @@ def test_news_of_a_phase_that_is_over_changes_nothing() -> None:
             assert (turn.after.life, turn.orders) == (turn.before.life, ()), turn
 
 
-def test_a_phase_is_never_gone_back_to() -> None:
+def test_a_phase_is_never_gone_back_to_but_by_a_command_that_begins_anew() -> None:
     for turn in TURNS:
+        if isinstance(turn.event, CommandStopped) and not turn.before.life.terminated:
+            anew = Phase.MEETING if turn.before.life.barrier else Phase.RUNNING
+            assert turn.after.life.phase in (turn.before.life.phase, anew), turn
+            continue
         assert turn.before.life.phase.value <= turn.after.life.phase.value, turn
 
 
@@ -181,16 +197,52 @@ def test_it_leaves_with_the_code_of_its_life() -> None:
 def test_the_command_never_starts_after_something_failed_or_was_terminated() -> None:
     for turn in TURNS:
         if Go in turn.kinds:
-            assert not turn.before.happened & {Failed, Terminated, GraceOver, LogFailed}, turn
+            assert not turn.before.happened & {Terminated, GraceOver, LogFailed}, turn
+            # A step that fails is a command that never ran, or that did until it was to begin anew.
+            assert Failed not in turn.before.happened or Restart in turn.before.ordered, turn
             assert Stop not in turn.before.ordered, turn
 
 
-def test_the_command_is_told_to_go_or_to_stop_once_and_never_both() -> None:
+def test_the_command_is_told_to_go_once_for_each_restart_and_never_after_a_stop() -> None:
     for turn in TURNS:
         told = [kind for kind in turn.kinds if kind in (Go, Stop)]
         if told:
             assert len(told) == 1, turn
-            assert not turn.before.ordered & {Go, Stop}, turn
+            assert Stop not in turn.before.ordered, turn
+        if turn.before.ordered & {Go} and Restart not in turn.before.ordered:
+            assert not told, turn
+
+
+def test_a_command_goes_for_the_restart_that_its_life_knows_of() -> None:
+    for turn in TURNS:
+        for order in turn.orders:
+            if isinstance(order, Go | Meet | Restart):
+                assert order.restarts == turn.after.life.restarts, turn
+
+
+def test_a_restart_is_known_to_whoever_hears_of_it_and_never_forgotten() -> None:
+    for turn in TURNS:
+        before, after = turn.before.life, turn.after.life
+        if isinstance(turn.event, Restarted) and before.phase is not Phase.LEFT:
+            assert after.restarts == max(before.restarts, turn.event.restarts), turn
+        else:
+            assert after.restarts == before.restarts, turn
+
+
+def test_only_a_command_that_runs_is_ended_to_begin_anew() -> None:
+    for turn in TURNS:
+        life = turn.before.life
+        runs = life.phase is Phase.RUNNING and not life.terminated
+        newer = isinstance(turn.event, Restarted) and turn.event.restarts > life.restarts
+        assert (Restart in turn.kinds) == (runs and newer), turn
+        assert (turn.after.life.phase is Phase.STOPPING) == (
+            Restart in turn.kinds
+            or (life.phase is Phase.STOPPING and not leaves_stopping(turn.event))
+        ), turn
+
+
+def leaves_stopping(event: Event) -> bool:
+    return isinstance(event, CommandStopped | CommandEnded | LogFailed | GraceOver)
 
 
 def test_a_command_that_waits_for_files_it_will_not_get_is_stopped() -> None:
@@ -204,7 +256,8 @@ def test_a_command_that_waits_for_files_it_will_not_get_is_stopped() -> None:
 def test_outputs_are_uploaded_however_the_command_ended() -> None:
     for turn in TURNS:
         life = turn.before.life
-        ended = isinstance(turn.event, CommandEnded) and life.phase is Phase.RUNNING
+        ran = life.phase in (Phase.RUNNING, Phase.STOPPING)
+        ended = isinstance(turn.event, CommandEnded) and ran
         assert (Upload in turn.kinds) == (ended and not life.terminated), turn
 
 
@@ -234,9 +287,11 @@ def test_whoever_is_in_a_step_has_ordered_it() -> None:
         assert step is None or step in turn.after.ordered, turn
 
 
-def test_each_step_is_ordered_at_most_once() -> None:
+def test_each_step_is_ordered_at_most_once_but_a_meeting_for_each_restart() -> None:
     for turn in TURNS:
         for kind in (*STEPS, CloseLog, Hurry):
+            if kind is Meet and isinstance(turn.event, CommandStopped):
+                continue
             assert turn.kinds.count(kind) + (kind in turn.before.ordered) <= 1, turn
 
 
@@ -301,12 +356,53 @@ def test_a_task_with_inputs_and_a_barrier_goes_when_it_has_both() -> None:
 
     assert called(orders) == called((Download(),))
     assert live(life, Downloaded(), Met(), CommandEnded(3), Uploaded(), LogClosed()) == called(
-        (Meet(),),
-        (Go(),),
+        (Meet(0),),
+        (Go(0),),
         (Upload(),),
         (CloseLog(),),
         (Leave(Code.FINE),),
     )
+
+
+def test_a_task_begins_anew_at_the_barrier_when_another_one_is_tried_again() -> None:
+    life, _ = begin(inputs=False, barrier=True, waits=True)
+    said = Say("Another task of the group is tried again: the command begins anew.")
+
+    assert live(life, Met(), Restarted(1), CommandStopped(), Met(), CommandEnded(0)) == called(
+        (Go(0),),
+        (said, Restart(1)),
+        (Meet(1),),
+        (Go(1),),
+        (Upload(),),
+    )
+
+
+def test_without_a_barrier_it_begins_anew_at_once_though_it_did_not_wait_at_first() -> None:
+    life, _ = begin(inputs=False, barrier=False, waits=False)
+
+    [_, again] = live(life, Restarted(1), CommandStopped())
+
+    assert again == repr((Go(1),))
+
+
+def test_a_restart_that_the_pod_was_made_for_is_none() -> None:
+    life, _ = begin(inputs=False, barrier=False, waits=False, restarts=2)
+
+    assert live(life, Restarted(1), Restarted(2)) == called((), ())
+
+
+def test_who_waits_at_the_barrier_when_the_group_begins_anew_goes_with_the_others() -> None:
+    life, _ = begin(inputs=False, barrier=True, waits=True)
+
+    assert live(life, Restarted(1), Met()) == called((), (Go(1),))
+
+
+def test_a_command_that_ended_before_it_was_stopped_has_ended() -> None:
+    life, _ = begin(inputs=False, barrier=False, waits=False)
+
+    [_, ended] = live(life, Restarted(1), CommandEnded(0))
+
+    assert ended == repr((Upload(),))
 
 
 def test_a_task_whose_upload_fails_says_so_and_leaves_with_its_code() -> None:

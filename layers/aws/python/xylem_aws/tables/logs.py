@@ -47,5 +47,5 @@ def chunk_key(offset: int) -> str:
     return f"{offset:020d}"
 
 
-def barrier_key(group: GroupId, incarnation: int) -> str:
-    return f"B#{group}#{incarnation}"
+def barrier_key(group: GroupId, incarnation: int, restarts: int) -> str:
+    return f"B#{group}#{incarnation}#{restarts}"

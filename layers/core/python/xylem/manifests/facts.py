@@ -29,12 +29,13 @@ class GroupFacts:
     `credentials`: the payload of each of the user's credentials that a task names, whose keys are
     such as a Secret may have. `stores`: the keys of object stores, by the URL below which they
     open. `topology_labels`: the label of nodes behind each of the pool's topology keys; a key that
-    is not among them is a label itself."""
+    is not among them is a label itself. `restarts`: how often the group began anew."""
 
     workflow: WorkflowId
     workflow_uuid: WorkflowUuid
     group: GroupId
     incarnation: int
+    restarts: int
     user: UserName
     pool: PoolName
     priority: str

@@ -30,6 +30,12 @@ TOKEN_FILE = "token"
 CONFIG_FILE = "task.json"
 
 
+LOOK_SECONDS = 10.0
+LOOKS_PER_SECOND = 20
+"""A pod of a gang asks so often whether another one is tried again; of a large gang so many ask
+in a second."""
+
+
 def waits(plan: GroupPlan, task: TaskPlan) -> bool:
     """The command starts when the sidecar says so, not before: there is something to download, or
     others to wait for. Without either it need not wait for the sidecar to come up at all."""
@@ -69,10 +75,18 @@ def config(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Mapping[str, A
         ],
         "kpis": [{"index": kpi.index, "path": kpi.path} for kpi in task.kpis],
         "barrier": plan.waits_at_barrier,
+        "gang": _gang(plan, facts),
         "input": INPUT_FOLDER,
         "output": OUTPUT_FOLDER,
         "wait": waits(plan, task),
     }
+
+
+def _gang(plan: GroupPlan, facts: GroupFacts) -> Mapping[str, float] | None:
+    size = len(plan.tasks)
+    if size == 1:
+        return None
+    return {"restarts": facts.restarts, "look_every": max(LOOK_SECONDS, size / LOOKS_PER_SECOND)}
 
 
 def _source(input: Input) -> Mapping[str, str]:

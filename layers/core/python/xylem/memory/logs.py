@@ -10,7 +10,7 @@ class MemoryLogs:
     def __init__(self) -> None:
         self._chunks: dict[Attempt, dict[int, Chunk]] = defaultdict(dict)
         self._ends: dict[Attempt, LogTail] = {}
-        self._arrived: dict[tuple[GroupId, int], set[tuple[TaskName, int]]] = defaultdict(set)
+        self._arrived: dict[tuple[GroupId, int, int], set[tuple[TaskName, int]]] = defaultdict(set)
 
     def put_chunk(self, attempt: Attempt, chunk: Chunk) -> Chunk:
         return self._chunks[attempt].setdefault(chunk.offset, chunk)
@@ -25,8 +25,9 @@ class MemoryLogs:
     def put_end(self, attempt: Attempt, tail: LogTail) -> LogTail:
         return self._ends.setdefault(attempt, tail)
 
-    def arrive(self, attempt: Attempt) -> None:
-        self._arrived[(attempt.group, attempt.incarnation)].add((attempt.task, attempt.retry))
+    def arrive(self, attempt: Attempt, restarts: int) -> None:
+        barrier = attempt.group, attempt.incarnation, restarts
+        self._arrived[barrier].add((attempt.task, attempt.retry))
 
-    def arrived(self, group: GroupId, incarnation: int) -> set[tuple[TaskName, int]]:
-        return set(self._arrived[(group, incarnation)])
+    def arrived(self, group: GroupId, incarnation: int, restarts: int) -> set[tuple[TaskName, int]]:
+        return set(self._arrived[(group, incarnation, restarts)])

@@ -3,7 +3,8 @@
     POST /runtime/token                {} -> Token; accepts an expired token of a live attempt
     POST /runtime/logs?offset=N        gzip of whole spool records -> Stored
     POST /runtime/logs/end             LogEnd -> Stored
-    POST /runtime/barrier              {} -> Barrier, held up to 20 s
+    POST /runtime/barrier              AtBarrier -> Barrier, held up to 20 s
+    POST /runtime/group                {} -> GroupState; of a group of several tasks, now and then
     POST /runtime/inputs               InputQuery -> InputPage
     POST /runtime/outputs              OutputQuery -> OutputPage
 
@@ -48,9 +49,22 @@ class LogEnd(Message):
     length: Annotated[int, Field(ge=0)]
 
 
+class AtBarrier(Message):
+    restarts: Annotated[int, Field(ge=0)] | None = None
+    """Of the group, as far as the pod knows. None: a pod that cannot begin anew."""
+
+
 class Barrier(Message):
     open: bool
     """False: everybody who is still alive has not arrived yet; ask again."""
+    restarts: int = 0
+    """Of the group. More than the pod said: it arrives anew, for this one."""
+
+
+class GroupState(Message):
+    restarts: int
+    """How often the group began anew because one of its tasks was tried again. More than the pod
+    knows: it ends its command, and begins at the barrier."""
 
 
 class InputQuery(Message):

@@ -20,7 +20,9 @@ from xylem.ports import Attempt, Blobs, Clock, Logs, TaskTokens, Workflows
 from xylem.protocol.runtime import (
     BARRIER_HOLD_SECONDS,
     PAGE_FILES,
+    AtBarrier,
     Barrier,
+    GroupState,
     InputFile,
     InputPage,
     InputQuery,
@@ -50,23 +52,41 @@ def renew(attempt: Attempt, *, workflows: Workflows, tokens: TaskTokens, clock: 
 
 
 def arrive(
-    attempt: Attempt, *, workflows: Workflows, logs: Logs, wait: Callable[[float], None]
+    attempt: Attempt,
+    here: AtBarrier,
+    *,
+    workflows: Workflows,
+    logs: Logs,
+    wait: Callable[[float], None],
 ) -> Barrier:
-    """Held until everybody who is still alive has arrived, or for twenty seconds."""
-    logs.arrive(attempt)
+    """Held until everybody who is still alive has arrived, or for twenty seconds.
+
+    A group that began anew meets anew: who was at the barrier before still runs what is to be
+    ended. So an arrival counts for one restart of the group, the one that its pod knows of."""
+    group, _ = _live_attempt(attempt, workflows)
+    known = group.restarts if here.restarts is None else here.restarts
+    logs.arrive(attempt, known)
     left: float = BARRIER_HOLD_SECONDS
     while True:
         group, _ = _live_attempt(attempt, workflows)
-        arrived = logs.arrived(attempt.group, attempt.incarnation)
+        if known < group.restarts and here.restarts is not None:
+            return Barrier(open=False, restarts=group.restarts)
+        arrived = logs.arrived(attempt.group, attempt.incarnation, known)
         missing = [
             task
             for task in group.tasks
             if not task.status.final and (task.name, task.retry) not in arrived
         ]
         if not missing or left <= 0:
-            return Barrier(open=not missing)
+            return Barrier(open=not missing, restarts=known)
         wait(POLL_SECONDS)
         left -= POLL_SECONDS
+
+
+def group_state(attempt: Attempt, *, workflows: Workflows) -> GroupState:
+    """Raises `Forbidden` when the attempt is over for good."""
+    group, _ = _live_attempt(attempt, workflows)
+    return GroupState(restarts=group.restarts)
 
 
 def inputs(

@@ -123,6 +123,7 @@ def _payload(
         workflow_uuid=workflow.uuid,
         group=group.id,
         incarnation=group.incarnation,
+        restarts=group.restarts,
         user=workflow.user,
         pool=workflow.pool,
         priority=workflow.priority,
