@@ -29,7 +29,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 LOCAL_LOGIN := XYLEM_CONFIG_DIR=$${XYLEM_HOME:-.xylem}/login
 
 .PHONY: help install demo up down test check bench simulate synth deploy prove-kills prove-timers
-.PHONY: prove-simulation
+.PHONY: prove-simulation prove-mutation
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,13 +70,16 @@ prove-timers: $(STAMPS)/venv ## ten thousand timers in real time: half an hour
 bench: install synth-prod ## how long a user waits and what it costs; RECORD=1 keeps the figures
 	@$(BIN)/python -m tests.benchmarks.specs $(if $(RECORD),--record)
 	@$(BIN)/xylem local up
-	@for figure in latency bill throughput cold_start why_pending; do \
+	@for figure in engine latency bill throughput cold_start why_pending; do \
 		$(LOCAL_LOGIN) $(BIN)/python -m tests.benchmarks.$$figure $(if $(RECORD),--record); \
 	done
 
 prove-simulation: $(STAMPS)/venv ## N schedules in SHARDS, from SEED on; goes on where it was stopped
 	@$(BIN)/python -m tests.proofs.simulation --runs $(N) --shards $(SHARDS) --seed $(SEED) \
 		--jobs $(JOBS) $(if $(RECORD),--record)
+
+prove-mutation: $(STAMPS)/venv ## change each guard and row of the domain; what nobody notices is listed
+	@$(BIN)/python -m tests.proofs.mutation --jobs $(JOBS) $(if $(RECORD),--record)
 
 simulate: $(STAMPS)/venv ## schedules full of faults: make simulate N=20000 SEED=1
 	@$(BIN)/python -m tests.simulation --runs $(N) --seed $(SEED)

@@ -11,13 +11,13 @@ asked for. Without budget the attempt's end stands, and says why.
 `retry` counts attempts over all causes; what each of them used so far travels with the attempt.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from xylem.domain.exits import action_for
 from xylem.domain.plan import Retries
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
+from xylem.domain.values import replace
 
 
 def judged(ended: Task, *, disrupted: bool, retries: Retries) -> Task:

@@ -10,13 +10,14 @@ After a RESCHEDULED attempt comes a next one (`retries`), which begins as PROCES
 pod's own where it told them, with the time of receipt beside them.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from xylem.domain.exits import ExitRule
 from xylem.domain.ids import TaskName
 from xylem.domain.status import TaskStatus
+from xylem.domain.values import replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ who finishes it decides that.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -30,6 +30,7 @@ from xylem.domain.ids import (
 from xylem.domain.placement import Choice
 from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus, WorkflowStatus
+from xylem.domain.values import replace
 
 
 @dataclass(frozen=True, slots=True)
