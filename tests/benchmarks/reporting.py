@@ -2,12 +2,15 @@
 
 `--record` writes `docs/measurements/<name>.json`: the figures with the commit and the day they were
 taken on and how many processors there were; a figure without them cannot be compared with the next.
+Beside them stands how fast the machine was at that moment: the same machine, rented from others who
+work on it as well, takes twice as long for the same loop a minute later.
 """
 
 import argparse
 import json
 import os
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,10 +52,26 @@ def record(name: str, result: Mapping[str, Any], folder: Path = MEASUREMENTS) ->
         "commit": commit(),
         "measured_at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "processors": os.cpu_count(),
+        "seconds_of_a_loop": pace(),
         "result": result,
     }
     path.write_text(json.dumps(kept, indent=2) + "\n")
     return path
+
+
+LOOP = 5_000_000
+
+
+def pace() -> float:
+    """Seconds that one processor takes for so many additions, now: the median of three."""
+    taken = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        sum_ = 0
+        for number in range(LOOP):
+            sum_ += number
+        taken.append(time.perf_counter() - begun)
+    return round(sorted(taken)[1], 3)
 
 
 def commit() -> str:
