@@ -453,16 +453,17 @@ static int reap(int *code) {
 }
 
 static int follow(int pipes[2], int signals, int watch) {
-    int code = 0, ended = 0, lost = 0, asked = 0;
+    int code = 0, ended = 0, lost = 0, asked = 0, look = 1;
     int64_t deadline = 0; /* of what comes after the end, or of an end that was asked for */
     while (!ended || pipes[0] >= 0 || pipes[1] >= 0) {
         struct pollfd sources[4] = {{pipes[0], POLLIN, 0}, {pipes[1], POLLIN, 0},
                                     {signals, POLLIN, 0}, {watch, POLLIN, 0}};
-        if (!ended && !asked && is_to_restart()) {
+        if (!ended && !asked && (look || watch < 0) && is_to_restart()) {
             asked = 1;
             kill(-child, SIGTERM);
             deadline = now_ms() + TIMEOUT_GRACE_MS;
         }
+        look = 0;
         int64_t left = deadline ? deadline - now_ms() : watch < 0 ? WAIT_POLL_MS : -1;
         if (ended && left <= 0) break;
         if (!ended && asked && left <= 0) {
@@ -483,7 +484,10 @@ static int follow(int pipes[2], int signals, int watch) {
             told_to_end = 1;
             return EXIT_SPOOL_FULL;
         }
-        if (sources[3].revents) forget_events(watch);
+        if (sources[3].revents) {
+            forget_events(watch);
+            look = 1;
+        }
         if (!sources[2].revents) continue;
         struct signalfd_siginfo signal;
         if (read(signals, &signal, sizeof signal) != sizeof signal) continue;
@@ -503,8 +507,10 @@ static int follow(int pipes[2], int signals, int watch) {
     return lost ? EXIT_SPOOL_FULL : timed_out ? EXIT_TIMED_OUT : code;
 }
 
+/* What the command left in its group, and did not listen, must not run beside the next one. */
 static void begin_anew(void) {
     char text[16];
+    kill(-child, SIGKILL);
     restarts = number_in("restart");
     snprintf(text, sizeof text, "%d", restarts);
     put("stopped", text);

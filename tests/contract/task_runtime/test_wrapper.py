@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -290,6 +291,26 @@ def test_a_command_that_is_told_to_begin_anew_is_asked_to_end_and_starts_when_to
     assert task.end().code == 0
     assert pod.exit == 0
     assert pod.printed() == b"round 0\nasked\nround 1\nasked\nround 2\n"
+
+
+def test_what_the_command_started_and_does_not_listen_is_ended_before_it_begins_anew(
+    pod: Pod,
+) -> None:
+    left = pod.root / "left"
+    script = (
+        'if [ -e "$0" ]; then exit 0; fi; '
+        "( trap '' TERM; while :; do echo x; sleep 0.05; done ) >> \"$0\" & sleep 60"
+    )
+    task = pod.task("/bin/sh", "-c", script, str(left))
+    until(lambda: left.exists() and left.stat().st_size > 4, "its child writes")
+
+    told(pod, "go", "1")
+    told(pod, "restart", "1")
+
+    assert task.end().code == 0
+    size = left.stat().st_size
+    time.sleep(0.3)
+    assert left.stat().st_size == size
 
 
 def test_a_go_of_an_earlier_time_starts_nothing(pod: Pod) -> None:
