@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not EXEC.exists() and "tests/contract/task_runtime" in item.path.as_posix():
             item.add_marker(pytest.mark.skip(reason="`make install` builds the wrapper"))
+
+
+@pytest.fixture(autouse=True)
+def signals_as_in_a_container() -> Iterator[None]:
+    """`nohup` and a shell's `&` have signals ignored, which a command inherits and cannot trap."""
+    ignored = [
+        number
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+        if signal.getsignal(number) is signal.SIG_IGN
+    ]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(scope="session")
