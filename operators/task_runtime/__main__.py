@@ -221,15 +221,11 @@ class Sidecar:
         self._step(work, runtime.Met(), Code.BARRIER, "Meeting the group at its barrier failed")
 
     def _await_stop(self, restarts: int) -> None:
-        """The end of the pod ends the wait: the wrapper does not say `stopped` then."""
+        """The end of the pod ends the wait and is no stop: the command may still print."""
         while not self._ended.wait(STOPPED_LOOK_SECONDS):
-            try:
-                with open(f"{self._places.run}/stopped", "rb") as file:
-                    if int(file.read()) >= restarts:
-                        break
-            except (OSError, ValueError):
-                continue
-        self._happened.put(runtime.CommandStopped())
+            if _number_in(f"{self._places.run}/stopped") >= restarts:
+                self._happened.put(runtime.CommandStopped())
+                return
 
     def _follow_group(self, every: float) -> None:
         """Hints: an answer that is lost comes again, and who is refused is over anyway."""
@@ -357,6 +353,15 @@ def _exit_code(path: str) -> int | None:
             return int(json.loads(file.read())["code"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _number_in(path: str) -> int:
+    """-1: there is none."""
+    try:
+        with open(path, "rb") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return -1
 
 
 def _below(path: str, folder: str) -> str:

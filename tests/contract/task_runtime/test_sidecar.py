@@ -248,6 +248,25 @@ def test_a_pod_that_is_deleted_sends_its_last_words_and_uploads_nothing(
     assert pod.is_logged_whole()
 
 
+def test_a_pod_that_is_deleted_while_its_command_is_to_begin_anew_sends_its_last_words(
+    pod: Pod, services: Services
+) -> None:
+    pod.configure(gang={"restarts": 0, "look_every": 0.05})
+    script = "trap 'echo asked; sleep 1; echo last; exit 3' TERM; echo ready; sleep 60 & wait"
+    task = pod.shell(script)
+    sidecar = pod.sidecar()
+    until(lambda: b"ready" in services.logged(Stream.STDOUT), "it runs")
+    services.restarts = 1
+    until(lambda: b"asked" in pod.printed(), "it is asked to end")
+
+    for process in (sidecar, task):
+        process.kill(signal.SIGTERM)
+
+    assert (task.end().code, sidecar.end().code) == (3, Code.TERMINATED)
+    # It was asked twice, by the restart and by the end of its pod.
+    assert services.logged(Stream.STDOUT).endswith(b"asked\nlast\n")
+
+
 def test_a_pod_that_is_deleted_while_it_waits_closes_its_log(pod: Pod, services: Services) -> None:
     services.barrier_opens_after = 1_000_000
     pod.configure(barrier=True)
