@@ -318,9 +318,17 @@ static void say_timed_out(void) {
     close(file);
 }
 
-/* As the first process of a container we inherit orphans, and bury them. */
-static void bury(void) {
-    while (waitpid(-1, NULL, WNOHANG) > 0) continue;
+/* Returns 1 when the command ended, with its exit code. As the first process of a container we also
+ * inherit orphans, and bury them. */
+static int reap(int *code) {
+    int status, ended = 0;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid != child) continue;
+        ended = 1;
+        *code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNALLED + WTERMSIG(status);
+    }
+    return ended;
 }
 
 /* ---- waiting for the sidecar ------------------------------------------------------------------ */
@@ -357,7 +365,7 @@ static int wait_for_go(int signals, int watch) {
         if (sources[0].revents) {
             struct signalfd_siginfo signal;
             if (read(signals, &signal, sizeof signal) != sizeof signal) continue;
-            if (signal.ssi_signo == SIGCHLD) bury();
+            if (signal.ssi_signo == SIGCHLD) reap(&stop); /* of those that are left: none is the command */
             if (is_an_end((int)signal.ssi_signo)) return EXIT_SIGNALLED + (int)signal.ssi_signo;
         }
     }
@@ -438,18 +446,6 @@ static void drain(int *pipe_end, enum stream stream, int *lost) {
         if (!length) return;
         waiting -= (int)length;
     }
-}
-
-/* Returns 1 when the command ended, with its exit code. */
-static int reap(int *code) {
-    int status, ended = 0;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid != child) continue;
-        ended = 1;
-        *code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNALLED + WTERMSIG(status);
-    }
-    return ended;
 }
 
 static int follow(int pipes[2], int signals, int watch) {
