@@ -30,10 +30,11 @@ from tests.unit.operators.task_runtime.services import (
 
 BARRIER = "/api/runtime/barrier"
 RENEWAL = "/api/runtime/token"
+OPEN = {"open": True, "restarts": 0}
 
 
 def test_a_good_answer_is_what_it_says(api: Api, services: Services) -> None:
-    assert api.insist("/runtime/barrier", {})["open"]
+    assert api.insist("/runtime/barrier", {}) == OPEN
     assert services.asked[0].token == FIRST_TOKEN
     assert services.asked[0].path == BARRIER
 
@@ -56,7 +57,7 @@ def test_who_insists_asks_again_until_there_is_an_answer(
 ) -> None:
     services.next("POST", BARRIER, trouble, trouble, trouble)
 
-    assert api.insist("/runtime/barrier", {})["open"]
+    assert api.insist("/runtime/barrier", {}) == OPEN
     assert services.paths("POST") == [BARRIER] * 4
     assert len(patience.waited) == 3
 
@@ -114,7 +115,7 @@ def test_an_expired_token_is_exchanged_and_the_request_said_again(
 ) -> None:
     services.expire_token()
 
-    assert api.insist("/runtime/barrier", {})["open"]
+    assert api.insist("/runtime/barrier", {}) == OPEN
     assert services.paths("POST") == [BARRIER, RENEWAL, BARRIER]
     assert [asked.token for asked in services.asked] == [FIRST_TOKEN, FIRST_TOKEN, services.token]
     assert api.token.value == services.token
@@ -133,7 +134,7 @@ def test_threads_that_find_the_token_expired_at_once_exchange_it_once(services: 
     threads = 6
     token = Token(FIRST_TOKEN)
     together = Barrier(threads)
-    answers: list[dict[str, object]] = []
+    answers: list[object] = []
 
     def ask() -> None:
         api = Api(f"{services.url}/api", token, Patience())
@@ -143,7 +144,7 @@ def test_threads_that_find_the_token_expired_at_once_exchange_it_once(services: 
     services.expire_token()
     run_all([ask] * threads)
 
-    assert [answer["open"] for answer in answers] == [True] * threads
+    assert answers == [OPEN] * threads
     assert services.paths("POST").count(RENEWAL) == 1
     assert token.value == services.token
 
@@ -171,7 +172,7 @@ def test_an_outage_while_the_token_is_exchanged_ends_nothing(
     services.expire_token()
     services.next("POST", RENEWAL, trouble)
 
-    assert api.insist("/runtime/barrier", {})["open"]
+    assert api.insist("/runtime/barrier", {}) == OPEN
     assert services.paths("POST").count(RENEWAL) == 2
 
 

@@ -63,8 +63,9 @@ def arrive(
 
     A group that began anew meets anew: who was at the barrier before still runs what is to be
     ended. So an arrival counts for one restart of the group, the one that its pod knows of."""
-    group, _ = _live_attempt(attempt, workflows)
-    known = group.restarts if here.restarts is None else here.restarts
+    known = here.restarts
+    if known is None:
+        known = _live_attempt(attempt, workflows)[0].restarts
     logs.arrive(attempt, known)
     left: float = BARRIER_HOLD_SECONDS
     while True:
