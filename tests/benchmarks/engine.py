@@ -9,25 +9,18 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from rich.progress import track
 from rich.table import Table
 
 from tests.benchmarks.reporting import options, progress_console, report
+from tests.builders import NOON, a_group, a_workflow
 from xylem.domain.group import CleanupAnswered, CreateAnswered, Group, GroupEvent, HandedOver
-from xylem.domain.ids import (
-    BackendName,
-    GroupId,
-    PoolName,
-    TaskName,
-    UserName,
-    WorkflowId,
-    WorkflowUuid,
-)
+from xylem.domain.ids import GroupId, TaskName
 from xylem.domain.status import TaskStatus, WorkflowStatus
-from xylem.domain.task import PodSeen, Task
+from xylem.domain.task import PodSeen
 from xylem.domain.transitions import decide, ready
 from xylem.domain.workflow import Counts, Workflow, counted, moved
 
@@ -36,10 +29,7 @@ RUNS = 11
 LEAST_EVENTS = 20_000
 """A second, of one processor."""
 
-NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-BACKEND = BackendName("cluster-1")
-WORKFLOW = WorkflowId("wide-1")
-TASK = TaskName("task")
+LEAD = TaskName("lead")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def rate(groups: int) -> float:
     """Events a second."""
-    waiting = [a_group(number) for number in range(groups)]
-    workflow = a_workflow(groups)
+    waiting = [a_group(id=GroupId(f"{number:032x}")) for number in range(groups)]
+    workflow = a_workflow(counts=Counts(groups))
     life = events()
     begun = time.process_time()
     for group in waiting:
@@ -83,26 +73,8 @@ def lived(group: Group, life: Sequence[GroupEvent], workflow: Workflow) -> Workf
 
 def events() -> tuple[GroupEvent, ...]:
     ways = ("SCHEDULING", "INITIALIZING", "RUNNING", "COMPLETED")
-    seen = (PodSeen(0, TASK, 0, TaskStatus(way), uid="u", node="node-1") for way in ways)
+    seen = (PodSeen(0, LEAD, 0, TaskStatus(way), uid="u", node="node-1") for way in ways)
     return (HandedOver(), CreateAnswered(1, "done"), *seen, CleanupAnswered(2))
-
-
-def a_group(number: int) -> Group:
-    task = Task(TASK, lead=True)
-    return Group(GroupId(f"{number:032x}"), WORKFLOW, f"group-{number}", BACKEND, (task,))
-
-
-def a_workflow(groups: int) -> Workflow:
-    return Workflow(
-        WORKFLOW,
-        WorkflowUuid("e" * 32),
-        "wide",
-        UserName("alice"),
-        PoolName("default"),
-        BACKEND,
-        NOON,
-        Counts(groups),
-    )
 
 
 def summary(groups: int, rates: Sequence[float]) -> dict[str, Any]:
