@@ -156,7 +156,7 @@ def _await_a_sweep(stack: Settings) -> None:
     while not total(read(stack), Meter.LAMBDA_REQUESTS, idle.MONITOR):
         if time.monotonic() > end:
             sys.exit("The stack's Scheduler starts no sweep.")
-        time.sleep(1)
+        time.sleep(1)  # a sweep comes once a minute
 
 
 def _at_rest(stack: Settings, seconds: float) -> dict[Key, float]:

@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -101,4 +102,5 @@ def test_a_survivor_is_listed_with_its_reason(tmp_path: Path) -> None:
     result = summary([verdict], reasons(told))
 
     assert (result["changes"], result["noticed"], result["share"]) == (1, 0, 0.0)
-    assert [one["reason"] for one in result["survivors"]] == ["The same to all."]  # type: ignore[attr-defined]
+    [survivor] = cast("list[dict[str, str]]", result["survivors"])
+    assert survivor["reason"] == "The same to all."

@@ -309,7 +309,7 @@ def test_what_the_command_started_and_does_not_listen_is_ended_before_it_begins_
 
     assert task.end().code == 0
     size = left.stat().st_size
-    time.sleep(0.3)
+    time.sleep(0.3)  # in which one that lived would write six times
     assert left.stat().st_size == size
 
 

@@ -27,13 +27,13 @@ def test_it_is_the_value_that_the_library_makes(changes: dict[str, Any]) -> None
 
 def test_a_field_that_there_is_not_is_refused() -> None:
     with pytest.raises(TypeError, match="Group has no field colour"):
-        replace(a_group(), colour="red")  # type: ignore[call-arg]
+        replace(a_group(), colour="red")  # type: ignore[call-arg]  # there is no such field
 
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_classes_of_the_domain_have_slots_and_are_frozen(kind: type) -> None:
     assert "__slots__" in vars(kind)
-    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]  # a class of data
 
 
 def test_what_is_made_in_a_way_of_its_own_is_left_to_the_library() -> None:

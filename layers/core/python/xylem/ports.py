@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
-# Rows of jobs are read by their types, so these stay; the rest is for type checkers, since ingest
-# starts without the domain.
-from xylem.domain.ids import (  # noqa: TC001
+# Ingest starts without the domain: what is not read at run time is for type checkers alone.
+from xylem.domain.ids import (  # noqa: TC001 - pydantic reads rows of jobs by them
     BackendName,
     ConnectionId,
     GroupId,
