@@ -1,29 +1,66 @@
-"""The application: routes, errors, and the services they work with."""
+"""The application: routes, errors, and the services they work with.
+
+Routes are loaded in parts, each when one of its paths is asked for first. Nobody waits at a cold
+start for the forms and use cases of what he did not ask: without parts, for a third of it.
+"""
+
+from importlib import import_module
+from typing import Literal, get_args
 
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from functions.core_service import errors
-from functions.core_service.routes import (
-    configs,
-    credentials,
-    jobs,
-    pools,
-    service,
-    workflows,
-)
 from functions.core_service.services import Services
 
+Part = Literal["submission", "workflows", "pools", "configs", "credentials", "jobs", "service"]
+"""Each a module of `routes`."""
 
-def create_app(services: Services) -> FastAPI:
-    app = FastAPI(
-        title="Xylem",
-        openapi_url="/api/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,  # to a host that no client knows: the gateway's own
-    )
-    app.state.services = services
-    errors.install(app)
-    for module in (workflows, pools, configs, credentials, jobs, service):
-        app.include_router(module.router)
-    return app
+PARTS: tuple[Part, ...] = get_args(Part)
+
+DESCRIPTION = "/api/openapi.json"
+
+
+def part_of(path: str) -> Part:
+    """Which has the routes of a path, if any has."""
+    match path.split("/")[1:]:
+        case ["api", "pool", _, "workflow", *_]:
+            return "submission"
+        case ["api", "workflow", *_]:
+            return "workflows"
+        case ["api", "pool" | "pool_quota" | "resources", *_] | ["api", "configs", "pool", *_]:
+            return "pools"
+        case ["api", "configs", *_]:
+            return "configs"
+        case ["api", "credentials", *_]:
+            return "credentials"
+        case ["api", "job", *_]:
+            return "jobs"
+        case _:
+            return "service"
+
+
+class Application(FastAPI):
+    def __init__(self, services: Services) -> None:
+        super().__init__(
+            title="Xylem",
+            openapi_url=DESCRIPTION,
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,  # to a host that no client knows: the gateway's own
+        )
+        self.state.services = services
+        self._loaded: set[Part] = set()
+        errors.install(self)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"]
+            self.load(*(PARTS if path == DESCRIPTION else [part_of(path)]))
+        await super().__call__(scope, receive, send)
+
+    def load(self, *parts: Part) -> None:
+        for part in parts:
+            if part not in self._loaded:
+                self.include_router(import_module(f"functions.core_service.routes.{part}").router)
+                self._loaded.add(part)

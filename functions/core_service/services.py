@@ -1,32 +1,41 @@
 """What the routes work with: made once per process, by the handler or a test."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from fastapi import Depends, Request
 
-from xylem.ports import Backends, Configs, Credentials, DeadLetters, Jobs, Pools
-from xylem.usecases.apply import Engine
-from xylem.usecases.placing import Clusters
+if TYPE_CHECKING:
+    from xylem.ports import Backends, Configs, Credentials, DeadLetters, Jobs, Pools
+    from xylem.usecases.apply import Engine
+    from xylem.usecases.clusters import Clusters
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
-    """`dead_letters` is made when an admin asks for it: a client of SQS costs each cold start
-    50 ms."""
-
-    engine: Engine
-    pools: Pools
-    configs: Configs
-    backends: Backends
-    jobs: Jobs
-    credentials: Credentials
-    dead_letters: Callable[[], DeadLetters]
+class Services(Protocol):
+    """Properties, so that a request builds only the ports that it comes to use: a client of SQS,
+    which an admin alone needs here, takes 50 ms of a cold start."""
 
     @property
-    def clusters(self) -> Clusters:
-        return Clusters(self.backends, self.engine.clock)
+    def engine(self) -> Engine: ...
+    @property
+    def pools(self) -> Pools: ...
+    @property
+    def configs(self) -> Configs: ...
+    @property
+    def backends(self) -> Backends: ...
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def credentials(self) -> Credentials: ...
+    @property
+    def dead_letters(self) -> DeadLetters: ...
+
+
+def clusters_of(has: Services) -> Clusters:
+    from xylem.usecases.clusters import Clusters  # noqa: PLC0415 - a version needs no domain
+
+    return Clusters(has.backends, has.engine.clock)
 
 
 def _services(request: Request) -> Services:

@@ -1,31 +1,28 @@
-"""Workflows, groups, tasks and pools as OSMO's clients know them: field for field, null for null.
+"""Workflows, groups, tasks and jobs as OSMO's clients know them: field for field, null for null.
 
 Times are naive UTC with microseconds, durations are seconds, both as recorded from OSMO 6.4.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, assert_never
+from __future__ import annotations
 
-from xylem.domain.credential import KnownCredential
-from xylem.domain.group import Group
-from xylem.domain.ids import WorkflowId, WorkflowUuid, pod_name, task_uuid
-from xylem.domain.placement import Choice
-from xylem.domain.pool import Pool
+from typing import TYPE_CHECKING, Any, assert_never
+
+from xylem.domain.ids import pod_name, task_uuid
 from xylem.domain.status import WorkflowStatus
-from xylem.domain.task import Task
-from xylem.ports import (
-    DeadQueue,
-    Entry,
-    Job,
-    RemoveWorkflow,
-    SettleGroup,
-    StartGroups,
-    SweepWorkflow,
-)
-from xylem.spec.pools import config_of
-from xylem.usecases.queries import Described, Records, downstream_names
-from xylem.usecases.why_pending import MOST_GROUPS, Facts, Waiting
+from xylem.ports import RemoveWorkflow, SettleGroup, StartGroups, SweepWorkflow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from xylem.domain.credential import KnownCredential
+    from xylem.domain.group import Group
+    from xylem.domain.ids import GroupId, WorkflowId, WorkflowUuid
+    from xylem.domain.placement import Choice
+    from xylem.domain.task import Task
+    from xylem.ports import DeadQueue, Entry, Job
+    from xylem.usecases.queries import Described, Records
+    from xylem.usecases.why_pending import Facts, Waiting
 
 View = dict[str, Any]
 
@@ -33,6 +30,9 @@ CANCELED = WorkflowStatus.FAILED_CANCELED
 
 LOG_LINES = 1000
 """How many lines the links in an answer ask for, as OSMO's do."""
+
+MOST_GROUPS = 1_000
+"""In one answer: the first in the order of the spec."""
 
 
 def submitted(id: str) -> View:
@@ -73,7 +73,7 @@ def workflow(found: Described, now: datetime) -> View:
         "queued_time": queued(it.submitted_at, it.started_at or it.ended_at, now),
         "status": it.status,
         "outputs": "",
-        "groups": [group(one, found) for one in found.groups],
+        "groups": groups(found),
         "pool": it.pool,
         "backend": it.backend,
         "app_owner": None,
@@ -94,12 +94,24 @@ def _parent(of: WorkflowId | None) -> View:
     return {"parent_name": name, "parent_job_id": int(number)}
 
 
-def group(it: Group, found: Described) -> View:
-    waits_for = [
-        other.name
-        for other in found.groups
-        if it.id in other.downstream and (other.status.failed or not other.status.final)
+def groups(found: Described) -> list[View]:
+    names = {one.id: one.name for one in found.groups}
+    waits_for: dict[GroupId, list[str]] = {}
+    for one in found.groups:
+        if one.status.failed or not one.status.final:
+            for later in one.downstream:
+                waits_for.setdefault(later, []).append(one.name)
+    return [
+        {
+            **group(one, found),
+            "remaining_upstream_groups": waits_for.get(one.id, []),
+            "downstream_groups": [names[id] for id in one.downstream if id in names],
+        }
+        for one in found.groups
     ]
+
+
+def group(it: Group, found: Described) -> View:
     earlier: dict[str, list[Task]] = {}
     for attempt in found.earlier.get(it.id, ()):
         earlier.setdefault(attempt.name, []).append(attempt)
@@ -111,8 +123,6 @@ def group(it: Group, found: Described) -> View:
         "processing_start_time": time(it.processing_at),
         "scheduling_start_time": time(it.scheduling_at),
         "initializing_start_time": time(it.initializing_at),
-        "remaining_upstream_groups": waits_for,
-        "downstream_groups": downstream_names(found.groups, it),
         "failure_message": it.message or None,
         "tasks": [
             task(attempt, it, found.workflow.uuid)
@@ -194,50 +204,6 @@ def audit(it: Records) -> View:
         ],
         "cursor": it.cursor,
     }
-
-
-def pool(it: Pool, *, online: bool) -> View:
-    """What OSMO calls minimal: without what only an admin's config says."""
-    config = config_of(it)
-    platforms = {
-        name: {
-            "description": platform.description,
-            "host_network_allowed": platform.host_network_allowed,
-            "privileged_allowed": platform.privileged_allowed,
-            "allowed_mounts": list(platform.allowed_mounts),
-            "default_mounts": list(platform.default_mounts),
-        }
-        for name, platform in it.platforms.items()
-    }
-    said = {key: config[key] for key in _OF_A_POOL}
-    return {**said, "status": pool_status(it, online=online), "platforms": platforms}
-
-
-_OF_A_POOL = (
-    "name",
-    "description",
-    "download_type",
-    "enable_maintenance",
-    "backend",
-    "default_platform",
-    "default_exec_timeout",
-    "default_queue_timeout",
-    "max_exec_timeout",
-    "max_queue_timeout",
-    "default_exit_actions",
-    "resources",
-    "topology_keys",
-)
-
-
-def pool_status(it: Pool, *, online: bool) -> str:
-    if it.maintenance:
-        return "MAINTENANCE"
-    return "ONLINE" if online else "OFFLINE"
-
-
-def pool_config(it: Pool, *, online: bool) -> View:
-    return {**config_of(it), "status": pool_status(it, online=online)}
 
 
 def placement(it: Choice | None) -> View | None:

@@ -10,7 +10,8 @@ hash, which spares each synth the reading of some thousand files.
 
 What a function never opens is left out, which halves the layer, and with it the upload of each
 deployment and the unpacking at each cold start: service descriptions of AWS that we do not call,
-test suites, type stubs and the installers' notes.
+test suites, type stubs and the installers' notes. What is opened at each cold start is made small:
+botocore's list of all endpoints, which is read whole for the few that we call.
 
 /opt is read-only on Lambda, so Python cannot keep what it compiles there and would compile every
 module at every cold start. The layer brings the bytecode along, marked as unchecked because packing
@@ -24,6 +25,7 @@ does not know the lock file and evaluates markers for this machine).
 import argparse
 import compileall
 import hashlib
+import json
 import os
 import py_compile
 import shutil
@@ -42,6 +44,9 @@ VENDOR_LIMIT = LAMBDA_LIMIT - 50 * 1024 * 1024
 # Those that xylem_aws calls, and sts because botocore loads it for some kinds of credentials.
 SERVICES = frozenset({"apigatewaymanagementapi", "dynamodb", "s3", "sqs", "ssm", "sts", "xray"})
 
+ENDPOINTS = SERVICES - {"apigatewaymanagementapi"} | {"execute-api"}
+"""As botocore's endpoints.json calls them."""
+
 NEVER_OPENED = (
     "bin",
     "**/tests",
@@ -56,6 +61,9 @@ NEVER_OPENED = (
     "boto3/examples",
     "boto3/data",
     "pycparser",  # cffi compiles with it at build time; nothing imports it in a function
+    # FastAPI asks of each annotation whether it is of the old pydantic, 25 ms to import, and takes
+    # it for none where that is not installed (fastapi/_compat/shared.py).
+    "pydantic/v1",
 )
 
 
@@ -149,6 +157,17 @@ def prune(packages: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+    endpoints = packages / "botocore" / "data" / "endpoints.json"
+    endpoints.write_text(of_our_services(endpoints.read_text()))
+
+
+def of_our_services(endpoints: str) -> str:
+    """botocore's endpoints.json without the services that we do not call: 33 KB of 1.2 MB."""
+    known = json.loads(endpoints)
+    for partition in known["partitions"]:
+        services = partition["services"]
+        partition["services"] = {name: services[name] for name in services if name in ENDPOINTS}
+    return json.dumps(known, separators=(",", ":"))
 
 
 def folder_size(folder: Path) -> int:

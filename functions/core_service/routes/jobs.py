@@ -45,7 +45,7 @@ router = APIRouter(prefix="/api/job", dependencies=[Depends(_admin)])
 @router.get("")
 def list_jobs(has: Has) -> View:
     found = jobs.listed(jobs=has.jobs, now=has.engine.clock())
-    dead = dead_letters.shown(has.dead_letters())
+    dead = dead_letters.shown(has.dead_letters)
     return {
         "jobs": [views.job(one) for one in found],
         "dead_letters": [views.dead_queue(one) for one in dead],

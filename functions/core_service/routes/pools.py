@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from functions.core_service import node_views, views
+from functions.core_service import pool_views
 from functions.core_service.identity import User
-from functions.core_service.services import Has
+from functions.core_service.services import Has, clusters_of
 from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem.domain.access import require_admin
@@ -46,12 +46,12 @@ class ResourceQuery(BaseModel):
 @router.get("/pool")
 def list_pools(query: Annotated[PoolQuery, Query()], who: User, has: Has) -> View:
     found = _sites(has, query.pools, all_pools=query.all_pools, nodes=False)
-    return {"pools": {one.pool.name: views.pool(one.pool, online=one.online) for one in found}}
+    return {"pools": {one.pool.name: pool_views.pool(one.pool, online=one.online) for one in found}}
 
 
 @router.get("/pool_quota")
 def list_quotas(query: Annotated[PoolQuery, Query()], who: User, has: Has) -> View:
-    return node_views.quotas(_sites(has, query.pools, all_pools=query.all_pools))
+    return pool_views.quotas(_sites(has, query.pools, all_pools=query.all_pools))
 
 
 @router.get("/resources")
@@ -60,9 +60,9 @@ def list_resources(query: Annotated[ResourceQuery, Query()], who: User, has: Has
     named = [] if query.all_pools else query.pools
     sites = _sites(has, named)
     if query.concise:
-        return {"pools": node_views.concise(sites, platforms=query.platforms)}
+        return {"pools": pool_views.concise(sites, platforms=query.platforms)}
     shown = [
-        node_views.resource(one, platforms=query.platforms) for one in node_views.places(sites)
+        pool_views.resource(one, platforms=query.platforms) for one in pool_views.places(sites)
     ]
     filtered = bool(named or query.platforms)
     return {"resources": [one for one in shown if one["pool_platform_labels"] or not filtered]}
@@ -70,24 +70,26 @@ def list_resources(query: Annotated[ResourceQuery, Query()], who: User, has: Has
 
 @router.get("/resources/{name}")
 def get_resource(name: str, who: User, has: Has) -> View:
-    found = [one for one in node_views.places(_sites(has, [])) if one.node.name == name]
+    found = [one for one in pool_views.places(_sites(has, [])) if one.node.name == name]
     if not found:
         raise InvalidRequest(f"Resource {name[:NODE_CHARS]} not found.", code="DATABASE")
-    return {"resources": [node_views.resource(one) for one in found]}
+    return {"resources": [pool_views.resource(one) for one in found]}
 
 
 @router.get("/configs/pool")
 def list_configs(who: User, has: Has) -> View:
     sites = _sites(has, [], nodes=False)
     return {
-        "pools": {one.pool.name: views.pool_config(one.pool, online=one.online) for one in sites}
+        "pools": {
+            one.pool.name: pool_views.pool_config(one.pool, online=one.online) for one in sites
+        }
     }
 
 
 @router.get("/configs/pool/{name}")
 def get_config(name: str, who: User, has: Has) -> View:
-    [site] = has.clusters.sites([has.pools.pool(name)], nodes=False)
-    return views.pool_config(site.pool, online=site.online)
+    [site] = clusters_of(has).sites([has.pools.pool(name)], nodes=False)
+    return pool_views.pool_config(site.pool, online=site.online)
 
 
 @router.put("/configs/pool/{name}")
@@ -101,4 +103,4 @@ def _sites(has: Has, names: list[str], *, all_pools: bool = True, nodes: bool = 
     if not names and not all_pools:
         raise InvalidRequest("No pool selected!", code="USER")
     pools = [pool for pool in has.pools.all() if not names or pool.name in names]
-    return has.clusters.sites(pools, nodes=nodes)
+    return clusters_of(has).sites(pools, nodes=nodes)

@@ -1,30 +1,23 @@
-"""Workflows: submit, validate, look at, list, cancel."""
+"""Workflows, once they are there: list, look at, why they wait, cancel."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from functions.core_service import views
 from functions.core_service.identity import User
-from functions.core_service.services import Has
-from functions.core_service.text import Text
+from functions.core_service.names import NAME_CHARS, Name, Priority
+from functions.core_service.services import Has, clusters_of
 from functions.core_service.views import View
-from xylem import spec
 from xylem.domain.access import require_owner
-from xylem.domain.errors import InvalidRequest, UnknownWorkflow
+from xylem.domain.errors import InvalidRequest
 from xylem.domain.status import WorkflowStatus
-from xylem.usecases import again, cancel, placing, queries, submit, why_pending
+from xylem.usecases import cancel, queries, why_pending
 
-router = APIRouter(prefix="/api")
-
-Priority = Literal["HIGH", "NORMAL", "LOW"]
-
-NAME_CHARS = 256
-"""More than any name has; DynamoDB refuses a key of more than 2 KB."""
+router = APIRouter(prefix="/api/workflow")
 
 CURSOR_CHARS = 1_000
 """DynamoDB's sort keys have 1,024 bytes."""
@@ -33,33 +26,7 @@ MESSAGE_CHARS = 1_000
 """It is written into every task that is cancelled."""
 
 
-def _workflow(name: str) -> str:
-    """Raises `UnknownWorkflow`."""
-    if len(name) > NAME_CHARS:
-        raise UnknownWorkflow(f"Workflow {name[:NAME_CHARS]}... was not found: no id is that long.")
-    return name
-
-
-Name = Annotated[str, Depends(_workflow)]
 NameOfAny = Annotated[str, Field(max_length=NAME_CHARS)]
-
-
-class TemplateSpec(BaseModel):
-    """What OSMO's client sends: the YAML as a string, and the variables of its template."""
-
-    file: Text
-    set_variables: list[Text] = []
-    set_string_variables: list[Text] = []
-    uploaded_templated_spec: Text | None = None
-
-
-class SubmitQuery(BaseModel):
-    workflow_id: str | None = None
-    dry_run: bool = False
-    validation_only: bool = False
-    priority: Priority = "NORMAL"
-    env_vars: list[str] = []
-    label: list[str] = []
 
 
 class ListQuery(BaseModel):
@@ -81,97 +48,7 @@ class ListQuery(BaseModel):
     no_label: list[str] = []
 
 
-@router.post("/pool/{pool_name}/workflow")
-def submit_workflow(
-    pool_name: str,
-    query: Annotated[SubmitQuery, Query()],
-    who: User,
-    has: Has,
-    body: TemplateSpec | None = None,
-    idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
-) -> View:
-    """`pool_name`: one pool, or several with commas between them, of which the one is chosen that
-    starts the workflow soonest. `Idempotency-Key`: the same user's second submission under one key
-    within 24 h is answered with the first's name and makes nothing."""
-    request = _request(query, body, who, has, idempotency_key)
-    if query.dry_run:
-        placing.named(pool_name, has.pools)
-        name, text = spec.dry_run(submit.render(request), labels=query.label)
-        return views.rendered(name, text)
-    return _submit(request, pool_name, who, has, validation_only=query.validation_only)
-
-
-def _request(
-    query: SubmitQuery, body: TemplateSpec | None, who: User, has: Has, key: str | None
-) -> submit.Request:
-    """Of the workflow in the body, or of the earlier one that is named. Raises
-    `InvalidRequest`."""
-    said: dict[str, Any] = {
-        "env_vars": query.env_vars,
-        "labels": query.label,
-        "priority": query.priority,
-        "idempotency": key,
-    }
-    if query.workflow_id is not None:
-        if body is not None:
-            raise InvalidRequest(
-                "Send the workflow in the body, or name an earlier one in `workflow_id`: not both."
-            )
-        name = _workflow(query.workflow_id)
-        return again.resubmission(
-            name, by=who.subject, workflows=has.engine.workflows, store=has.engine.store, **said
-        )
-    if body is None:
-        raise InvalidRequest(
-            "Send the workflow in the body, as {'file': '<YAML>'}, "
-            "or name an earlier one in `workflow_id`."
-        )
-    if body.uploaded_templated_spec is not None:
-        spec.check_size(body.uploaded_templated_spec, "The template")
-    return submit.Request(
-        text=body.file,
-        user=who.subject,
-        template=body.uploaded_templated_spec,
-        set_variables=body.set_variables,
-        set_string_variables=body.set_string_variables,
-        **said,
-    )
-
-
-def _submit(
-    request: submit.Request, pool: str, who: User, has: Has, *, validation_only: bool = False
-) -> View:
-    checked = submit.check(
-        request,
-        pool,
-        pools=has.pools,
-        configs=has.configs,
-        workflows=has.engine.workflows,
-        credentials=has.credentials,
-        clusters=has.clusters,
-        admin=who.admin,
-    )
-    if validation_only:
-        return views.validated(checked.plan.name)
-    return views.submitted(submit.submit(request, checked, engine=has.engine))
-
-
-@router.post("/pool/{pool_name}/workflow/{name}/restart")
-def restart_workflow(
-    pool_name: str,
-    name: Name,
-    who: User,
-    has: Has,
-    idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
-) -> View:
-    """A new workflow of what did not complete; `Idempotency-Key` as for a submission."""
-    request = again.restart(
-        name, by=who.subject, workflows=has.engine.workflows, store=has.engine.store
-    )
-    return _submit(replace(request, idempotency=idempotency_key), pool_name, who, has)
-
-
-@router.get("/workflow")
+@router.get("")
 def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) -> View:
     if not query.pools and not query.all_pools:
         raise InvalidRequest("No pool selected!", code="USER")
@@ -199,7 +76,7 @@ def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) ->
     return {"workflows": shown, "more_entries": page.more}
 
 
-@router.get("/workflow/{name}")
+@router.get("/{name}")
 def get_workflow(
     name: Name, who: User, has: Has, skip_groups: bool = False, verbose: bool = False
 ) -> View:
@@ -213,14 +90,14 @@ def get_workflow(
     return views.workflow(found, has.engine.clock())
 
 
-@router.get("/workflow/{name}/task/{task_name}")
+@router.get("/{name}/task/{task_name}")
 def get_task(name: Name, task_name: str, who: User, has: Has) -> View:
     found = queries.describe(name, workflows=has.engine.workflows)
     group, task = queries.find_task(found, task_name)
     return views.task(task, group, found.workflow.uuid)
 
 
-@router.get("/workflow/{name}/why-pending")
+@router.get("/{name}/why-pending")
 def get_why_pending(name: Name, who: User, has: Has) -> View:
     """Ours: what each group that does not run waits for, since when, and what would change it."""
     facts = why_pending.asked(
@@ -228,20 +105,20 @@ def get_why_pending(name: Name, who: User, has: Has) -> View:
         workflows=has.engine.workflows,
         jobs=has.jobs,
         pools=has.pools,
-        clusters=has.clusters,
+        clusters=clusters_of(has),
         store=has.engine.store,
     )
     return views.why_pending(facts, why_pending.explained(facts))
 
 
-@router.get("/workflow/{name}/spec")
+@router.get("/{name}/spec")
 def get_spec(name: Name, who: User, has: Has, use_template: bool = False) -> PlainTextResponse:
     file = queries.spec_file(name, workflows=has.engine.workflows, store=has.engine.store)
     text = file.template if use_template and file.template else file.rendered
     return PlainTextResponse(text)
 
 
-@router.get("/workflow/{name}/audit")
+@router.get("/{name}/audit")
 def get_audit(
     name: Name,
     who: User,
@@ -259,7 +136,7 @@ class CancelQuery(BaseModel):
     force: bool = False
 
 
-@router.post("/workflow/{name}/cancel")
+@router.post("/{name}/cancel")
 def cancel_workflow(
     name: Name, query: Annotated[CancelQuery, Query()], who: User, has: Has
 ) -> View:

@@ -11,6 +11,7 @@ from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import Change
 from xylem.usecases import footprint
+from xylem.usecases.room import require_room
 
 AUDIT = 1
 
@@ -79,7 +80,7 @@ def test_a_creation_counts_its_number_its_names_its_lists_and_its_rows() -> None
 
 
 def test_a_hundred_fit_and_one_more_does_not() -> None:
-    footprint.require_room(100, of="hello-1")
+    require_room(100, of="hello-1")
 
     with pytest.raises(TooLarge, match="101 rows change at once; one transaction holds 100"):
-        footprint.require_room(101, of="hello-1")
+        require_room(101, of="hello-1")

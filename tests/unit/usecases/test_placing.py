@@ -21,7 +21,8 @@ from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.store import MemoryStore
 from xylem.ports import NodeFacts
 from xylem.usecases import submit
-from xylem.usecases.placing import MOST_POOLS, Clusters
+from xylem.usecases.clusters import Clusters
+from xylem.usecases.placing import MOST_POOLS
 from xylem.usecases.submit import Checked, Request
 
 FAR = BackendName("cluster-2")

@@ -18,7 +18,7 @@ from xylem.domain.pool import GpuQuota
 from xylem.domain.status import TaskStatus
 from xylem.domain.workflow import Sweeping
 from xylem.ports import PARK_AFTER, NodeFacts
-from xylem.usecases.placing import Clusters
+from xylem.usecases.clusters import Clusters
 from xylem.usecases.why_pending import Facts, Reason, asked, explained
 
 MINUTE = timedelta(minutes=1)

@@ -42,6 +42,11 @@ class Ports:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
+    @property
+    def engine(self) -> "Ports":
+        """What decisions are carried out with is among them."""
+        return self
+
     def clock(self) -> datetime:
         return datetime.now(UTC)
 

@@ -18,7 +18,7 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from xylem.domain.errors import Conflict, TooLarge, Unavailable
-from xylem.usecases.footprint import require_room
+from xylem.usecases.room import require_room
 
 ITEM_BYTES = 400 * 1024
 TRANSACTION_BYTES = 4 * 1024 * 1024

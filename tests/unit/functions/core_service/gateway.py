@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from mangum import Mangum
 
-from functions.core_service.api import create_app
-from functions.core_service.services import Services
+from functions.core_service.api import Application
 from tests.stories.world import World
 from xylem.memory.queues import MemoryDeadLetters
 
@@ -24,20 +23,25 @@ class Answer:
     body: Any
 
 
+class ServicesOf:
+    """A world's ports, as the routes ask for them."""
+
+    def __init__(self, world: World, dead_letters: MemoryDeadLetters | None = None) -> None:
+        self.engine = world
+        self.pools = world.pools
+        self.configs = world.configs
+        self.backends = world.backends
+        self.jobs = world.jobs
+        self.credentials = world.credentials
+        self.dead_letters = dead_letters or MemoryDeadLetters("jobs", "news", "timers")
+
+
 class CoreService:
     def __init__(self, world: World | None = None) -> None:
         self.world = world or World()
         self.dead_letters = MemoryDeadLetters("jobs", "news", "timers")
-        services = Services(
-            engine=self.world,
-            pools=self.world.pools,
-            configs=self.world.configs,
-            backends=self.world.backends,
-            jobs=self.world.jobs,
-            credentials=self.world.credentials,
-            dead_letters=lambda: self.dead_letters,
-        )
-        self._handler = Mangum(create_app(services), lifespan="off")
+        services = ServicesOf(self.world, self.dead_letters)
+        self._handler = Mangum(Application(services), lifespan="off")
 
     def ask(
         self,

@@ -1,5 +1,6 @@
 """The API as OSMO's clients see it, on the world of the stories."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -7,12 +8,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from functions.core_service.api import create_app
+from functions.core_service.api import PARTS, Application, Part, part_of
 from functions.core_service.errors import STATUS
-from functions.core_service.services import Services
 from tests.stories.world import World
+from tests.unit.functions.core_service.gateway import ServicesOf
 from xylem.domain.errors import XylemError
-from xylem.memory.queues import MemoryDeadLetters
 
 HELLO = """
 workflow:
@@ -20,18 +20,6 @@ workflow:
   tasks:
   - {name: hello, image: alpine, command: [echo, hi]}
 """
-
-
-def services(world: World) -> Services:
-    return Services(
-        engine=world,
-        pools=world.pools,
-        configs=world.configs,
-        backends=world.backends,
-        jobs=world.jobs,
-        credentials=world.credentials,
-        dead_letters=lambda: MemoryDeadLetters("jobs", "news", "timers"),
-    )
 
 
 class Gateway:
@@ -49,7 +37,7 @@ class Gateway:
 
 
 def a_client(world: World, *, roles: str = "osmo-user", kind: str = "user") -> TestClient:
-    app = create_app(services(world))
+    app = Application(ServicesOf(world))
     context = {"kind": kind, "subject": "alice", "roles": roles}
     return TestClient(Gateway(app, context))
 
@@ -217,7 +205,7 @@ def test_who_has_no_role_may_not_even_read(kind: str) -> None:
 
 def test_without_an_authorizer_in_front_everything_is_closed() -> None:
     world = World()
-    app = create_app(services(world))
+    app = Application(ServicesOf(world))
 
     assert TestClient(Gateway(app, None)).get("/api/pool").status_code == 401
 
@@ -229,7 +217,7 @@ def test_a_mistake_of_ours_is_a_500_that_shows_nothing_of_it() -> None:
         raise RuntimeError("secret detail")
 
     world.clock = broken  # type: ignore[assignment]
-    app = create_app(services(world))
+    app = Application(ServicesOf(world))
     context = {"kind": "user", "subject": "alice", "roles": "osmo-user"}
     client = TestClient(Gateway(app, context), raise_server_exceptions=False)
 
@@ -237,3 +225,21 @@ def test_a_mistake_of_ours_is_a_500_that_shows_nothing_of_it() -> None:
 
     assert answer.status_code == 500
     assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_routes_of_a_part_are_where_their_paths_are_looked_for(part: Part) -> None:
+    router = import_module(f"functions.core_service.routes.{part}").router
+
+    paths = [route.path for route in router.routes]
+
+    assert paths and {part_of(path) for path in paths} == {part}
+
+
+def test_the_description_has_the_routes_of_every_part() -> None:
+    described = TestClient(Application(ServicesOf(World()))).get("/api/openapi.json").json()
+
+    whole = Application(ServicesOf(World()))
+    whole.load(*PARTS)
+    assert described == whole.openapi()
+    assert {part_of(path) for path in described["paths"]} == set(PARTS)

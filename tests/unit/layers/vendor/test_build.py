@@ -1,11 +1,21 @@
 """The build of the vendor layer, as far as it goes without a package registry."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from layers.vendor.build import BuildError, build, find_uv, folder_size, main, prune, stamp_of
+from layers.vendor.build import (
+    BuildError,
+    build,
+    find_uv,
+    folder_size,
+    main,
+    of_our_services,
+    prune,
+    stamp_of,
+)
 from layers.vendor.platforms import AWS_ARM64, LOCAL
 
 LOCKED = "boto3==1.44.5 --hash=sha256:0\n"
@@ -89,15 +99,34 @@ def test_what_a_function_never_opens_is_left_out(tmp_path: Path) -> None:
         "botocore/data/ec2/service-2.json.gz",
         "pkg/tests/test_it.py",
         "pkg/stubs.pyi",
+        "pydantic/v1/main.py",
         "pydantic-2.14.3.dist-info/RECORD",
     ]
     for name in kept + left_out:
         _file(tmp_path / name)
+    _file(tmp_path / "botocore/data/endpoints.json", '{"partitions": []}')
 
     prune(tmp_path)
 
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert found == set(kept)
+
+
+def test_of_all_endpoints_those_that_we_call_stay_in_every_partition() -> None:
+    partitions = [
+        {"partition": name, "services": {"dynamodb": {"of": name}, "ec2": {}, "execute-api": {}}}
+        for name in ("aws", "aws-cn")
+    ]
+
+    kept = json.loads(of_our_services(json.dumps({"version": 3, "partitions": partitions})))
+
+    assert kept == {
+        "version": 3,
+        "partitions": [
+            {"partition": name, "services": {"dynamodb": {"of": name}, "execute-api": {}}}
+            for name in ("aws", "aws-cn")
+        ],
+    }
 
 
 def test_the_size_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:

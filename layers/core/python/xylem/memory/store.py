@@ -38,6 +38,7 @@ from xylem.ports import (
     Timer,
 )
 from xylem.usecases import audit, footprint
+from xylem.usecases.room import require_room
 
 T = TypeVar("T")
 
@@ -75,7 +76,7 @@ class MemoryStore:
         return len(self.audit)
 
     def commit(self, commit: Commit) -> None:
-        footprint.require_room(footprint.actions(commit), of=commit.workflow)
+        require_room(footprint.actions(commit), of=commit.workflow)
         if not self._holds(commit):
             raise Conflict(f"workflow {commit.workflow}", workflow=commit.workflow)
         if moved := commit.workflow_change:
@@ -106,7 +107,7 @@ class MemoryStore:
         self.audit.append(audit.of_commit(commit))
 
     def create(self, creation: Creation) -> WorkflowId:
-        footprint.require_room(footprint.creation_actions(creation), of=creation.workflow.id)
+        require_room(footprint.creation_actions(creation), of=creation.workflow.id)
         workflow = creation.workflow
         key = (workflow.user, creation.idempotency) if creation.idempotency else None
         earlier = self.made_under(*key, now=workflow.submitted_at) if key else None
@@ -140,7 +141,7 @@ class MemoryStore:
         self.audit.append(audit.of_reservation(reservation))
 
     def lay(self, laying: Laying) -> None:
-        footprint.require_room(footprint.laying_actions(laying), of=laying.workflow.id)
+        require_room(footprint.laying_actions(laying), of=laying.workflow.id)
         self._require_unbegun(laying.removal)
         laid = self.stored_groups.setdefault(laying.workflow.id, {})
         for group in laying.groups:

@@ -8,13 +8,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from xylem.domain.deadlines import deadline
-from xylem.domain.errors import TooLarge
 from xylem.domain.group import Group, bare
 from xylem.domain.ids import BackendName, MailId
 from xylem.domain.task import Task
 from xylem.domain.workflow import Workflow
 from xylem.ports import Change, Commit, Creation, Entry, Laying, Mail
-from xylem.protocol.limits import TRANSACTION_ACTIONS
 
 LISTS = 3
 """A workflow stands in the list of all, in its user's and in its pool's."""
@@ -147,12 +145,3 @@ def laying_actions(laying: Laying) -> int:
 
 
 RESERVATION_ACTIONS = 2 + AUDIT
-
-
-def require_room(needed: int, *, of: str) -> None:
-    """Raises `TooLarge`."""
-    if needed > TRANSACTION_ACTIONS:
-        raise TooLarge(
-            f"{of}: {needed} rows change at once; one transaction holds {TRANSACTION_ACTIONS}",
-            workflow=of,
-        )

@@ -170,8 +170,3 @@ def _scope(wanted: Filter) -> Scope:
     if len(wanted.pools) == 1:
         return Scope("pool", wanted.pools[0])
     return Scope("all")
-
-
-def downstream_names(groups: Sequence[Group], group: Group) -> list[str]:
-    names = {known.id: known.name for known in groups}
-    return [names[id] for id in group.downstream if id in names]

@@ -54,10 +54,10 @@ from xylem.protocol.limits import TRANSACTION_ACTIONS
 from xylem.usecases import credentials as secrets
 from xylem.usecases import placing
 from xylem.usecases.apply import Engine
+from xylem.usecases.clusters import Clusters
 from xylem.usecases.draft import a_new_job, start_jobs
 from xylem.usecases.earlier import resolved
 from xylem.usecases.footprint import creation_actions
-from xylem.usecases.placing import Clusters
 from xylem.usecases.specs import SpecFile, spec_key
 
 NUMBER_ATTEMPTS = 20

@@ -29,11 +29,8 @@ from xylem.domain.plan import WorkflowPlan
 from xylem.domain.status import TaskStatus
 from xylem.domain.workflow import Workflow
 from xylem.ports import Blobs, Job, Jobs, Pools, StartGroups, Workflows
-from xylem.usecases.placing import Clusters
+from xylem.usecases.clusters import Clusters
 from xylem.usecases.queries import Described, describe, spec_file
-
-MOST_GROUPS = 1_000
-"""In one answer: the first in the order of the spec."""
 
 MOST_JOBS = 500
 """That are looked through for start jobs of this workflow, each of the waiting and the parked."""

@@ -1,4 +1,4 @@
-"""Nodes and quotas as OSMO's clients know them: numbers as text, in the units that were recorded.
+"""Pools, nodes and quotas as OSMO's clients know them: numbers as text, in recorded units.
 
 A whole GiB is what a person is shown of memory and storage; a program gets bytes of storage, and
 KiB of memory with their unit. What a pod's own sidecar takes is taken off where tasks are told what
@@ -9,14 +9,57 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from functions.core_service import views
 from functions.core_service.views import View
 from xylem.domain.node import CORE, Amounts, Node, total
 from xylem.domain.placement import SIDECAR, Site, mismatch, nodes_of_pool, usage
-from xylem.domain.pool import UNBOUNDED, GpuQuota
-from xylem.spec.pools import gpu_of
+from xylem.domain.pool import UNBOUNDED, GpuQuota, Pool
+from xylem.spec.pools import config_of, gpu_of
 
 _GIB = 1024**3
+
+
+def pool(it: Pool, *, online: bool) -> View:
+    """What OSMO calls minimal: without what only an admin's config says."""
+    config = config_of(it)
+    platforms = {
+        name: {
+            "description": platform.description,
+            "host_network_allowed": platform.host_network_allowed,
+            "privileged_allowed": platform.privileged_allowed,
+            "allowed_mounts": list(platform.allowed_mounts),
+            "default_mounts": list(platform.default_mounts),
+        }
+        for name, platform in it.platforms.items()
+    }
+    said = {key: config[key] for key in _OF_A_POOL}
+    return {**said, "status": pool_status(it, online=online), "platforms": platforms}
+
+
+_OF_A_POOL = (
+    "name",
+    "description",
+    "download_type",
+    "enable_maintenance",
+    "backend",
+    "default_platform",
+    "default_exec_timeout",
+    "default_queue_timeout",
+    "max_exec_timeout",
+    "max_queue_timeout",
+    "default_exit_actions",
+    "resources",
+    "topology_keys",
+)
+
+
+def pool_status(it: Pool, *, online: bool) -> str:
+    if it.maintenance:
+        return "MAINTENANCE"
+    return "ONLINE" if online else "OFFLINE"
+
+
+def pool_config(it: Pool, *, online: bool) -> View:
+    return {**config_of(it), "status": pool_status(it, online=online)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +139,7 @@ def concise(sites: Sequence[Site], *, platforms: Sequence[str] = ()) -> list[Vie
                 {
                     "pool": site.pool.name,
                     "platform": name,
-                    "status": views.pool_status(site.pool, online=site.online),
+                    "status": pool_status(site.pool, online=site.online),
                     "usage_fields": _floats(total(node.used for node in nodes)),
                     "allocatable_fields": _floats(total(node.allocatable for node in nodes)),
                     "backend": site.pool.backend,
@@ -122,7 +165,7 @@ def _set(sites: Sequence[Site]) -> View:
     return {
         "pools": [
             {
-                **views.pool(site.pool, online=site.online),
+                **pool(site.pool, online=site.online),
                 "resources": {"gpu": gpu_of(site.pool.gpu or GpuQuota())},
                 "resource_usage": _texts(_usage([site])),
             }

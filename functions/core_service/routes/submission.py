@@ -1,0 +1,127 @@
+"""Workflows, where they come from: submit, validate, render, resubmit, restart."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel
+
+from functions.core_service import views
+from functions.core_service.identity import User
+from functions.core_service.names import Name, Priority, known_length
+from functions.core_service.services import Has, clusters_of
+from functions.core_service.text import Text
+from functions.core_service.views import View
+from xylem import spec
+from xylem.domain.errors import InvalidRequest
+from xylem.usecases import again, placing, submit
+
+router = APIRouter(prefix="/api/pool/{pool_name}/workflow")
+
+
+class TemplateSpec(BaseModel):
+    """What OSMO's client sends: the YAML as a string, and the variables of its template."""
+
+    file: Text
+    set_variables: list[Text] = []
+    set_string_variables: list[Text] = []
+    uploaded_templated_spec: Text | None = None
+
+
+class SubmitQuery(BaseModel):
+    workflow_id: str | None = None
+    dry_run: bool = False
+    validation_only: bool = False
+    priority: Priority = "NORMAL"
+    env_vars: list[str] = []
+    label: list[str] = []
+
+
+@router.post("")
+def submit_workflow(
+    pool_name: str,
+    query: Annotated[SubmitQuery, Query()],
+    who: User,
+    has: Has,
+    body: TemplateSpec | None = None,
+    idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
+) -> View:
+    """`pool_name`: one pool, or several with commas between them, of which the one is chosen that
+    starts the workflow soonest. `Idempotency-Key`: the same user's second submission under one key
+    within 24 h is answered with the first's name and makes nothing."""
+    request = _request(query, body, who, has, idempotency_key)
+    if query.dry_run:
+        placing.named(pool_name, has.pools)
+        name, text = spec.dry_run(submit.render(request), labels=query.label)
+        return views.rendered(name, text)
+    return _submit(request, pool_name, who, has, validation_only=query.validation_only)
+
+
+def _request(
+    query: SubmitQuery, body: TemplateSpec | None, who: User, has: Has, key: str | None
+) -> submit.Request:
+    """Of the workflow in the body, or of the earlier one that is named. Raises
+    `InvalidRequest`."""
+    said: dict[str, Any] = {
+        "env_vars": query.env_vars,
+        "labels": query.label,
+        "priority": query.priority,
+        "idempotency": key,
+    }
+    if query.workflow_id is not None:
+        if body is not None:
+            raise InvalidRequest(
+                "Send the workflow in the body, or name an earlier one in `workflow_id`: not both."
+            )
+        name = known_length(query.workflow_id)
+        return again.resubmission(
+            name, by=who.subject, workflows=has.engine.workflows, store=has.engine.store, **said
+        )
+    if body is None:
+        raise InvalidRequest(
+            "Send the workflow in the body, as {'file': '<YAML>'}, "
+            "or name an earlier one in `workflow_id`."
+        )
+    if body.uploaded_templated_spec is not None:
+        spec.check_size(body.uploaded_templated_spec, "The template")
+    return submit.Request(
+        text=body.file,
+        user=who.subject,
+        template=body.uploaded_templated_spec,
+        set_variables=body.set_variables,
+        set_string_variables=body.set_string_variables,
+        **said,
+    )
+
+
+def _submit(
+    request: submit.Request, pool: str, who: User, has: Has, *, validation_only: bool = False
+) -> View:
+    checked = submit.check(
+        request,
+        pool,
+        pools=has.pools,
+        configs=has.configs,
+        workflows=has.engine.workflows,
+        credentials=has.credentials,
+        clusters=clusters_of(has),
+        admin=who.admin,
+    )
+    if validation_only:
+        return views.validated(checked.plan.name)
+    return views.submitted(submit.submit(request, checked, engine=has.engine))
+
+
+@router.post("/{name}/restart")
+def restart_workflow(
+    pool_name: str,
+    name: Name,
+    who: User,
+    has: Has,
+    idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
+) -> View:
+    """A new workflow of what did not complete; `Idempotency-Key` as for a submission."""
+    request = again.restart(
+        name, by=who.subject, workflows=has.engine.workflows, store=has.engine.store
+    )
+    return _submit(replace(request, idempotency=idempotency_key), pool_name, who, has)

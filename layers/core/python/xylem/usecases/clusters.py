@@ -1,0 +1,56 @@
+"""What is known about clusters now: who is online, and what its operator told of its nodes.
+
+Apart from placing, because whoever shows a pool asks, too, and does without the whole spec.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from xylem.domain.ids import BackendName
+from xylem.domain.node import Node
+from xylem.domain.placement import Site
+from xylem.domain.pool import Pool
+from xylem.ports import Backend, Backends, Clock
+from xylem.protocol.limits import OFFLINE_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    backends: Backends
+    clock: Clock
+
+    def nodes(self, backend: BackendName) -> tuple[Node, ...] | None:
+        """None: its operator never told of any."""
+        return tuple(self.backends.nodes(backend)) or None
+
+    def site(self, pool: Pool) -> Site:
+        [site] = self.sites([pool])
+        return site
+
+    def sites(self, pools: Sequence[Pool], *, nodes: bool = True) -> list[Site]:
+        """Each backend is read once, however many pools are on it; its nodes, if they are asked
+        for."""
+        now = self.clock()
+        names = dict.fromkeys(pool.backend for pool in pools)
+        known = {name: self.backends.backend(name) for name in names}
+        found = {name: self.nodes(name) if nodes else None for name in names}
+        return [
+            Site(
+                pool,
+                online=is_online(known[pool.backend], now),
+                nodes=found[pool.backend],
+                since=away_since(known[pool.backend], now),
+            )
+            for pool in pools
+        ]
+
+
+def is_online(backend: Backend | None, now: datetime) -> bool:
+    if backend is None or backend.connection is None:
+        return False
+    return now - backend.last_seen <= OFFLINE_AFTER
+
+
+def away_since(backend: Backend | None, now: datetime) -> datetime | None:
+    return None if backend is None or is_online(backend, now) else backend.last_seen
