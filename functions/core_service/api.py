@@ -13,7 +13,17 @@ from starlette.types import Receive, Scope, Send
 from functions.core_service import errors
 from functions.core_service.services import Services
 
-Part = Literal["submission", "workflows", "pools", "configs", "credentials", "jobs", "service"]
+Part = Literal[
+    "submission",
+    "workflows",
+    "why_pending",
+    "cancel",
+    "pools",
+    "configs",
+    "credentials",
+    "jobs",
+    "service",
+]
 """Each a module of `routes`."""
 
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -26,6 +36,10 @@ def part_of(path: str) -> Part:
     match path.split("/")[1:]:
         case ["api", "pool", _, "workflow", *_]:
             return "submission"
+        case ["api", "workflow", _, "why-pending"]:
+            return "why_pending"
+        case ["api", "workflow", _, "cancel"]:
+            return "cancel"
         case ["api", "workflow", *_]:
             return "workflows"
         case ["api", "pool" | "pool_quota" | "resources", *_] | ["api", "configs", "pool", *_]:

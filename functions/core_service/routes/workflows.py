@@ -1,4 +1,4 @@
-"""Workflows, once they are there: list, look at, why they wait, cancel."""
+"""Workflows, once they are there: listed, and looked at."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -10,21 +10,16 @@ from pydantic import BaseModel, Field
 from functions.core_service import views
 from functions.core_service.identity import User
 from functions.core_service.names import NAME_CHARS, Name, Priority
-from functions.core_service.services import Has, clusters_of
+from functions.core_service.services import Has
 from functions.core_service.views import View
-from xylem.domain.access import require_owner
 from xylem.domain.errors import InvalidRequest
 from xylem.domain.status import WorkflowStatus
-from xylem.usecases import cancel, queries, why_pending
+from xylem.usecases import queries
 
 router = APIRouter(prefix="/api/workflow")
 
 CURSOR_CHARS = 1_000
 """DynamoDB's sort keys have 1,024 bytes."""
-
-MESSAGE_CHARS = 1_000
-"""It is written into every task that is cancelled."""
-
 
 NameOfAny = Annotated[str, Field(max_length=NAME_CHARS)]
 
@@ -97,20 +92,6 @@ def get_task(name: Name, task_name: str, who: User, has: Has) -> View:
     return views.task(task, group, found.workflow.uuid)
 
 
-@router.get("/{name}/why-pending")
-def get_why_pending(name: Name, who: User, has: Has) -> View:
-    """Ours: what each group that does not run waits for, since when, and what would change it."""
-    facts = why_pending.asked(
-        name,
-        workflows=has.engine.workflows,
-        jobs=has.jobs,
-        pools=has.pools,
-        clusters=clusters_of(has),
-        store=has.engine.store,
-    )
-    return views.why_pending(facts, why_pending.explained(facts))
-
-
 @router.get("/{name}/spec")
 def get_spec(name: Name, who: User, has: Has, use_template: bool = False) -> PlainTextResponse:
     file = queries.spec_file(name, workflows=has.engine.workflows, store=has.engine.store)
@@ -129,29 +110,6 @@ def get_audit(
     """Every change of the workflow: what, by whose word, when, from what to what. Ours alone."""
     found = queries.audit(name, workflows=has.engine.workflows, cursor=cursor, limit=limit)
     return views.audit(found)
-
-
-class CancelQuery(BaseModel):
-    message: str | None = None
-    force: bool = False
-
-
-@router.post("/{name}/cancel")
-def cancel_workflow(
-    name: Name, query: Annotated[CancelQuery, Query()], who: User, has: Has
-) -> View:
-    """Answers when the cancel is recorded; clusters end what they hold in their own time."""
-    found = queries.describe(name, workflows=has.engine.workflows, with_groups=False).workflow
-    require_owner(who, found.user, found.id)
-    message = query.message or ""
-    if len(message) > MESSAGE_CHARS:
-        raise InvalidRequest(
-            f"message has {len(message)} characters; the most is {MESSAGE_CHARS}.", code="USER"
-        )
-    id = cancel.cancel(
-        found.id, by=who.subject, message=message, force=query.force, engine=has.engine
-    )
-    return {"name": id}
 
 
 def _utc(at: datetime | None) -> datetime | None:

@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 from xylem.domain.ids import BackendName, GroupId, MailId, TaskName, WorkflowId
 from xylem.domain.status import TaskStatus
 from xylem.protocol.limits import MESSAGE_CHARS, NEWS_EVENTS, NODE_USES
-from xylem.protocol.message import Message
+from xylem.protocol.message import LATER, Message
 
 BootId = Annotated[str, Field(min_length=1, max_length=64)]
 Seq = Annotated[int, Field(ge=1)]
@@ -263,5 +263,5 @@ OperatorMessage = Annotated[
 ]
 AgentMessage = Annotated[Welcome | Ack | Rejected | Refusal | Jobs, Field(discriminator="type")]
 
-operator_message: TypeAdapter[OperatorMessage] = TypeAdapter(OperatorMessage)
-agent_message: TypeAdapter[AgentMessage] = TypeAdapter(AgentMessage)
+operator_message: TypeAdapter[OperatorMessage] = TypeAdapter(OperatorMessage, config=LATER)
+agent_message: TypeAdapter[AgentMessage] = TypeAdapter(AgentMessage, config=LATER)

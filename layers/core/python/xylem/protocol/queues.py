@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter
 
 from xylem.domain.ids import BackendName, ConnectionId, GroupId, JobId, WorkflowId
 from xylem.protocol.agent import Anchor, Event, JobResult, Nodes, PodObservation, TaskRange
-from xylem.protocol.message import Message
+from xylem.protocol.message import LATER, Message
 
 
 class FromBackend(Message):
@@ -84,7 +84,7 @@ NewsMessage = Annotated[
     EventsOf | ResultOf | BundleOf | StockOf | NodesOf | Greeted | Retired,
     Field(discriminator="type"),
 ]
-news_message: TypeAdapter[NewsMessage] = TypeAdapter(NewsMessage)
+news_message: TypeAdapter[NewsMessage] = TypeAdapter(NewsMessage, config=LATER)
 
 
 class Doorbell(Message):

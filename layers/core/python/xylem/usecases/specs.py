@@ -8,8 +8,10 @@ leaves an object that nothing names.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from xylem.domain.ids import WorkflowUuid
 from xylem.domain.plan import WorkflowPlan
@@ -29,16 +31,18 @@ class SpecFile:
     topology_labels: Mapping[str, str] = field(default_factory=dict)
 
     def dump(self) -> bytes:
-        return _file.dump_json(self)
+        return to_json(self)
 
     @staticmethod
     def load(body: bytes) -> "SpecFile":
         """Raises `pydantic.ValidationError` for what we did not write."""
-        return _file.validate_json(body)
+        return _file().validate_json(body)
 
 
 def spec_key(uuid: WorkflowUuid) -> str:
     return f"specs/{uuid}.json"
 
 
-_file = TypeAdapter(SpecFile)
+@cache
+def _file() -> TypeAdapter[SpecFile]:
+    return TypeAdapter(SpecFile)
