@@ -11,7 +11,7 @@ hash, which spares each synth the reading of some thousand files.
 What a function never opens is left out, which halves the layer, and with it the upload of each
 deployment and the unpacking at each cold start: service descriptions of AWS that we do not call,
 test suites, type stubs and the installers' notes. What is opened at each cold start is made small:
-botocore's list of all endpoints, which is read whole for the few that we call.
+botocore's list of all endpoints, and what it says of services to readers.
 
 /opt is read-only on Lambda, so Python cannot keep what it compiles there and would compile every
 module at every cold start. The layer brings the bytecode along, marked as unchecked because packing
@@ -24,6 +24,7 @@ does not know the lock file and evaluates markers for this machine).
 
 import argparse
 import compileall
+import gzip
 import hashlib
 import json
 import os
@@ -32,6 +33,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from layers.vendor.platforms import LOCAL, PLATFORMS, ROOT, Platform
 
@@ -157,8 +159,11 @@ def prune(packages: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    endpoints = packages / "botocore" / "data" / "endpoints.json"
+    endpoints = described / "endpoints.json"
     endpoints.write_text(of_our_services(endpoints.read_text()))
+    for service in described.glob("*/*/service-2.json.gz"):
+        spoken = gzip.decompress(service.read_bytes()).decode()
+        service.write_bytes(gzip.compress(without_prose(spoken).encode()))
 
 
 def of_our_services(endpoints: str) -> str:
@@ -168,6 +173,19 @@ def of_our_services(endpoints: str) -> str:
         services = partition["services"]
         partition["services"] = {name: services[name] for name in services if name in ENDPOINTS}
     return json.dumps(known, separators=(",", ":"))
+
+
+def without_prose(service: str) -> str:
+    """botocore's description of a service without what is for readers: a quarter of it stays."""
+
+    def kept(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {
+            key: value
+            for key, value in pairs
+            if not (key == "documentation" and isinstance(value, str))
+        }
+
+    return json.dumps(json.loads(service, object_pairs_hook=kept), separators=(",", ":"))
 
 
 def folder_size(folder: Path) -> int:

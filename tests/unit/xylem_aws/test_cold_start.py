@@ -35,6 +35,7 @@ HEAVY = {
     "jwt",
     "s3transfer",
 }
+ENGINE = {"xylem.domain.group", "xylem.domain.plan", "xylem.domain.placement"}
 OF_WORKFLOWS = {"xylem_aws.tables.workflows", "xylem_aws.tables.logs"}
 
 SHOW = """
@@ -50,19 +51,19 @@ print(json.dumps(sorted(sys.modules)))
 @pytest.mark.parametrize(
     ("handler", "ports", "without"),
     [
-        ("functions.agent.ingest", ["backends", "links", "news"], HEAVY | OF_WORKFLOWS),
+        ("functions.agent.ingest", ["backends", "links", "news"], HEAVY | ENGINE | OF_WORKFLOWS),
         (
             "functions.connections.handler",
             ["connections"],
-            HEAVY | OF_WORKFLOWS | {"xylem_aws.tables.backends"},
+            HEAVY | ENGINE | OF_WORKFLOWS | {"pydantic", "xylem_aws.tables.backends"},
         ),
-        ("functions.router.handler", ["links"], HEAVY | {"pynamodb"}),
+        ("functions.router.handler", ["links"], HEAVY | ENGINE | {"pydantic", "pynamodb"}),
         ("functions.agent.handler", ["workflows", "backends", "doorbell", "alarm", "store"], HEAVY),
         ("functions.worker.handler", ["workflows", "jobs", "credentials"], HEAVY),
         (
             "functions.core_service.handler",
             ["workflows", "pools", "credentials"],
-            {"aws_encryption_sdk", "boto3", "cryptography"},
+            {"aws_encryption_sdk", "boto3", "cryptography", "pydantic.v1", "xylem.spec"},
         ),
         (
             "functions.delayed_job_monitor.sweep",

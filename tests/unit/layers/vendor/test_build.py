@@ -1,5 +1,6 @@
 """The build of the vendor layer, as far as it goes without a package registry."""
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from layers.vendor.build import (
     of_our_services,
     prune,
     stamp_of,
+    without_prose,
 )
 from layers.vendor.platforms import AWS_ARM64, LOCAL
 
@@ -87,7 +89,7 @@ def test_a_layer_whose_build_failed_is_not_taken_for_a_finished_one(tmp_path: Pa
 
 def test_what_a_function_never_opens_is_left_out(tmp_path: Path) -> None:
     kept = [
-        "botocore/data/dynamodb/service-2.json.gz",
+        "botocore/data/dynamodb/2012-08-10/service-2.json.gz",
         "botocore/data/endpoints.json",
         "pydantic/main.py",
         "pydantic-2.14.3.dist-info/METADATA",
@@ -105,6 +107,9 @@ def test_what_a_function_never_opens_is_left_out(tmp_path: Path) -> None:
     for name in kept + left_out:
         _file(tmp_path / name)
     _file(tmp_path / "botocore/data/endpoints.json", '{"partitions": []}')
+    described = tmp_path / "botocore/data/dynamodb/2012-08-10/service-2.json.gz"
+    described.parent.mkdir(exist_ok=True)
+    described.write_bytes(gzip.compress(b'{"documentation": "A fast database."}'))
 
     prune(tmp_path)
 
@@ -126,6 +131,18 @@ def test_of_all_endpoints_those_that_we_call_stay_in_every_partition() -> None:
             {"partition": name, "services": {"dynamodb": {"of": name}, "execute-api": {}}}
             for name in ("aws", "aws-cn")
         ],
+    }
+
+
+def test_a_service_is_described_without_prose() -> None:
+    described = {
+        "operations": {"PutItem": {"documentation": "Puts.", "name": "PutItem"}},
+        "shapes": {"Doc": {"members": {"documentation": {"shape": "Text"}}}},
+    }
+
+    assert json.loads(without_prose(json.dumps(described))) == {
+        "operations": {"PutItem": {"name": "PutItem"}},
+        "shapes": {"Doc": {"members": {"documentation": {"shape": "Text"}}}},
     }
 
 
