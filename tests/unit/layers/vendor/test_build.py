@@ -141,7 +141,7 @@ def test_a_service_is_described_without_prose() -> None:
     }
 
     assert json.loads(without_prose(json.dumps(described))) == {
-        "operations": {"PutItem": {"name": "PutItem"}},
+        "operations": {"PutItem": {"documentation": "", "name": "PutItem"}},
         "shapes": {"Doc": {"members": {"documentation": {"shape": "Text"}}}},
     }
 
