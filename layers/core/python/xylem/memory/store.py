@@ -102,8 +102,8 @@ class MemoryStore:
             self.mail.pop(key, None)
         self.keep_audit(commit)
 
-    def keep_audit(self, commit: Commit) -> None:
-        self.audit.append(audit.of_commit(commit))
+    def keep_audit(self, change: audit.Audited) -> None:
+        self.audit.append(audit.of(change))
 
     def create(self, creation: Creation) -> WorkflowId:
         footprint.require_room(footprint.creation_actions(creation), of=creation.workflow.id)
@@ -127,7 +127,7 @@ class MemoryStore:
         if key:
             until = workflow.submitted_at + IDEMPOTENCY
             self.remembered[key] = _Remembered(workflow.id, until)
-        self.audit.append(audit.of_creation(creation))
+        self.keep_audit(creation)
         return workflow.id
 
     def made_under(self, user: UserName, key: str, *, now: datetime) -> WorkflowId | None:
@@ -137,7 +137,7 @@ class MemoryStore:
     def reserve(self, reservation: Reservation) -> None:
         self._take_number(reservation.workflow, reservation.name, reservation.number)
         self.stored_jobs[reservation.removal.id] = reservation.removal
-        self.audit.append(audit.of_reservation(reservation))
+        self.keep_audit(reservation)
 
     def lay(self, laying: Laying) -> None:
         footprint.require_room(footprint.laying_actions(laying), of=laying.workflow.id)
@@ -151,7 +151,7 @@ class MemoryStore:
             laid[id] = Stored(replace(group, tasks=(*group.tasks, dressed(group, task))), 1)
         for shard, counts in laying.counts.items():
             self.stored_counts[laying.workflow.id, shard] = Stored(counts, 1)
-        self.audit.append(audit.of_laying(laying))
+        self.keep_audit(laying)
 
     def remove_some(self, workflow: WorkflowId, removal: JobId) -> bool:
         job = self.stored_jobs.get(removal)
