@@ -1,7 +1,7 @@
 """One schedule: the service, the wire and the cluster, faults for a while, and then their end."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -18,6 +18,7 @@ from tests.simulation.store import Gate
 from tests.simulation.variant import Variant
 from xylem.domain.ids import WorkflowId
 from xylem.domain.plan import Limits, Retries
+from xylem.domain.values import replace
 from xylem.usecases import submit
 
 MINUTE = 60.0

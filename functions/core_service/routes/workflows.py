@@ -1,6 +1,5 @@
 """Workflows: submit, validate, look at, list, cancel."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -17,6 +16,7 @@ from xylem import spec
 from xylem.domain.access import require_owner
 from xylem.domain.errors import InvalidRequest, UnknownWorkflow
 from xylem.domain.status import WorkflowStatus
+from xylem.domain.values import replace
 from xylem.usecases import again, cancel, placing, queries, submit, why_pending
 
 router = APIRouter(prefix="/api")

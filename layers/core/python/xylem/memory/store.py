@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from xylem.domain.ids import (
     WorkflowUuid,
     shard_of,
 )
+from xylem.domain.values import replace
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import (
     AuditEntry,

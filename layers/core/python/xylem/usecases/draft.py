@@ -20,7 +20,7 @@ change).
 import gzip
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from xylem.domain import workflow as workflows
@@ -57,6 +57,7 @@ from xylem.domain.ids import (
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import PodSeen, Task
 from xylem.domain.transitions import decide
+from xylem.domain.values import replace
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import (
     Change,

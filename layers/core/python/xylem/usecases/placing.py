@@ -7,7 +7,7 @@ candidate; where all would, each says why.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from xylem import spec
@@ -16,6 +16,7 @@ from xylem.domain.ids import BackendName
 from xylem.domain.node import Node
 from xylem.domain.placement import Choice, Outlook, Priority, Site, choose, gang, outlook
 from xylem.domain.pool import Pool
+from xylem.domain.values import replace
 from xylem.ports import Backend, Backends, Clock, Pools
 from xylem.protocol.limits import OFFLINE_AFTER
 
