@@ -15,7 +15,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from operators.backend_listener.observe import observe, verdict
+from operators.backend_listener.observe import observed, verdict
 from operators.shared.anchor import was_bound
 from operators.shared.resources import Json
 from xylem.domain.ids import GroupId
@@ -77,12 +77,12 @@ class Listener:
         """A pod as a list or the watch shows it."""
         uid = pod["metadata"]["uid"]
         self._undecided.pop(uid, None)
-        seen = observe(pod, now)
+        said = verdict(pod, now)
+        seen = observed(pod, said)
         if seen is None:
             return []
-        again = verdict(pod, now).look_again_at
-        if again is not None:
-            self._undecided[uid] = (again, pod)
+        if said.look_again_at is not None:
+            self._undecided[uid] = (said.look_again_at, pod)
         before = self._known.get(uid)
         held = FINALIZER in (pod["metadata"].get("finalizers") or ())
         self._known[uid] = _Known(pod["metadata"]["name"], was_bound(pod), held, seen)

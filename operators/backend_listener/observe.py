@@ -90,6 +90,11 @@ class Verdict:
 
 def observe(pod: Json, now: datetime) -> PodObservation | None:
     """None for a pod that does not say whose attempt it is: it is not one of ours."""
+    return observed(pod, verdict(pod, now))
+
+
+def observed(pod: Json, said: Verdict) -> PodObservation | None:
+    """As `observe`, of a pod that was judged already."""
     notes = pod["metadata"].get("annotations") or {}
     names = [str(notes.get(key, "")) for key in (WORKFLOW, GROUP, TASK)]
     numbers = [str(notes.get(key, "")) for key in (INCARNATION, RETRY)]
@@ -97,7 +102,6 @@ def observe(pod: Json, now: datetime) -> PodObservation | None:
         return None
     if not all(number.isdecimal() and len(number) < 10 for number in numbers):
         return None
-    said = verdict(pod, now)
     status = pod.get("status") or {}
     return PodObservation(
         workflow=WorkflowId(names[0]),
@@ -143,12 +147,14 @@ def _preempted(status: Json) -> Json | None:
 
 def _by_phase(phase: str, pod: Json, status: Json) -> Verdict:
     reached = PHASE.get(phase, TaskStatus.SCHEDULING)
+    if reached is TaskStatus.SCHEDULING:
+        return Verdict(TaskStatus.INITIALIZING if _initializing(status) else reached)
+    if reached is TaskStatus.COMPLETED:
+        return Verdict(TaskStatus.COMPLETED, 0)
     failures = list(_failures(status))
     highest = max((code for code, _ in failures), default=None)
     message = _failure_message(pod, status, failures)
     match reached:
-        case TaskStatus.SCHEDULING if _initializing(status):
-            return Verdict(TaskStatus.INITIALIZING)
         case TaskStatus.RUNNING if highest is not None and _doomed(status):
             return Verdict(TaskStatus.FAILED, highest, message)
         case TaskStatus.FAILED if _ran_too_long(status):
@@ -161,8 +167,6 @@ def _by_phase(phase: str, pod: Json, status: Json) -> Verdict:
         case TaskStatus.FAILED_BACKEND_ERROR:
             message = f"The pod's node is lost. {message}"
             return Verdict(reached, ExitCode.BACKEND_ERROR, message, disrupted=True)
-        case TaskStatus.COMPLETED:
-            return Verdict(TaskStatus.COMPLETED, 0)
         case _:
             return Verdict(reached)
 

@@ -24,8 +24,7 @@ it stands:
 
 import base64
 import binascii
-import gzip
-import io
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -76,6 +75,9 @@ from xylem.protocol.agent import CleanupPayload, CreatePayload, Job, PodObservat
 
 PAYLOAD_BYTES = 64 * 1024 * 1024
 """Of a payload, unpacked: a small gzip must not fill the memory."""
+
+GZIP = 31
+"""zlib's `wbits` for a gzip header and trailer."""
 
 ENDED = {"Succeeded", "Failed"}
 
@@ -398,12 +400,14 @@ def _payload(job: Job) -> Procedure[bytes]:
             packed = base64.b64decode(job.payload, validate=True)
         else:
             return b""
-        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as unpacking:
-            text = unpacking.read(PAYLOAD_BYTES + 1)
-    except (binascii.Error, OSError, EOFError) as error:
+        unpacking = zlib.decompressobj(wbits=GZIP)
+        text = unpacking.decompress(packed, PAYLOAD_BYTES + 1)
+    except (binascii.Error, zlib.error) as error:
         raise BadPayload(f"the payload is not gzip in base64: {error}") from error
     if len(text) > PAYLOAD_BYTES:
         raise BadPayload(f"the payload is larger than {PAYLOAD_BYTES} bytes")
+    if not unpacking.eof or unpacking.unused_data:
+        raise BadPayload("the payload is not one whole gzip stream")
     return text
 
 

@@ -15,11 +15,12 @@ secrets.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, cast
 
 from operators.shared.resources import Json
 from xylem.domain.ids import GroupId, WorkflowId
+from xylem.domain.values import replace
 from xylem.manifests.names import FINALIZER, GROUP, GROUP_LABEL, INCARNATION, WORKFLOW
 from xylem.protocol.agent import Anchor as AnchorNews
 

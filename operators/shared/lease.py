@@ -162,4 +162,4 @@ def _transitions(lease: Json) -> int:
 
 def _stamp(moment: datetime) -> str:
     """MicroTime, as the API server wants it."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

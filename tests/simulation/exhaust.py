@@ -37,6 +37,7 @@ from xylem.ports import Commit, Job, Mail, StartGroups
 from xylem.protocol.agent import Event, JobResult, PodObservation
 from xylem.protocol.queues import EventsOf, ResultOf
 from xylem.usecases import cancel, news
+from xylem.usecases.audit import Audited
 
 SAY_EVERY = 50_000
 
@@ -93,7 +94,7 @@ class _Workflows(MemoryWorkflows):
 class _Store(MemoryStore):
     """`keep_audit` keeps nothing: it grows with the way, not with the state."""
 
-    def keep_audit(self, commit: Commit) -> None:
+    def keep_audit(self, change: Audited) -> None:
         pass
 
     def taken(self) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ It compares what the rows say with what really became of each pod, which only a 
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from operators.shared.anchor import ordinal_of, was_bound
@@ -461,37 +462,36 @@ class Oracle:
 
     # The end -------------------------------------------------------------------------------------
 
-    def left(self, *, anchors: bool) -> list[str]:
+    def left(self, *, anchors: bool) -> Iterator[str]:
         """What keeps everything from having ended. `anchors`: those that are closed, too."""
         rows = self._rows
-        left = [
-            f"{id} is {stored.value.status}"
-            for id, stored in rows.stored_workflows.items()
-            if not stored.value.status.final or stored.value.sweeping
-        ]
+        for id, workflow in rows.stored_workflows.items():
+            if not workflow.value.status.final or workflow.value.sweeping:
+                yield f"{id} is {workflow.value.status}"
         for id, groups in rows.stored_groups.items():
             if id not in rows.stored_workflows:
-                left.append(f"rows of {id}, which nobody can reach")
+                yield f"rows of {id}, which nobody can reach"
             for stored in groups.values():
-                group = stored.value
-                if not group.status.final or group.settling or group.pending:
-                    left.append(f"group {group.name} of {id}: {group.status} {group.pending}")
-                elif group.cleanup is not Cleanup.DONE:
-                    left.append(f"group {group.name} of {id} is not cleaned up")
-                left += [
-                    f"task {task.name} of {id} is {task.status}"
-                    for task in group.tasks
-                    if not task.status.final
-                ]
-        left += [f"job {job.id}: {_about(job)}" for job in rows.stored_jobs.values()]
-        left += [f"mail {id}" for _, id in rows.mail]
-        left += [f"timer {key}" for key in rows.stored_timers]
-        left += [
-            f"{kind} {name}"
-            for (kind, name), body in self._kube.objects.items()
-            if kind != "Lease" and (anchors or not _is_closed(kind, body))
-        ]
-        return left
+                yield from _left_of(stored.value)
+        for job in rows.stored_jobs.values():
+            yield f"job {job.id}: {_about(job)}"
+        for _, mail in rows.mail:
+            yield f"mail {mail}"
+        for key in rows.stored_timers:
+            yield f"timer {key}"
+        for (kind, name), body in self._kube.objects.items():
+            if kind != "Lease" and (anchors or not _is_closed(kind, body)):
+                yield f"{kind} {name}"
+
+
+def _left_of(group: Group) -> Iterator[str]:
+    if not group.status.final or group.settling or group.pending:
+        yield f"group {group.name} of {group.workflow}: {group.status} {group.pending}"
+    elif group.cleanup is not Cleanup.DONE:
+        yield f"group {group.name} of {group.workflow} is not cleaned up"
+    for task in group.tasks:
+        if not task.status.final:
+            yield f"task {task.name} of {group.workflow} is {task.status}"
 
 
 def _about(job: Job) -> str:

@@ -1,7 +1,7 @@
 """Workflows of the simulation: small shapes, and a few that no single transaction holds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from random import Random
 
@@ -14,6 +14,7 @@ from xylem.domain.exits import ExitRule
 from xylem.domain.ids import PoolName
 from xylem.domain.plan import Limits
 from xylem.domain.pool import Platform, Pool
+from xylem.domain.values import replace
 from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.store import MemoryStore

@@ -1,6 +1,5 @@
 """Workflows, where they come from: submit, validate, render, resubmit, restart."""
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
@@ -14,6 +13,7 @@ from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem import spec
 from xylem.domain.errors import InvalidRequest
+from xylem.domain.values import replace
 from xylem.usecases import again, placing, submit
 
 router = APIRouter(prefix="/api/pool/{pool_name}/workflow")

@@ -1,6 +1,5 @@
 """`Pools` and `Configs` on DynamoDB."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ from xylem.domain.config import DEFAULT_CONFIG, WorkflowConfig
 from xylem.domain.errors import UnknownPool
 from xylem.domain.ids import PoolName, UserName
 from xylem.domain.pool import Pool
+from xylem.domain.values import replace
 from xylem_aws.revisions import Revisions
 from xylem_aws.tables.configs import POOLS, WORKFLOW
 

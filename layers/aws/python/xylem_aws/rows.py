@@ -1,7 +1,6 @@
 """Values of the domain as rows of the table `workflows`, and back."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from xylem.domain.ids import (
 )
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.task import Task
+from xylem.domain.values import replace
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import Change, Entry, Job, Stored
 from xylem.usecases.footprint import changed_timer, first_ring

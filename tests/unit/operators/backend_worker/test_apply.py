@@ -1,5 +1,8 @@
 """Create, cleanup and observe: each bold rule of the operator link, and the story without it."""
 
+import base64
+import gzip
+
 import pytest
 
 from operators.backend_listener.observe import observe
@@ -345,9 +348,14 @@ def test_a_payload_that_cannot_be_created_fails_with_a_sentence(
     assert sentence in outcome.message
 
 
-def test_a_payload_that_is_no_gzip_fails() -> None:
+GZIP = gzip.compress(b'{"objects":[]}')
+
+
+@pytest.mark.parametrize("payload", [b"not gzip", GZIP[:-4], GZIP + GZIP])
+def test_a_payload_that_is_not_one_whole_gzip_fails(payload: bytes) -> None:
     kube = FakeKube()
-    job = a_create().model_copy(update={"payload": "bm90IGd6aXA="})
+    text = base64.b64encode(payload).decode()
+    job = a_create().model_copy(update={"payload": text})
 
     outcome = run(kube, perform_create(job, in_office(kube)))
 

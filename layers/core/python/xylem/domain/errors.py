@@ -19,8 +19,10 @@
 DATABASE, USER, SUBMISSION) keep their meaning; ours are lower case.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
+
+from xylem.domain.values import replace
 
 
 class XylemError(Exception):

@@ -263,10 +263,10 @@ def dressed(group: Group, task: Task) -> Task:
 
 def bare(group: Group, task: Task) -> Task:
     """What a task's own row has to say: less what `dressed` adds again."""
-    if task.status is not TaskStatus.PROCESSING:
+    from_group = task.processing_at == group.processing_at and task.ordinal == group.placed
+    if task.status is not TaskStatus.PROCESSING or group.processing_at is None or not from_group:
         return task
-    undressed = replace(task, status=TaskStatus.WAITING, processing_at=None, ordinal=0)
-    return undressed if dressed(group, undressed) == task else task
+    return replace(task, status=TaskStatus.WAITING, processing_at=None, ordinal=0)
 
 
 def within(task: Task, part: TaskRange | None) -> bool:

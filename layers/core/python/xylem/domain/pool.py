@@ -7,7 +7,7 @@ finds what was written. An amount of -1 means "no bound".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
@@ -15,6 +15,7 @@ from xylem.domain.exits import ExitRule
 from xylem.domain.ids import BackendName, PoolName
 from xylem.domain.node import Toleration
 from xylem.domain.plan import Limits, Resources
+from xylem.domain.values import replace
 
 UNBOUNDED = -1
 

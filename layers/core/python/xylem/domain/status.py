@@ -39,11 +39,11 @@ class TaskStatus(StrEnum):
 
     @property
     def final(self) -> bool:
-        return self.rank == _LAST
+        return self not in _RANK
 
     @property
     def failed(self) -> bool:
-        return self.name.startswith("FAILED")
+        return self.startswith("FAILED")
 
     @property
     def handed_over(self) -> bool:
@@ -84,7 +84,7 @@ class WorkflowStatus(StrEnum):
 
     @property
     def failed(self) -> bool:
-        return self.name.startswith("FAILED")
+        return self.startswith("FAILED")
 
 
 class ExitCode:

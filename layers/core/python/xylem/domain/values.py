@@ -2,7 +2,7 @@
 
 `dataclasses.replace` took four fifths of the engine's time: it looks at each field by name, and a
 frozen class then sets each by name again. Here what stays is read at once and goes into the new
-value's slots. It is for classes of the domain: frozen, with slots, and with nothing to do after
+value's slots. It is for the values of the service: frozen, with slots, and with nothing to do after
 their making.
 """
 

@@ -9,10 +9,11 @@ as files are: a name made of a password's digest tells who can list names whethe
 """
 
 import hashlib
-import json
 import posixpath
 from base64 import b64encode
 from typing import Any
+
+from pydantic_core import to_json
 
 from xylem.domain.plan import CredentialUse, File, GroupPlan, TaskPlan
 from xylem.manifests import labels, runtime, stores
@@ -39,7 +40,7 @@ def mount_path(file: File) -> str:
 
 def of_attempt(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
     orders = {**runtime.config(plan, task, facts), **stores.config(task, facts)}
-    config = json.dumps(orders, indent=1)
+    config = to_json(orders, indent=1).decode()
     data = {
         runtime.TOKEN_FILE: _encoded(facts.tokens[task.name]),
         runtime.CONFIG_FILE: _encoded(config),

@@ -9,12 +9,12 @@ others know a thing (of the task, a resource, a credential, a variable) have non
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from uuid import UUID, uuid5
 
 from xylem.domain.ids import task_uuid
 from xylem.domain.plan import GroupPlan, Input, TaskInput, TaskPlan
 from xylem.domain.tokens import INPUT_FOLDER, OUTPUT_FOLDER, substitute
+from xylem.domain.values import replace
 from xylem.manifests.facts import GroupFacts, service_name
 
 

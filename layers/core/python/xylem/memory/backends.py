@@ -1,10 +1,10 @@
 """Backends and their mailboxes in dictionaries."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from xylem.domain.ids import BackendName, ConnectionId
 from xylem.domain.node import Node
+from xylem.domain.values import replace
 from xylem.memory.store import MemoryStore
 from xylem.ports import Backend, Mail, NodeFacts
 from xylem.usecases.greeting import SEEN_EVERY, Greeting, greeted

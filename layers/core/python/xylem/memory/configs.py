@@ -1,6 +1,5 @@
 """Pools in a dictionary, and the config of workflows."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +7,7 @@ from xylem.domain.config import DEFAULT_CONFIG, WorkflowConfig
 from xylem.domain.errors import UnknownPool
 from xylem.domain.ids import PoolName, UserName
 from xylem.domain.pool import Pool
+from xylem.domain.values import replace
 
 
 class MemoryPools:

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from xylem.domain.ids import (
     WorkflowUuid,
     shard_of,
 )
+from xylem.domain.values import replace
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import (
     AuditEntry,
@@ -103,8 +104,8 @@ class MemoryStore:
             self.mail.pop(key, None)
         self.keep_audit(commit)
 
-    def keep_audit(self, commit: Commit) -> None:
-        self.audit.append(audit.of_commit(commit))
+    def keep_audit(self, change: audit.Audited) -> None:
+        self.audit.append(audit.of(change))
 
     def create(self, creation: Creation) -> WorkflowId:
         require_room(footprint.creation_actions(creation), of=creation.workflow.id)
@@ -128,7 +129,7 @@ class MemoryStore:
         if key:
             until = workflow.submitted_at + IDEMPOTENCY
             self.remembered[key] = _Remembered(workflow.id, until)
-        self.audit.append(audit.of_creation(creation))
+        self.keep_audit(creation)
         return workflow.id
 
     def made_under(self, user: UserName, key: str, *, now: datetime) -> WorkflowId | None:
@@ -138,7 +139,7 @@ class MemoryStore:
     def reserve(self, reservation: Reservation) -> None:
         self._take_number(reservation.workflow, reservation.name, reservation.number)
         self.stored_jobs[reservation.removal.id] = reservation.removal
-        self.audit.append(audit.of_reservation(reservation))
+        self.keep_audit(reservation)
 
     def lay(self, laying: Laying) -> None:
         require_room(footprint.laying_actions(laying), of=laying.workflow.id)
@@ -152,7 +153,7 @@ class MemoryStore:
             laid[id] = Stored(replace(group, tasks=(*group.tasks, dressed(group, task))), 1)
         for shard, counts in laying.counts.items():
             self.stored_counts[laying.workflow.id, shard] = Stored(counts, 1)
-        self.audit.append(audit.of_laying(laying))
+        self.keep_audit(laying)
 
     def remove_some(self, workflow: WorkflowId, removal: JobId) -> bool:
         job = self.stored_jobs.get(removal)

@@ -606,10 +606,10 @@ class Link:
     def _flush_at(self) -> datetime | None:
         """When something is to be said next. Not a moment after something else was: what becomes
         due together, of one gang or of many workflows, is one frame then and not many."""
-        first = min(map(self._says_at, self._waiting), default=None)
-        if first is None or self._flushed_at is None:
-            return first
-        return max(first, self._flushed_at + NEWS_GAP)
+        if not self._waiting:
+            return None
+        first = min(map(self._says_at, self._waiting))
+        return first if self._flushed_at is None else max(first, self._flushed_at + NEWS_GAP)
 
     def _arrived(self, seq: int) -> None:
         """Answered, one way or the other. With its last number a workflow may speak again."""

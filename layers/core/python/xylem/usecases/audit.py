@@ -66,6 +66,22 @@ def load_differences(text: str) -> tuple[Difference, ...]:
     return tuple(Difference(**one) for one in json.loads(text))
 
 
+Audited = Commit | Creation | Reservation | Laying
+"""Whatever is kept an audit of: a commit, a creation, or a part of a large one."""
+
+
+def of(change: Audited) -> Audit:
+    match change:
+        case Commit():
+            return of_commit(change)
+        case Creation():
+            return of_creation(change)
+        case Reservation():
+            return of_reservation(change)
+        case Laying():
+            return of_laying(change)
+
+
 def of_commit(commit: Commit) -> Audit:
     differences: list[Difference] = []
     if moved := commit.workflow_change:

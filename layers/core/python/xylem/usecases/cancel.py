@@ -6,12 +6,11 @@ does not start any more, because every start checks that there is no cancel. Wha
 cleaned up by the mailbox, however long the cluster is away.
 """
 
-from dataclasses import replace
-
 from xylem.domain.errors import InvalidRequest, TooLarge
 from xylem.domain.group import Cancelled
 from xylem.domain.ids import UserName, WorkflowId
 from xylem.domain.status import WorkflowStatus
+from xylem.domain.values import replace
 from xylem.domain.workflow import Cancel, Sweeping
 from xylem.ports import SweepWorkflow
 from xylem.usecases import intents

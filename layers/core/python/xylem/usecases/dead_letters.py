@@ -6,8 +6,8 @@ anything.
 """
 
 import json
-from dataclasses import replace
 
+from xylem.domain.values import replace
 from xylem.ports import DeadLetter, DeadLetters, DeadQueue
 
 MOST = 10

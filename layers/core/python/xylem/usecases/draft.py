@@ -20,8 +20,9 @@ change).
 import gzip
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 
 from xylem.domain import workflow as workflows
 from xylem.domain.effects import (
@@ -57,6 +58,7 @@ from xylem.domain.ids import (
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import PodSeen, Task
 from xylem.domain.transitions import decide
+from xylem.domain.values import replace
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import (
     Change,
@@ -316,11 +318,8 @@ class Draft:
                 self._ready.append(group.id)
                 self._replaced.setdefault(group.id, []).append(attempt)
             case CleanUp(incarnation=incarnation, ordinal=ordinal, superseded=superseded):
-                grace = 0 if effect.force else None
-                payload = CleanupPayload(grace_seconds=grace, force=effect.force)
-                packed = gzip.compress(payload.model_dump_json().encode(), mtime=0)
                 mail = self._order(group, incarnation, ordinal, "cleanup")
-                self._mail.append(replace(mail, payload=packed))
+                self._mail.append(replace(mail, payload=_how_to_clean(force=effect.force)))
                 self._mail_dropped.extend(
                     (group.backend, mail_id(group.id, incarnation, old)) for old in superseded
                 )
@@ -373,6 +372,13 @@ class Draft:
             after=0,
             written_at=self.now,
         )
+
+
+@cache
+def _how_to_clean(*, force: bool) -> bytes:
+    """The payload of a cleanup: there are two of them, so each is packed once."""
+    payload = CleanupPayload(grace_seconds=0 if force else None, force=force)
+    return gzip.compress(payload.model_dump_json().encode(), mtime=0)
 
 
 def upstream_ended(status: TaskStatus) -> GroupEvent:

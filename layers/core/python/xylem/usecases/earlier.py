@@ -6,11 +6,11 @@ be read, and so do we.
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 from xylem.domain.errors import InvalidSpec, UnknownWorkflow
 from xylem.domain.ids import WorkflowId
 from xylem.domain.plan import Input, TaskInput, WorkflowPlan
+from xylem.domain.values import replace
 from xylem.ports import Workflows
 from xylem.usecases.queries import Described, describe
 

@@ -5,6 +5,7 @@ A transaction holds 100 actions, *all counted*: entities, list entries, jobs, ma
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 
 from xylem.domain.deadlines import deadline
@@ -49,14 +50,23 @@ def changed_tasks(
     new), as it is. `replaced`: those that ended and are the newest no more; they keep their rows.
 
     What an attempt has from its group is written with the group."""
-    known = {(task.name, task.retry): bare(change.before, task) for task in change.before.tasks}
+    known = {(task.name, task.retry): task for task in change.before.tasks}
     positions = {task.name: position for position, task in enumerate(change.after.tasks)}
+    given_the_same = _given(change.before) == _given(change.after)
     moved = []
     for task in (*replaced, *change.after.tasks):
-        before, after = known.get((task.name, task.retry)), bare(change.after, task)
+        was = known.get((task.name, task.retry))
+        if was is task and given_the_same:
+            continue
+        before = None if was is None else bare(change.before, was)
+        after = bare(change.after, task)
         if before != after:
             moved.append((positions[task.name], before, after))
     return moved
+
+
+_given = attrgetter("processing_at", "placed")
+"""What an attempt has from its group."""
 
 
 class NewTimer(NamedTuple):

@@ -16,13 +16,13 @@ an intent and a job in the same transaction.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from xylem.domain.errors import TooLarge
 from xylem.domain.group import Cancelled, Group, to_start
 from xylem.domain.ids import GroupId, WorkflowId
 from xylem.domain.transitions import ended_by
+from xylem.domain.values import replace
 from xylem.domain.workflow import Sweeping, Workflow, swept
 from xylem.ports import Commit, Job, Stored
 from xylem.usecases import apply

@@ -7,13 +7,13 @@ candidate; where all would, each says why.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from xylem import spec
 from xylem.domain.errors import InvalidRequest, InvalidSpec
 from xylem.domain.node import Node
 from xylem.domain.placement import Choice, Outlook, Priority, choose, gang, outlook
 from xylem.domain.pool import Pool
+from xylem.domain.values import replace
 from xylem.ports import Pools
 from xylem.usecases.clusters import Clusters
 

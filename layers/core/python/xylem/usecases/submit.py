@@ -14,7 +14,7 @@ that are taken away.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 
@@ -37,6 +37,7 @@ from xylem.domain.plan import GroupPlan, TaskPlan, WorkflowPlan
 from xylem.domain.pool import Pool, bounded, scheduling, wanted
 from xylem.domain.task import Task
 from xylem.domain.transitions import ready
+from xylem.domain.values import replace
 from xylem.domain.workflow import Counts, Sweeping, Workflow, amount
 from xylem.ports import (
     Configs,
