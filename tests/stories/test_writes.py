@@ -16,8 +16,8 @@ from xylem.memory.store import MemoryStore
 from xylem.ports import Commit, Creation, Laying, Reservation
 from xylem.protocol import agent
 from xylem.protocol.queues import EventsOf, ResultOf
-from xylem.usecases import footprint
-from xylem.usecases.audit import Audited, news
+from xylem.usecases import footprint, news
+from xylem.usecases.audit import Audited
 
 EVENTS = 50
 """In one frame of an operator."""
