@@ -23,7 +23,11 @@ from xylem.domain.pool import Platform, Pool
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
 from xylem.domain.workflow import Counts, Workflow
-from xylem.ports import Attempt, Change, Commit, Creation, Job, Mail, StartGroups, Stored
+from xylem.ports.backends import Mail
+from xylem.ports.jobs import Job, StartGroups
+from xylem.ports.stored import Change, Stored
+from xylem.ports.task_tokens import Attempt
+from xylem.ports.workflows import Commit, Creation
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BACKEND = BackendName("cluster-1")

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 from fastapi import Depends, Request
 
 if TYPE_CHECKING:
-    from xylem.ports import Backends, Configs, Credentials, DeadLetters, Jobs, Pools
+    from xylem.ports.backends import Backends
+    from xylem.ports.configs import Configs, Credentials, Pools
+    from xylem.ports.dead_letters import DeadLetters
+    from xylem.ports.jobs import Jobs
     from xylem.usecases.apply import Engine
     from xylem.usecases.clusters import Clusters
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from xylem.domain.ids import pod_name, task_uuid
 from xylem.domain.status import WorkflowStatus
-from xylem.ports import RemoveWorkflow, SettleGroup, StartGroups, SweepWorkflow
+from xylem.ports.jobs import RemoveWorkflow, SettleGroup, StartGroups, SweepWorkflow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from xylem.domain.ids import GroupId, WorkflowId, WorkflowUuid
     from xylem.domain.placement import Choice
     from xylem.domain.task import Task
-    from xylem.ports import DeadQueue, Entry, Job
+    from xylem.ports.dead_letters import DeadQueue
+    from xylem.ports.jobs import Job
+    from xylem.ports.workflows import Entry
     from xylem.usecases.queries import Described, Records
     from xylem.usecases.why_pending import Facts, Waiting
 

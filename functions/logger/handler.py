@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from xylem.domain import errors
 from xylem.domain.access import ADMIN, USER
-from xylem.ports import Attempt
+from xylem.ports.task_tokens import Attempt
 from xylem.protocol.runtime import AtBarrier, InputQuery, LogEnd, OutputQuery
 from xylem.usecases import log_reading, logs, runtime
 from xylem_aws.bootstrap import ports

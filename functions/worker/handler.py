@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from xylem.ports import Job
+from xylem.ports.jobs import Job
 from xylem.protocol.queues import Doorbell
 from xylem.usecases import jobs
 from xylem.usecases.start import Rendering, start_groups

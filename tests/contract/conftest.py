@@ -14,17 +14,12 @@ from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.store import MemoryStore
-from xylem.ports import (
-    Backends,
-    Configs,
-    Connections,
-    Credentials,
-    Jobs,
-    Logs,
-    Pools,
-    Timers,
-    Workflows,
-)
+from xylem.ports.backends import Backends
+from xylem.ports.configs import Configs, Credentials, Pools
+from xylem.ports.connections import Connections
+from xylem.ports.jobs import Jobs, Timers
+from xylem.ports.logs import Logs
+from xylem.ports.workflows import Workflows
 from xylem_aws.backends import DynamoBackends
 from xylem_aws.configs import DynamoConfigs, DynamoPools
 from xylem_aws.connections import DynamoConnections

@@ -11,7 +11,9 @@ from tests.contract.conftest import Stores
 from xylem.domain.errors import Forbidden, UnknownPool
 from xylem.domain.ids import BackendName, ConnectionId, UserName
 from xylem.domain.node import Node, Taint
-from xylem.ports import Attempt, Backend, Chunk, LogTail, NodeFacts
+from xylem.ports.backends import Backend, NodeFacts
+from xylem.ports.logs import Chunk, LogTail
+from xylem.ports.task_tokens import Attempt
 from xylem.spec.pools import PoolConfig, pool_of
 
 ONE, TWO = ConnectionId("c-1"), ConnectionId("c-2")

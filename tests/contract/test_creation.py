@@ -30,16 +30,9 @@ from xylem.domain.workflow import Amount, Counts, Sweeping, Workflow
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.queues import MemoryDoorbell
 from xylem.memory.time import FakeClock, FakeIds
-from xylem.ports import (
-    Creation,
-    Job,
-    Laying,
-    RemoveWorkflow,
-    Reservation,
-    Scope,
-    Stored,
-    SweepWorkflow,
-)
+from xylem.ports.jobs import Job, RemoveWorkflow, SweepWorkflow
+from xylem.ports.stored import Stored
+from xylem.ports.workflows import Creation, Laying, Reservation, Scope
 from xylem.usecases import submit
 
 REMOVAL = JobId("removal")

@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from tests.builders import NOON
 from xylem.memory.queues import MemoryDeadLetters
-from xylem.ports import DeadLetter, DeadLetters
+from xylem.ports.dead_letters import DeadLetter, DeadLetters
 from xylem_aws import clients
 from xylem_aws.queues import SqsDeadLetters
 

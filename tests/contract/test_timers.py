@@ -9,7 +9,8 @@ from xylem.domain.group import Group
 from xylem.domain.ids import GroupId
 from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus
-from xylem.ports import Stored, Timer
+from xylem.ports.jobs import Timer
+from xylem.ports.stored import Stored
 
 HOUR = timedelta(hours=1)
 DAY = NOON + timedelta(days=1)

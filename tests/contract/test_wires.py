@@ -16,7 +16,10 @@ from xylem.domain.ids import ConnectionId, JobId
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.queues import MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.tokens import MemoryTaskTokens
-from xylem.ports import Blob, Blobs, Doorbell, Links, NewsQueue, TaskTokens
+from xylem.ports.backends import Links, NewsQueue
+from xylem.ports.blobs import Blob, Blobs
+from xylem.ports.jobs import Doorbell
+from xylem.ports.task_tokens import TaskTokens
 from xylem.protocol.limits import FRAME_BYTES, QUEUE_BYTES
 from xylem_aws import clients
 from xylem_aws.blobs import S3Blobs

@@ -36,18 +36,9 @@ from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.transitions import decide
 from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping
-from xylem.ports import (
-    PARK_AFTER,
-    Change,
-    Laying,
-    RemoveWorkflow,
-    Reservation,
-    Scope,
-    SettleGroup,
-    Stored,
-    SweepWorkflow,
-    Work,
-)
+from xylem.ports.jobs import PARK_AFTER, RemoveWorkflow, SettleGroup, SweepWorkflow, Work
+from xylem.ports.stored import Change, Stored
+from xylem.ports.workflows import Laying, Reservation, Scope
 from xylem.usecases import footprint
 
 LATER = NOON + timedelta(seconds=90)

@@ -13,7 +13,7 @@ from tests.builders import a_job
 from tests.conftest import Stack
 from tests.e2e.running import aws, example, run
 from xylem.domain.ids import GroupId, WorkflowId
-from xylem.ports import StartGroups
+from xylem.ports.jobs import StartGroups
 from xylem_aws import rows
 
 pytestmark = pytest.mark.e2e

@@ -35,7 +35,7 @@ from xylem.domain.ids import GroupId, JobId, WorkflowId, WorkflowUuid
 from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus
 from xylem.domain.workflow import Counts
-from xylem.ports import Timer, Timers
+from xylem.ports.jobs import Timer, Timers
 from xylem.usecases import jobs, timers
 from xylem.usecases.footprint import first_ring
 

@@ -41,7 +41,10 @@ from xylem.domain.ids import ConnectionId, GroupId, WorkflowId, mail_parts
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
 from xylem.manifests.names import RETRY
-from xylem.ports import Change, Commit, Job, Mail, StartGroups, Stored
+from xylem.ports.backends import Mail
+from xylem.ports.jobs import Job, StartGroups
+from xylem.ports.stored import Change, Stored
+from xylem.ports.workflows import Commit
 from xylem.protocol import agent
 from xylem.protocol.agent import Ack, Bundle, Event, News, PodObservation, operator_message
 from xylem.protocol.link import Link, Order, Perform

@@ -33,7 +33,9 @@ from xylem.domain.ids import GroupId, MailId, TaskName, mail_parts
 from xylem.domain.plan import GroupPlan, Limits, Retries, TaskPlan, WorkflowPlan
 from xylem.domain.status import TaskStatus
 from xylem.memory.store import MemoryStore, MemoryWorkflows
-from xylem.ports import Commit, Job, Mail, StartGroups
+from xylem.ports.backends import Mail
+from xylem.ports.jobs import Job, StartGroups
+from xylem.ports.workflows import Commit
 from xylem.protocol.agent import Event, JobResult, PodObservation
 from xylem.protocol.queues import EventsOf, ResultOf
 from xylem.usecases import cancel, news

@@ -26,7 +26,9 @@ from xylem.domain.ids import ConnectionId, GroupId, JobId, TaskName, WorkflowId,
 from xylem.domain.status import ExitCode, TaskStatus
 from xylem.domain.task import Task
 from xylem.domain.workflow import Counts, Workflow
-from xylem.ports import Commit, Job, SettleGroup, StartGroups, Stored, SweepWorkflow
+from xylem.ports.jobs import Job, SettleGroup, StartGroups, SweepWorkflow
+from xylem.ports.stored import Stored
+from xylem.ports.workflows import Commit
 from xylem.protocol.agent import Ack, PodObservation, Rejected, agent_message
 
 LOST = "The pod disappeared from its cluster."

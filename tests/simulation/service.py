@@ -38,7 +38,7 @@ from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.time import FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
-from xylem.ports import Job
+from xylem.ports.jobs import Job
 from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
 from xylem.usecases import backends, cancel, jobs, news, operators, submit, timers
 from xylem.usecases.start import Rendering, start_groups

@@ -14,17 +14,10 @@ from xylem.domain.workflow import Counts, Workflow
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.store import MemoryJobs, MemoryStore, MemoryTimers, MemoryWorkflows
-from xylem.ports import (
-    Backend,
-    Commit,
-    Creation,
-    Job,
-    Laying,
-    Mail,
-    Reservation,
-    Stored,
-    Timer,
-)
+from xylem.ports.backends import Backend, Mail
+from xylem.ports.jobs import Job, Timer
+from xylem.ports.stored import Stored
+from xylem.ports.workflows import Commit, Creation, Laying, Reservation
 from xylem.usecases.audit import Audited
 
 T = TypeVar("T")

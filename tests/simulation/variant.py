@@ -13,7 +13,7 @@ from operators.shared.lease import Tenure
 from tests.simulation.cluster import Kube
 from tests.simulation.store import SimulatedStore
 from xylem.domain.ids import ConnectionId
-from xylem.ports import Job
+from xylem.ports.jobs import Job
 from xylem.protocol.link import Link
 from xylem.usecases.news import Part
 

@@ -14,7 +14,7 @@ from xylem.domain.errors import Conflict
 from xylem.domain.ids import JobId, WorkflowId
 from xylem.domain.workflow import amount
 from xylem.memory.store import MemoryStore, MemoryWorkflows
-from xylem.ports import Commit, Creation, Laying, Reservation
+from xylem.ports.workflows import Commit, Creation, Laying, Reservation
 from xylem.protocol import agent
 from xylem.usecases.jobs import LONGEST_BACKOFF
 

@@ -18,7 +18,7 @@ from xylem.domain.group import Cleanup, StartImpossible
 from xylem.domain.ids import ConnectionId, WorkflowId
 from xylem.domain.plan import WorkflowPlan
 from xylem.domain.status import TaskStatus, WorkflowStatus
-from xylem.ports import StartGroups
+from xylem.ports.jobs import StartGroups
 from xylem.protocol import agent
 from xylem.usecases import intents
 from xylem.usecases.cancel import cancel

@@ -14,7 +14,8 @@ from xylem.domain.errors import Conflict, UnknownWorkflow
 from xylem.domain.ids import WorkflowId
 from xylem.domain.plan import WorkflowPlan
 from xylem.domain.status import TaskStatus, WorkflowStatus
-from xylem.ports import Creation, Laying, RemoveWorkflow, Scope, StartGroups, SweepWorkflow
+from xylem.ports.jobs import RemoveWorkflow, StartGroups, SweepWorkflow
+from xylem.ports.workflows import Creation, Laying, Scope
 from xylem.usecases import footprint, submit
 from xylem.usecases.submit import REMOVE_AFTER
 

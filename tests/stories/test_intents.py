@@ -23,7 +23,7 @@ from xylem.domain.group import AbsenceSeen, Group
 from xylem.domain.ids import WorkflowId
 from xylem.domain.plan import WorkflowPlan
 from xylem.domain.status import TaskStatus, WorkflowStatus
-from xylem.ports import SettleGroup
+from xylem.ports.jobs import SettleGroup
 from xylem.usecases import intents
 
 SMALL, LARGE = 120, 200

@@ -13,7 +13,7 @@ from xylem.domain.plan import GroupPlan, TaskPlan, WorkflowPlan
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.store import MemoryStore
-from xylem.ports import Commit, Creation, Laying, Reservation
+from xylem.ports.workflows import Commit, Creation, Laying, Reservation
 from xylem.protocol import agent
 from xylem.protocol.queues import EventsOf, ResultOf
 from xylem.usecases import footprint, news

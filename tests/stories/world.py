@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.builders import NOON
 from xylem.domain.errors import Conflict
@@ -39,13 +39,16 @@ from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, Memory
 from xylem.memory.store import MemoryStore
 from xylem.memory.time import FakeClock, FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
-from xylem.ports import Job, Workflows
+from xylem.ports.jobs import Job
 from xylem.protocol import agent
 from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
 from xylem.usecases import backends, cancel, jobs, news, operators, submit, timers
 from xylem.usecases.queries import Described, describe
 from xylem.usecases.start import Rendering, start_groups
 from xylem.usecases.submit import Request
+
+if TYPE_CHECKING:
+    from xylem.ports.workflows import Workflows
 
 BACKEND = BackendName("cluster-1")
 CONNECTION = ConnectionId("connection-1")

@@ -14,7 +14,7 @@ from functions.core_service.views import View
 from xylem.domain.access import require_admin
 from xylem.domain.errors import UnknownJob
 from xylem.domain.ids import JobId
-from xylem.ports import PARK_AFTER
+from xylem.ports.jobs import PARK_AFTER
 from xylem.usecases import dead_letters, jobs
 
 ID_CHARS = 128

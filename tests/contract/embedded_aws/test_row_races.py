@@ -27,7 +27,7 @@ from tests.contract.embedded_aws.resources import REGION, a_name
 from tests.contract.embedded_aws.server import EmbeddedAws
 from xylem.domain.errors import Conflict
 from xylem.domain.ids import ConnectionId, GroupId, JobId, UserName, WorkflowId, WorkflowUuid
-from xylem.ports import Chunk
+from xylem.ports.logs import Chunk
 from xylem_aws.backends import DynamoBackends
 from xylem_aws.configs import DynamoPools
 from xylem_aws.logs import DynamoLogs

@@ -18,7 +18,7 @@ from tests.builders import (
 from xylem.domain.ids import JobId
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.memory.store import MemoryStore
-from xylem.ports import Change
+from xylem.ports.stored import Change
 from xylem.usecases import audit
 from xylem.usecases.audit import Difference
 

@@ -9,7 +9,7 @@ from xylem.domain.errors import TooLarge
 from xylem.domain.ids import JobId
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.workflow import Counts, Workflow
-from xylem.ports import Change
+from xylem.ports.stored import Change
 from xylem.usecases import footprint
 from xylem.usecases.room import require_room
 

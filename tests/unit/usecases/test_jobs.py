@@ -14,7 +14,7 @@ from xylem.domain.errors import Conflict, InvalidRequest, UnknownJob
 from xylem.domain.ids import JobId, WorkflowId
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.memory.blobs import MemoryBlobs
-from xylem.ports import (
+from xylem.ports.jobs import (
     PARK_AFTER,
     Job,
     RemoveWorkflow,

@@ -12,7 +12,7 @@ from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.store import MemoryStore
 from xylem.memory.time import FakeIds
-from xylem.ports import LogTail
+from xylem.ports.logs import LogTail
 from xylem.protocol.runtime import MAX_BATCH_BYTES, Stored
 from xylem.protocol.spool import EPOCH, Record, Stream, encode
 from xylem.usecases import log_reading, logs

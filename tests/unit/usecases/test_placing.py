@@ -19,7 +19,7 @@ from xylem.memory.backends import MemoryBackends
 from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.store import MemoryStore
-from xylem.ports import NodeFacts
+from xylem.ports.backends import NodeFacts
 from xylem.usecases import submit
 from xylem.usecases.clusters import Clusters
 from xylem.usecases.placing import MOST_POOLS

@@ -7,7 +7,7 @@ from tests.stories.world import World
 from xylem.domain.errors import Forbidden
 from xylem.domain.ids import TaskName, WorkflowId
 from xylem.memory.logs import MemoryLogs
-from xylem.ports import Attempt
+from xylem.ports.task_tokens import Attempt
 from xylem.protocol.runtime import AtBarrier, Barrier, GroupState
 from xylem.usecases import runtime
 

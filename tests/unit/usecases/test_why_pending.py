@@ -17,7 +17,8 @@ from xylem.domain.plan import GroupPlan, Limits, Resources, WorkflowPlan
 from xylem.domain.pool import GpuQuota
 from xylem.domain.status import TaskStatus
 from xylem.domain.workflow import Sweeping
-from xylem.ports import PARK_AFTER, NodeFacts
+from xylem.ports.backends import NodeFacts
+from xylem.ports.jobs import PARK_AFTER
 from xylem.usecases.clusters import Clusters
 from xylem.usecases.why_pending import Facts, Reason, asked, explained
 

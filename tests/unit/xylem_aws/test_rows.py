@@ -15,15 +15,8 @@ from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping, Workflow
-from xylem.ports import (
-    Job,
-    RemoveWorkflow,
-    SettleGroup,
-    StartGroups,
-    Stored,
-    SweepWorkflow,
-    Timer,
-)
+from xylem.ports.jobs import Job, RemoveWorkflow, SettleGroup, StartGroups, SweepWorkflow, Timer
+from xylem.ports.stored import Stored
 from xylem.usecases.footprint import entry
 from xylem_aws import rows
 from xylem_aws.tables.keys import moment

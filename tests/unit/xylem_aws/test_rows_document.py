@@ -17,7 +17,7 @@ from xylem.domain.ids import (
     UserName,
     WorkflowId,
 )
-from xylem.ports import Attempt
+from xylem.ports.task_tokens import Attempt
 from xylem_aws.tables import backends, configs, connections, identity, logs, workflows
 from xylem_aws.tables.keys import moment
 

@@ -8,7 +8,7 @@ from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
 from xylem.domain.errors import Conflict
 from xylem.domain.ids import BackendName, ConnectionId, MailId, WorkflowId
 from xylem.domain.node import Node
-from xylem.ports import Backend, Mail, NodeFacts
+from xylem.ports.backends import Backend, Mail, NodeFacts
 from xylem.usecases.greeting import SEEN_EVERY, Greeting, greeted
 from xylem.usecases.nodes import Noted, noting
 from xylem_aws.tables.backends import (

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from xylem.ports import Blob, BlobPage
+from xylem.ports.blobs import Blob, BlobPage
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -6,7 +6,7 @@ from typing import Literal
 from pynamodb.exceptions import DoesNotExist
 
 from xylem.domain.ids import BackendName, ConnectionId, UserName
-from xylem.ports import Socket
+from xylem.ports.connections import Socket
 from xylem_aws.tables.binding import bind
 from xylem_aws.tables.connections import SOCKET, SocketRow, principal_key, socket_key
 from xylem_aws.transaction import in_our_words

@@ -9,7 +9,7 @@ from pynamodb.exceptions import DeleteError, DoesNotExist, UpdateError
 from pynamodb.expressions.condition import Condition
 
 from xylem.domain.ids import JobId
-from xylem.ports import Job, Timer
+from xylem.ports.jobs import Job, Timer
 from xylem_aws import rows
 from xylem_aws.tables.binding import bind
 from xylem_aws.tables.keys import SHARDS

@@ -7,7 +7,8 @@ from pynamodb.exceptions import DoesNotExist, PutError
 from pynamodb.models import Model
 
 from xylem.domain.ids import GroupId, TaskName
-from xylem.ports import Attempt, Chunk, LogTail
+from xylem.ports.logs import Chunk, LogTail
+from xylem.ports.task_tokens import Attempt
 from xylem_aws.tables.binding import bind
 from xylem_aws.tables.logs import (
     END,

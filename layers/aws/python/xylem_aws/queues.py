@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from xylem.domain.errors import TooLarge, Unavailable
 from xylem.domain.ids import GroupId, JobId, WorkflowId
-from xylem.ports import DeadLetter, DeadQueue
+from xylem.ports.dead_letters import DeadLetter, DeadQueue
 from xylem.protocol.limits import QUEUE_BYTES
 from xylem.protocol.queues import Doorbell, TimerDue
 

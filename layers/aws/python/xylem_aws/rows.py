@@ -20,7 +20,9 @@ from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.values import replace
 from xylem.domain.workflow import Counts, Workflow
-from xylem.ports import Change, Entry, Job, Stored
+from xylem.ports.jobs import Job
+from xylem.ports.stored import Change, Stored
+from xylem.ports.workflows import Entry
 from xylem.usecases.footprint import changed_timer, first_ring
 from xylem_aws.tables.workflows import (
     CountsRow,

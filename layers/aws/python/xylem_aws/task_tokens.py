@@ -16,7 +16,7 @@ from typing import Any
 
 from xylem.domain.errors import Unauthenticated
 from xylem.domain.ids import GroupId, TaskName, WorkflowId
-from xylem.ports import Attempt
+from xylem.ports.task_tokens import Attempt
 from xylem_aws.keys import KeyRing
 
 ALGORITHM = "HS256"

@@ -13,17 +13,17 @@ from xylem.domain.errors import Conflict, Unavailable, UnknownWorkflow
 from xylem.domain.group import Group, bare
 from xylem.domain.ids import SHARDS, GroupId, JobId, UserName, WorkflowId
 from xylem.domain.workflow import Counts, Workflow
-from xylem.ports import (
+from xylem.ports.backends import Mail
+from xylem.ports.stored import Stored
+from xylem.ports.workflows import (
     AuditEntry,
     Commit,
     Creation,
     EarlierAttempt,
     Entry,
     Laying,
-    Mail,
     Reservation,
     Scope,
-    Stored,
 )
 from xylem.usecases import audit, footprint
 from xylem_aws import rows

@@ -8,7 +8,8 @@ from tests.builders_spec import yaml_of
 from tests.unit.functions.core_service.gateway import Answer, CoreService
 from xylem.domain.ids import JobId
 from xylem.memory.store import MemoryJobs
-from xylem.ports import DeadLetter, Job
+from xylem.ports.dead_letters import DeadLetter
+from xylem.ports.jobs import Job
 
 
 def as_admin(service: CoreService, method: str, path: str, query: str = "") -> Answer:

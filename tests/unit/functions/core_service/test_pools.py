@@ -12,7 +12,7 @@ from tests.unit.functions.core_service.test_api import a_client, submit
 from tests.unit.spec.test_pools import OSMO
 from xylem.domain.node import Amounts, Node, Taint
 from xylem.domain.placement import SIDECAR
-from xylem.ports import NodeFacts
+from xylem.ports.backends import NodeFacts
 
 RECORDED = Amounts(cpu=16_000, gpu=8, memory=64 * GIB, storage=200 * GIB)
 CONFIG = {"backend": "cluster-1", "default_platform": "default", "platforms": {"default": {}}}

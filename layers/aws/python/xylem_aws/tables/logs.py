@@ -9,7 +9,7 @@ from pynamodb.attributes import (
 from pynamodb.models import Model
 
 from xylem.domain.ids import GroupId
-from xylem.ports import Attempt
+from xylem.ports.task_tokens import Attempt
 
 END = "END"
 

@@ -21,7 +21,8 @@ from xylem.domain.ids import BackendName, GroupId, JobId, TaskName, UserName, Wo
 from xylem.domain.placement import Choice
 from xylem.domain.plan import Limits
 from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping
-from xylem.ports import Job, Scope, Timer, Work
+from xylem.ports.jobs import Job, Timer, Work
+from xylem.ports.workflows import Scope
 from xylem_aws.tables.attributes import Json
 from xylem_aws.tables.keys import SHARDS, moment, shard
 

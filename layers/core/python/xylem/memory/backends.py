@@ -6,7 +6,7 @@ from xylem.domain.ids import BackendName, ConnectionId
 from xylem.domain.node import Node
 from xylem.domain.values import replace
 from xylem.memory.store import MemoryStore
-from xylem.ports import Backend, Mail, NodeFacts
+from xylem.ports.backends import Backend, Mail, NodeFacts
 from xylem.usecases.greeting import SEEN_EVERY, Greeting, greeted
 from xylem.usecases.nodes import Noted, noting
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from urllib.parse import quote
 
-from xylem.ports import Blob, BlobPage
+from xylem.ports.blobs import Blob, BlobPage
 
 
 class MemoryBlobs:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from xylem.domain.ids import BackendName, ConnectionId, UserName
-from xylem.ports import Socket
+from xylem.ports.connections import Socket
 
 
 class MemoryConnections:

@@ -3,7 +3,8 @@
 from collections import defaultdict
 
 from xylem.domain.ids import GroupId, TaskName
-from xylem.ports import Attempt, Chunk, LogTail
+from xylem.ports.logs import Chunk, LogTail
+from xylem.ports.task_tokens import Attempt
 
 
 class MemoryLogs:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from xylem.domain.errors import Gone, TooLarge, Unavailable
 from xylem.domain.ids import ConnectionId, GroupId, JobId, WorkflowId
-from xylem.ports import DeadLetter, DeadQueue
+from xylem.ports.dead_letters import DeadLetter, DeadQueue
 from xylem.protocol.limits import FRAME_BYTES, QUEUE_BYTES
 
 

@@ -6,7 +6,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from xylem.domain.deadlines import deadline
 from xylem.domain.errors import Conflict, UnknownWorkflow
@@ -23,23 +23,23 @@ from xylem.domain.ids import (
 )
 from xylem.domain.values import replace
 from xylem.domain.workflow import Counts, Workflow
-from xylem.ports import (
+from xylem.ports.jobs import Job, Timer
+from xylem.ports.stored import Change, Stored
+from xylem.ports.workflows import (
     AuditEntry,
-    Change,
     Commit,
     Creation,
     EarlierAttempt,
     Entry,
-    Job,
     Laying,
-    Mail,
     Reservation,
     Scope,
-    Stored,
-    Timer,
 )
 from xylem.usecases import audit, footprint
 from xylem.usecases.room import require_room
+
+if TYPE_CHECKING:
+    from xylem.ports.backends import Mail
 
 T = TypeVar("T")
 

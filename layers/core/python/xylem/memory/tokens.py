@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from xylem.domain.errors import Unauthenticated
-from xylem.ports import Attempt
+from xylem.ports.task_tokens import Attempt
 
 
 class MemoryTaskTokens:

@@ -16,7 +16,8 @@ from xylem.domain.errors import InvalidRequest
 from xylem.domain.group import Group
 from xylem.domain.ids import UserName
 from xylem.domain.workflow import Workflow
-from xylem.ports import Blobs, Workflows
+from xylem.ports.blobs import Blobs
+from xylem.ports.workflows import Workflows
 from xylem.usecases.queries import describe, spec_file
 from xylem.usecases.submit import Request
 

@@ -10,18 +10,11 @@ from typing import Protocol, TypeVar
 
 from xylem.domain.errors import Conflict, Gone
 from xylem.domain.ids import BackendName, ConnectionId, GroupId, WorkflowId
-from xylem.ports import (
-    Alarm,
-    Backends,
-    Blobs,
-    Clock,
-    Commit,
-    Doorbell,
-    Ids,
-    Links,
-    Mail,
-    Workflows,
-)
+from xylem.ports.backends import Backends, Links, Mail
+from xylem.ports.blobs import Blobs
+from xylem.ports.jobs import Alarm, Doorbell
+from xylem.ports.workflows import Commit, Workflows
+from xylem.ports.world import Clock, Ids
 from xylem.usecases.draft import Draft
 from xylem.usecases.footprint import RUNG_AT_ONCE, changed_timer, mail_to_write
 from xylem.usecases.mailbox import frames

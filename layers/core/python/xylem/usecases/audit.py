@@ -14,7 +14,8 @@ from typing import Any
 from xylem.domain.group import Group, bare
 from xylem.domain.ids import GroupId, WorkflowId
 from xylem.domain.task import Task
-from xylem.ports import Commit, Creation, Laying, Mail, Reservation
+from xylem.ports.backends import Mail
+from xylem.ports.workflows import Commit, Creation, Laying, Reservation
 from xylem.usecases.footprint import changed_tasks, mail_to_drop, mail_to_write
 
 Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]

@@ -3,7 +3,7 @@
 Apart from ingest, which must start quickly and needs no engine.
 """
 
-from xylem.ports import Backends, Links
+from xylem.ports.backends import Backends, Links
 from xylem.protocol.queues import Greeted, NodesOf, Retired
 from xylem.usecases import nodes
 from xylem.usecases.apply import Engine, push

@@ -12,7 +12,7 @@ from xylem.domain.ids import UserName, WorkflowId
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.values import replace
 from xylem.domain.workflow import Cancel, Sweeping
-from xylem.ports import SweepWorkflow
+from xylem.ports.jobs import SweepWorkflow
 from xylem.usecases import intents
 from xylem.usecases.apply import Engine, tell
 from xylem.usecases.draft import Draft, a_new_job

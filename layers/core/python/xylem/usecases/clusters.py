@@ -11,7 +11,8 @@ from xylem.domain.ids import BackendName
 from xylem.domain.node import Node
 from xylem.domain.placement import Site
 from xylem.domain.pool import Pool
-from xylem.ports import Backend, Backends, Clock
+from xylem.ports.backends import Backend, Backends
+from xylem.ports.world import Clock
 from xylem.protocol.limits import OFFLINE_AFTER
 
 

@@ -16,7 +16,8 @@ from xylem.domain.credential import Credential, KnownCredential, opening
 from xylem.domain.errors import Conflict, InvalidRequest, InvalidSpec
 from xylem.domain.ids import UserName
 from xylem.domain.plan import CredentialUse, GroupPlan, TaskPlan, UrlInput, WorkflowPlan
-from xylem.ports import Clock, Credentials
+from xylem.ports.configs import Credentials
+from xylem.ports.world import Clock
 
 MOST_CREDENTIALS = 50
 """Of one user: all of them are read whenever one is set, or a URL wants its keys."""

@@ -8,7 +8,7 @@ anything.
 import json
 
 from xylem.domain.values import replace
-from xylem.ports import DeadLetter, DeadLetters, DeadQueue
+from xylem.ports.dead_letters import DeadLetter, DeadLetters, DeadQueue
 
 MOST = 10
 """Messages of each queue. Who has more of them has one reason many times."""

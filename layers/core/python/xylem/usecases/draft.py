@@ -60,18 +60,11 @@ from xylem.domain.task import PodSeen, Task
 from xylem.domain.transitions import decide
 from xylem.domain.values import replace
 from xylem.domain.workflow import Counts, Workflow
-from xylem.ports import (
-    Change,
-    Commit,
-    Ids,
-    Job,
-    Mail,
-    SettleGroup,
-    StartGroups,
-    Stored,
-    Work,
-    Workflows,
-)
+from xylem.ports.backends import Mail
+from xylem.ports.jobs import Job, SettleGroup, StartGroups, Work
+from xylem.ports.stored import Change, Stored
+from xylem.ports.workflows import Commit, Workflows
+from xylem.ports.world import Ids
 from xylem.protocol.agent import CleanupPayload
 
 RING_AGAIN_AFTER = timedelta(seconds=15)

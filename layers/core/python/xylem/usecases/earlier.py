@@ -11,7 +11,7 @@ from xylem.domain.errors import InvalidSpec, UnknownWorkflow
 from xylem.domain.ids import WorkflowId
 from xylem.domain.plan import Input, TaskInput, WorkflowPlan
 from xylem.domain.values import replace
-from xylem.ports import Workflows
+from xylem.ports.workflows import Workflows
 from xylem.usecases.queries import Described, describe
 
 

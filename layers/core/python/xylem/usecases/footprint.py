@@ -13,7 +13,9 @@ from xylem.domain.group import Group, bare
 from xylem.domain.ids import BackendName, MailId
 from xylem.domain.task import Task
 from xylem.domain.workflow import Workflow
-from xylem.ports import Change, Commit, Creation, Entry, Laying, Mail
+from xylem.ports.backends import Mail
+from xylem.ports.stored import Change
+from xylem.ports.workflows import Commit, Creation, Entry, Laying
 
 LISTS = 3
 """A workflow stands in the list of all, in its user's and in its pool's."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from xylem.domain.errors import Forbidden
 from xylem.domain.ids import BackendName, ConnectionId
-from xylem.ports import Backend
+from xylem.ports.backends import Backend
 
 SEEN_EVERY = timedelta(minutes=1)
 """How often it is noted that a backend spoke; `OFFLINE_AFTER` is two and a half times as long."""

@@ -24,7 +24,9 @@ from xylem.domain.ids import GroupId, WorkflowId
 from xylem.domain.transitions import ended_by
 from xylem.domain.values import replace
 from xylem.domain.workflow import Sweeping, Workflow, swept
-from xylem.ports import Commit, Job, Stored
+from xylem.ports.jobs import Job
+from xylem.ports.stored import Stored
+from xylem.ports.workflows import Commit
 from xylem.usecases import apply
 from xylem.usecases.apply import Engine
 from xylem.usecases.draft import QUIET_ENDS, Draft, Unsettled, upstream_ended

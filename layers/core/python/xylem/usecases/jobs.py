@@ -20,17 +20,17 @@ from xylem.domain.errors import Conflict, InvalidRequest, UnknownJob
 from xylem.domain.group import StartImpossible, StartParked, to_start
 from xylem.domain.ids import GroupId, JobId
 from xylem.domain.values import replace
-from xylem.ports import (
+from xylem.ports.backends import Backend
+from xylem.ports.jobs import (
     PARK_AFTER,
-    Backend,
     Job,
     Jobs,
     RemoveWorkflow,
     SettleGroup,
     StartGroups,
     SweepWorkflow,
-    Workflows,
 )
+from xylem.ports.workflows import Workflows
 from xylem.protocol.limits import OFFLINE_AFTER
 from xylem.usecases import intents
 from xylem.usecases.apply import Engine, push, tell

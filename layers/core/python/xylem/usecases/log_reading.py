@@ -19,7 +19,11 @@ from typing import NamedTuple
 from xylem.domain.errors import InvalidRequest, UnknownTask
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
-from xylem.ports import Attempt, Blobs, Chunk, Clock, Logs, LogTail, Workflows
+from xylem.ports.blobs import Blobs
+from xylem.ports.logs import Chunk, Logs, LogTail
+from xylem.ports.task_tokens import Attempt
+from xylem.ports.workflows import Workflows
+from xylem.ports.world import Clock
 from xylem.protocol import spool
 
 PAGE_CHUNKS = 100

@@ -17,7 +17,10 @@ import zlib
 from collections import OrderedDict
 
 from xylem.domain.errors import InvalidRequest, TooLarge
-from xylem.ports import Attempt, Blobs, Chunk, Ids, Logs, LogTail
+from xylem.ports.blobs import Blobs
+from xylem.ports.logs import Chunk, Logs, LogTail
+from xylem.ports.task_tokens import Attempt
+from xylem.ports.world import Ids
 from xylem.protocol.runtime import MAX_BATCH_BYTES, Stored
 from xylem.protocol.spool import whole
 

@@ -4,7 +4,8 @@ import base64
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from xylem.ports import Blobs, Mail
+from xylem.ports.backends import Mail
+from xylem.ports.blobs import Blobs
 from xylem.protocol.agent import Job, Jobs
 from xylem.protocol.limits import FRAME_BYTES
 

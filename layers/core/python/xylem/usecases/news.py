@@ -25,7 +25,7 @@ from xylem.domain.group import (
 from xylem.domain.ids import ConnectionId, GroupId, WorkflowId, mail_parts
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import PodSeen
-from xylem.ports import Commit
+from xylem.ports.workflows import Commit
 from xylem.protocol.agent import Ack, PodObservation, Rejected
 from xylem.protocol.queues import BundleOf, EventsOf, ResultOf, StockOf
 from xylem.usecases import intents

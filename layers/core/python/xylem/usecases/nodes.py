@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from xylem.domain.ids import BackendName, PoolName
 from xylem.domain.node import Amounts, Node, Taint, Use
-from xylem.ports import NodeFacts
+from xylem.ports.backends import NodeFacts
 from xylem.protocol.agent import NodeAmounts, NodeObservation
 from xylem.protocol.queues import NodesOf
 

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from xylem.domain.errors import Forbidden, Gone, InvalidRequest, TooLarge
 from xylem.domain.ids import BackendName, ConnectionId, WorkflowId
-from xylem.ports import Backends, Clock, Links, NewsQueue
+from xylem.ports.backends import Backends, Links, NewsQueue
+from xylem.ports.world import Clock
 from xylem.protocol.agent import (
     Anchor,
     Bundle,

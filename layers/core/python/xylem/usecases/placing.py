@@ -14,7 +14,7 @@ from xylem.domain.node import Node
 from xylem.domain.placement import Choice, Outlook, Priority, choose, gang, outlook
 from xylem.domain.pool import Pool
 from xylem.domain.values import replace
-from xylem.ports import Pools
+from xylem.ports.configs import Pools
 from xylem.usecases.clusters import Clusters
 
 MOST_POOLS = 8

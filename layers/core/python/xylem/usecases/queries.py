@@ -15,7 +15,8 @@ from xylem.domain.ids import GroupId, TaskName
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.workflow import Workflow
-from xylem.ports import AuditEntry, Blobs, Entry, Scope, Workflows
+from xylem.ports.blobs import Blobs
+from xylem.ports.workflows import AuditEntry, Entry, Scope, Workflows
 from xylem.usecases.audit import Difference, load_differences
 from xylem.usecases.specs import SpecFile, spec_key
 

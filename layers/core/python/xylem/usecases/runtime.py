@@ -16,7 +16,11 @@ from xylem.domain.ids import WorkflowId
 from xylem.domain.plan import TaskInput, WorkflowPlan
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
-from xylem.ports import Attempt, Blobs, Clock, Logs, TaskTokens, Workflows
+from xylem.ports.blobs import Blobs
+from xylem.ports.logs import Logs
+from xylem.ports.task_tokens import Attempt, TaskTokens
+from xylem.ports.workflows import Workflows
+from xylem.ports.world import Clock
 from xylem.protocol.runtime import (
     BARRIER_HOLD_SECONDS,
     PAGE_FILES,

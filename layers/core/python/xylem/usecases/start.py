@@ -17,7 +17,10 @@ from xylem.domain.group import Group, HandedOver, StartImpossible, to_start
 from xylem.domain.ids import mail_id
 from xylem.domain.plan import GroupPlan
 from xylem.domain.workflow import Workflow
-from xylem.ports import Attempt, Credentials, Job, Jobs, Mail, StartGroups, TaskTokens
+from xylem.ports.backends import Mail
+from xylem.ports.configs import Credentials
+from xylem.ports.jobs import Job, Jobs, StartGroups
+from xylem.ports.task_tokens import Attempt, TaskTokens
 from xylem.protocol.agent import CreatePayload
 from xylem.protocol.limits import INLINE_PAYLOAD_BYTES
 from xylem.usecases import credentials as secrets

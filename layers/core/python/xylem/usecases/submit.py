@@ -39,18 +39,9 @@ from xylem.domain.task import Task
 from xylem.domain.transitions import ready
 from xylem.domain.values import replace
 from xylem.domain.workflow import Counts, Sweeping, Workflow, amount
-from xylem.ports import (
-    Configs,
-    Creation,
-    Credentials,
-    Job,
-    Laying,
-    Pools,
-    RemoveWorkflow,
-    Reservation,
-    SweepWorkflow,
-    Workflows,
-)
+from xylem.ports.configs import Configs, Credentials, Pools
+from xylem.ports.jobs import Job, RemoveWorkflow, SweepWorkflow
+from xylem.ports.workflows import Creation, Laying, Reservation, Workflows
 from xylem.protocol.limits import TRANSACTION_ACTIONS
 from xylem.usecases import credentials as secrets
 from xylem.usecases import placing

@@ -16,7 +16,7 @@ from xylem.domain.deadlines import deadline
 from xylem.domain.errors import UnknownWorkflow
 from xylem.domain.group import TimerDue
 from xylem.domain.ids import GroupId, WorkflowId
-from xylem.ports import Timer, Timers
+from xylem.ports.jobs import Timer, Timers
 from xylem.usecases import intents
 from xylem.usecases.apply import RING_LATE, Engine, tell
 from xylem.usecases.draft import Draft

@@ -29,7 +29,10 @@ from xylem.domain.plan import WorkflowPlan
 from xylem.domain.status import TaskStatus
 from xylem.domain.values import replace
 from xylem.domain.workflow import Workflow
-from xylem.ports import Blobs, Job, Jobs, Pools, StartGroups, Workflows
+from xylem.ports.blobs import Blobs
+from xylem.ports.configs import Pools
+from xylem.ports.jobs import Job, Jobs, StartGroups
+from xylem.ports.workflows import Workflows
 from xylem.usecases.clusters import Clusters
 from xylem.usecases.queries import Described, describe, spec_file
 

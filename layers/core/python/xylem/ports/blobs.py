@@ -1,0 +1,35 @@
+"""The object store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    key: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPage:
+    blobs: tuple[Blob, ...]
+    cursor: str | None
+
+
+class Blobs(Protocol):
+    """One bucket."""
+
+    def put(self, key: str, body: bytes) -> None: ...
+
+    def get(self, key: str) -> bytes | None: ...
+
+    def list(self, prefix: str, *, cursor: str | None = None, limit: int = 1000) -> BlobPage: ...
+
+    def get_url(self, key: str, *, expires: timedelta) -> str: ...
+
+    def put_url(self, key: str, *, expires: timedelta) -> str: ...
