@@ -17,6 +17,7 @@ from xylem.ports import Commit, Creation, Laying, Reservation
 from xylem.protocol import agent
 from xylem.protocol.queues import EventsOf, ResultOf
 from xylem.usecases import footprint, news
+from xylem.usecases.audit import Audited
 
 EVENTS = 50
 """In one frame of an operator."""
@@ -29,7 +30,7 @@ class Counted(MemoryStore):
         super().__init__()
         self.rows: Counter[str] = Counter()
 
-    def keep_audit(self, commit: Commit) -> None:
+    def keep_audit(self, change: Audited) -> None:
         pass
 
     def commit(self, commit: Commit) -> None:
