@@ -332,7 +332,7 @@ def _started_at(status: Json) -> datetime | None:
         if container["name"] not in OFFSET
         for state in ("running", "terminated")
     ]
-    return min((moment for moment in started if moment is not None), default=None)
+    return min(filter(None, started), default=None)
 
 
 def _ended_at(status: Json) -> datetime | None:
@@ -340,7 +340,7 @@ def _ended_at(status: Json) -> datetime | None:
         _moment(_state(container, "terminated").get("finishedAt"))
         for container in _containers(status)
     ]
-    return max((moment for moment in ended if moment is not None), default=None)
+    return max(filter(None, ended), default=None)
 
 
 def _moment(text: str | None) -> datetime | None:

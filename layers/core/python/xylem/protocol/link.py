@@ -279,7 +279,7 @@ class Link:
                     moments.append(connection.spoke_at + HEARTBEAT)
         if self._current is not None:
             moments += [self._flush_at(), self._inventory_due, self._again_at(), self.nodes.due]
-        return min((moment for moment in moments if moment is not None), default=None)
+        return min(filter(None, moments), default=None)
 
     def _wants_connection(self, now: datetime) -> bool:
         if self._dial_at is not None:

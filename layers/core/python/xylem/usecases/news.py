@@ -73,7 +73,8 @@ def _handfuls(messages: Sequence[Part]) -> Iterator[list[Part]]:
         match message:
             case EventsOf(events=events):
                 for event in events:
-                    one = message.model_copy(update={"events": [event]})
+                    alone = len(events) == 1
+                    one = message if alone else message.model_copy(update={"events": [event]})
                     of.setdefault(event.pod.group, []).append(one)
             case ResultOf(result=result):
                 of.setdefault(mail_parts(result.job_id)[0], []).append(message)
