@@ -1,0 +1,211 @@
+"""Tests on a domain of which one module has another text, in a process of its own.
+
+The process is a fork of one that has imported what is slow and has nothing of ours (`PRELOADED`);
+the changed text stands where Python looks for its module before anything of ours is imported. So a
+trial costs its tests and the imports of their files, and leaves nothing behind.
+
+Which tests: those that execute the changed lines, the quickest first (`Told`, of one run of all of
+them with a trace). Property tests draw the same examples at each run, and shrink none.
+"""
+
+import importlib.util
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import CodeType, FrameType, ModuleType
+from typing import Any, Protocol
+
+import hypothesis
+import pytest
+
+PRELOADED = [
+    "boto3",
+    "fastapi.testclient",
+    "hypothesis.strategies",
+    "jinja2",
+    "mangum",
+    "moto",
+    "pydantic",
+    "pynamodb.models",
+    "rich",
+    "typer",
+    "websockets",
+    "yaml",
+    "tests.proofs.trial",
+]
+
+QUIET = ("-qq", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=60")
+IGNORED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+"""What was preloaded cannot be rewritten; no assertion is in it."""
+
+MEMORY = 6 * 1024**3
+NEVER = "waiting for ever"
+IMPORT = "an import"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Of a test: how long it took, and which lines of which modules of the domain it executed."""
+
+    seconds: float
+    lines: dict[str, list[int]]
+
+    def executes(self, module: str, lines: range | None) -> bool:
+        """One of the lines at least; None: any of the module."""
+        executed = self.lines.get(module, ())
+        return bool(executed) if lines is None else not set(lines).isdisjoint(executed)
+
+
+class Work(Protocol):
+    def __call__(self) -> Any: ...
+
+
+def in_a_process(work: Work, patience: float) -> Any:
+    """What it returns; None: it took too long, or ended without a word."""
+    fork = get_context("forkserver")
+    fork.set_forkserver_preload(PRELOADED)
+    receiver, sender = fork.Pipe(duplex=False)
+    process = fork.Process(target=_answer, args=(work, sender))
+    process.start()
+    sender.close()
+    try:
+        return receiver.recv() if receiver.poll(patience) else None
+    except EOFError:
+        return None
+    finally:
+        process.kill()
+        process.join()
+        receiver.close()
+
+
+def _answer(work: Work, sender: Connection) -> None:
+    sys.dont_write_bytecode = False  # or every trial compiles the tests' files anew
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+    sender.send(work())
+
+
+# What the tests execute --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Of the tests in `places`, all of which pass."""
+
+    domain: str
+    places: tuple[str, ...]
+
+    def __call__(self) -> dict[str, Told] | None:
+        recorder = Recorder(self.domain)
+        return recorder.told if _pytest(self.places, recorder) == pytest.ExitCode.OK else None
+
+
+class Recorder:
+    def __init__(self, domain: str) -> None:
+        self.told: dict[str, Told] = {}
+        self._domain = f"{domain}/"
+        self._lines: set[tuple[CodeType, int]] = set()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self._lines.clear()
+        began = time.perf_counter()
+        sys.settrace(self._entered)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            seconds = time.perf_counter() - began
+            if self._lines:
+                self.told[item.nodeid] = Told(round(seconds, 4), self._by_module())
+
+    def _entered(self, frame: FrameType, event: str, argument: object) -> Any:
+        if not frame.f_code.co_filename.startswith(self._domain):
+            return None
+        self._lines.add((frame.f_code, frame.f_lineno))
+        return self._reached
+
+    def _reached(self, frame: FrameType, event: str, argument: object) -> Any:
+        self._lines.add((frame.f_code, frame.f_lineno))
+        return self._reached
+
+    def _by_module(self) -> dict[str, list[int]]:
+        found: dict[str, set[int]] = {}
+        for code, line in self._lines:
+            found.setdefault(Path(code.co_filename).name, set()).add(line)
+        return {module: sorted(lines) for module, lines in found.items()}
+
+
+# A change on trial -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Of `text` as module `name`: by each round of tests in turn, until one fails."""
+
+    name: str
+    text: str
+    rounds: tuple[tuple[str, ...], ...]
+
+    def __call__(self) -> tuple[str | None]:
+        """The test that failed, if any."""
+        sys.meta_path.insert(0, Instead(self.name, self.text))
+        return (next(filter(None, map(_failed, self.rounds)), None),)
+
+
+class Instead(MetaPathFinder, Loader):
+    def __init__(self, name: str, text: str) -> None:
+        self._name = name
+        self._text = text
+
+    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
+        return importlib.util.spec_from_loader(name, self) if name == self._name else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(compile(self._text, self._name, "exec"), module.__dict__)
+
+
+def _failed(tests: Sequence[str]) -> str | None:
+    chosen = Chosen(tests)
+    files = dict.fromkeys(test.partition("::")[0] for test in tests)
+    if not tests or _pytest(files, chosen, "-x") == pytest.ExitCode.OK:
+        return None
+    return chosen.failed or IMPORT
+
+
+class Chosen:
+    """Of what the files hold, the tests that are wanted, in their order; and which one failed."""
+
+    def __init__(self, tests: Sequence[str]) -> None:
+        self.failed: str | None = None
+        self._order = {test: place for place, test in enumerate(tests)}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = sorted(
+            (item for item in items if item.nodeid in self._order),
+            key=lambda item: self._order[item.nodeid],
+        )
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed = report.nodeid
+
+
+def _pytest(places: Iterable[str], plugin: object, *more: str) -> int:
+    hypothesis.settings.register_profile(
+        "proof",
+        database=None,
+        deadline=None,
+        derandomize=True,
+        phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+    )
+    hypothesis.settings.load_profile("proof")
+    return pytest.main([*QUIET, *IGNORED, *more, *places], plugins=[plugin])
