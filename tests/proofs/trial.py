@@ -42,9 +42,12 @@ PRELOADED = [
     "tests.proofs.trial",
 ]
 
-QUIET = ("-qq", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=60")
+QUIET = ("-qq", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=0")
 IGNORED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 """What was preloaded cannot be rewritten; no assertion is in it."""
+
+WORK_SECONDS = 300
+"""Of the processor, not of the clock: who else uses the machine makes no difference."""
 
 MEMORY = 6 * 1024**3
 NEVER = "waiting for ever"
@@ -88,6 +91,7 @@ def in_a_process(work: Work, patience: float) -> Any:
 
 def _answer(work: Work, sender: Connection) -> None:
     sys.dont_write_bytecode = False  # or every trial compiles the tests' files anew
+    resource.setrlimit(resource.RLIMIT_CPU, (WORK_SECONDS, WORK_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     sender.send(work())
