@@ -30,7 +30,9 @@ def of_registry(host: str) -> Credential:
     return registry("mine", host=host, username="me", auth="secret")
 
 
-def known(name: str, profile: str | None, kind: CredentialKind = CredentialKind.DATA) -> Any:
+def known(
+    name: str, profile: str | None, kind: CredentialKind = CredentialKind.DATA
+) -> KnownCredential:
     return KnownCredential(name, kind, profile, ())
 
 
