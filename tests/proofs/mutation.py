@@ -218,13 +218,13 @@ def learnt(folder: Path = KEPT) -> Rounds:
     return [_learnt(folder / f"{name}.json", places) for name, places in ROUNDS.items()]
 
 
-def _learnt(path: Path, places: tuple[str, ...]) -> Mapping[str, Told]:
+def _learnt(path: Path, places: tuple[str, ...]) -> dict[str, Told]:
     digest = _digest(CORE, *(ROOT / place for place in places))
     kept = json.loads(path.read_text()) if path.exists() else {}
     if kept.get("of") != digest:
-        told: dict[str, Told] | None = in_a_process(Recording(str(DOMAIN), places), 1800)
-        if told is None:
-            raise SystemExit(f"Some of these tests fail without any change: {' '.join(places)}")
+        told, failed = in_a_process(Recording(str(DOMAIN), places), PATIENCE_SECONDS) or ({}, NEVER)
+        if failed:
+            raise SystemExit(f"Without any change there fails: {failed}")
         kept = {"of": digest, "tests": {test: asdict(one) for test, one in told.items()}}
         path.write_text(json.dumps(kept))
     return {test: Told(**one) for test, one in kept["tests"].items()}

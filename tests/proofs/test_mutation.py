@@ -10,7 +10,16 @@ from typing import cast
 
 import pytest
 
-from tests.proofs.mutation import DOMAIN, Verdict, changes, judged, kept, reasons, summary
+from tests.proofs.mutation import (
+    DOMAIN,
+    PATIENCE_SECONDS,
+    Verdict,
+    changes,
+    judged,
+    kept,
+    reasons,
+    summary,
+)
 from tests.proofs.trial import IMPORT, Recording, Told, in_a_process
 
 SOURCE = '''"""A module."""
@@ -88,8 +97,9 @@ def test_a_change_knows_the_function_that_it_is_in(module: Path) -> None:
 @pytest.fixture(scope="module")
 def told() -> Mapping[str, Told]:
     """What the tests of one file execute."""
-    recorded = in_a_process(Recording(str(DOMAIN), ("tests/unit/domain/test_exits.py",)), 60)
-    assert recorded, "they pass"
+    recording = Recording(str(DOMAIN), ("tests/unit/domain/test_exits.py",))
+    recorded, failed = in_a_process(recording, PATIENCE_SECONDS)
+    assert failed == []
     return cast("Mapping[str, Told]", recorded)
 
 

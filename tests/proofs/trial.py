@@ -102,19 +102,21 @@ def _answer(work: Work, sender: Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Of the tests in `places`, all of which pass."""
+    """Of the tests in `places`: what each of them executes, and what fails without any change."""
 
     domain: str
     places: tuple[str, ...]
 
-    def __call__(self) -> dict[str, Told] | None:
+    def __call__(self) -> tuple[dict[str, Told], list[str]]:
         recorder = Recorder(self.domain)
-        return recorder.told if _pytest(self.places, recorder) == pytest.ExitCode.OK else None
+        passed = _pytest(self.places, recorder) == pytest.ExitCode.OK
+        return recorder.told, [] if passed else recorder.failed or [IMPORT]
 
 
 class Recorder:
     def __init__(self, domain: str) -> None:
         self.told: dict[str, Told] = {}
+        self.failed: list[str] = []
         self._domain = f"{domain}/"
         self._lines: set[tuple[CodeType, int]] = set()
 
@@ -130,6 +132,10 @@ class Recorder:
             seconds = time.perf_counter() - began
             if self._lines:
                 self.told[item.nodeid] = Told(round(seconds, 4), self._by_module())
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
 
     def _entered(self, frame: FrameType, event: str, argument: object) -> Any:
         if not frame.f_code.co_filename.startswith(self._domain):
