@@ -27,9 +27,11 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
+from queue import SimpleQueue
 from random import Random
 from typing import cast
 
@@ -37,7 +39,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tests.benchmarks.reporting import ROOT, record
-from tests.proofs.trial import NEVER, Recording, Told, Trial, in_a_process
+from tests.proofs.trial import NEVER, Bench, Function, Recording, Told, Trial, in_a_process
 
 CORE = ROOT / "layers" / "core" / "python"
 DOMAIN = CORE / "xylem" / "domain"
@@ -121,14 +123,14 @@ def changes(path: Path) -> Iterator[Change]:
     """Of one module, in the order of its lines."""
     source = path.read_text()
     tree = ast.parse(source)
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    functions = list(_functions(tree.body))
     found = sorted(_places(tree), key=lambda place: (place[0].lineno, place[0].col_offset))
     seen = set()
     for node, kind, now in found:
         was = ast.get_source_segment(source, node) or ""
         change = Change(
             path.name,
-            _where(node, functions),
+            next((name for lines, name in functions if node.lineno in lines), ""),
             node.lineno,
             node.end_lineno or node.lineno,
             kind,
@@ -141,9 +143,16 @@ def changes(path: Path) -> Iterator[Change]:
             yield change
 
 
-def _where(node: ast.expr, functions: Sequence[ast.FunctionDef]) -> str:
-    around = [one for one in functions if one.lineno <= node.lineno <= (one.end_lineno or 0)]
-    return around[-1].name if around else ""
+def _functions(body: Sequence[ast.stmt], around: str = "") -> Iterator[tuple[range, str]]:
+    """The lines of each, and its name with that of its class."""
+    for node in body:
+        match node:
+            case ast.FunctionDef(name=name):
+                yield range(node.lineno, (node.end_lineno or 0) + 1), f"{around}{name}"
+            case ast.ClassDef(name=name):
+                yield from _functions(node.body, f"{around}{name}.")
+            case ast.If():
+                yield from _functions([*node.body, *node.orelse], around)
 
 
 Place = tuple[ast.expr, str, str]
@@ -238,10 +247,15 @@ def _digest(*places: Path) -> str:
     return digest.hexdigest()
 
 
-def judge(change: Change, rounds: Rounds) -> Verdict:
+def judge(change: Change, rounds: Rounds, bench: Bench) -> Verdict:
+    name = f"xylem.domain.{change.module.removesuffix('.py')}"
     chosen = tuple(_chosen(change, told) for told in rounds)
-    trial = Trial(f"xylem.domain.{change.module.removesuffix('.py')}", change.text, chosen)
-    [noticed] = in_a_process(trial, PATIENCE_SECONDS) or [NEVER]
+    noticed = None
+    if change.where:
+        function = Function(name, change.where, change.text)
+        noticed = bench.failed(function, list(chain.from_iterable(chosen)))
+    if noticed is None:
+        [noticed] = in_a_process(Trial(name, change.text, chosen), PATIENCE_SECONDS) or [NEVER]
     return Verdict(
         change.key,
         change.module,
@@ -277,13 +291,26 @@ def judged(wanted: Sequence[Change], rounds: Rounds, jobs: int, path: Path) -> l
     """In the order of `wanted`; those that are not kept are tried and kept."""
     done = kept(path)
     left = [change for change in wanted if change.key not in done]
+    places = sorted({test.partition("::")[0] for told in rounds for test in told})
     with (
         Progress(console=Console(stderr=True)) as progress,
         path.open("a") as file,
         ThreadPoolExecutor(jobs) as threads,
+        ExitStack() as stack,
     ):
+        benches: SimpleQueue[Bench] = SimpleQueue()
+        for _ in range(min(jobs, len(left))):
+            benches.put(stack.enter_context(closing(Bench(places))))
+
+        def tried(change: Change) -> Verdict:
+            bench = benches.get()
+            try:
+                return judge(change, rounds, bench)
+            finally:
+                benches.put(bench)
+
         bar = progress.add_task("changes", total=len(wanted), completed=len(wanted) - len(left))
-        for trial in as_completed([threads.submit(judge, change, rounds) for change in left]):
+        for trial in as_completed([threads.submit(tried, change) for change in left]):
             verdict = trial.result()
             done[verdict.key] = verdict
             file.write(json.dumps(asdict(verdict)) + "\n")

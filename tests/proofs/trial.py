@@ -1,14 +1,20 @@
-"""Tests on a domain of which one module has another text, in a process of its own.
+"""Tests on a domain of which one module has another text, each time in a process of its own.
 
-The process is a fork of one that has imported what is slow and has nothing of ours (`PRELOADED`);
-the changed text stands where Python looks for its module before anything of ours is imported. So a
-trial costs its tests and the imports of their files, and leaves nothing behind.
+The change of a function is tried by a `Bench`: a process that has collected all tests and waits. It
+forks, the fork puts the new code under the function that everybody holds already, and runs the
+tests that execute it, the quickest first. So a trial costs no more than its tests.
 
-Which tests: those that execute the changed lines, the quickest first (`Told`, of one run of all of
-them with a trace). Property tests draw the same examples at each run, and shrink none.
+A change of what a module does when it is imported needs a process that has imported nothing of ours
+(`Trial`): a fork of one that has what is slow (`PRELOADED`), in which the changed text stands where
+Python looks for the module. What nobody noticed on the bench is tried that way, too: a value that
+was made before, or kept in a cache, hides nothing there.
+
+Which tests execute what is known of one run of all of them with a trace (`Told`). Property tests
+draw the same examples at each run, and shrink none.
 """
 
 import importlib.util
+import inspect
 import os
 import resource
 import sys
@@ -17,9 +23,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from itertools import zip_longest
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import CodeType, FrameType, ModuleType
 from typing import Any, Protocol
 
@@ -41,6 +49,9 @@ PRELOADED = [
     "yaml",
     "tests.proofs.trial",
 ]
+
+FORK = get_context("forkserver")
+FORK.set_forkserver_preload(PRELOADED)
 
 QUIET = ("-qq", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=0")
 IGNORED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
@@ -73,10 +84,8 @@ class Work(Protocol):
 
 def in_a_process(work: Work, patience: float) -> Any:
     """What it returns; None: it took too long, or ended without a word."""
-    fork = get_context("forkserver")
-    fork.set_forkserver_preload(PRELOADED)
-    receiver, sender = fork.Pipe(duplex=False)
-    process = fork.Process(target=_answer, args=(work, sender))
+    receiver, sender = FORK.Pipe(duplex=False)
+    process = FORK.Process(target=_answer, args=(work, sender))
     process.start()
     sender.close()
     try:
@@ -90,11 +99,19 @@ def in_a_process(work: Work, patience: float) -> Any:
 
 
 def _answer(work: Work, sender: Connection) -> None:
-    sys.dont_write_bytecode = False  # or every trial compiles the tests' files anew
+    _bounded()
+    _quiet()
+    sender.send(work())
+
+
+def _bounded() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (WORK_SECONDS, WORK_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def _quiet() -> None:
+    sys.dont_write_bytecode = False  # or every process compiles the tests' files anew
     sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
-    sender.send(work())
 
 
 # What the tests execute --------------------------------------------------------------------------
@@ -154,7 +171,105 @@ class Recorder:
         return {module: sorted(lines) for module, lines in found.items()}
 
 
-# A change on trial -------------------------------------------------------------------------------
+# The change of a function ------------------------------------------------------------------------
+
+
+class Bench:
+    """All tests of `places`, collected."""
+
+    def __init__(self, places: Sequence[str]) -> None:
+        self._ours, theirs = FORK.Pipe()
+        self._process = FORK.Process(target=_wait, args=(places, theirs))
+        self._process.start()
+        theirs.close()
+
+    def failed(self, function: "Function", tests: Sequence[str]) -> str | None:
+        """The test that failed, if any."""
+        self._ours.send((function, tests))
+        answer: str | None = self._ours.recv()
+        return answer
+
+    def close(self) -> None:
+        self._ours.send(None)
+        self._process.join()
+        self._ours.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """`name`: with its class, of `module` with this `text`."""
+
+    module: str
+    name: str
+    text: str
+
+    def put(self) -> None:
+        """New code under the function that there is."""
+        [code] = (one for one in _codes(compile(self.text, self.module, "exec")) if self._is(one))
+        place: Any = sys.modules[self.module]
+        for part in self.name.split("."):
+            place = vars(place)[part]
+        if isinstance(place, property):
+            place = place.fget
+        inspect.unwrap(place).__code__ = code
+
+    def _is(self, code: CodeType) -> bool:
+        return code.co_qualname == self.name
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _wait(places: Sequence[str], connection: Connection) -> None:
+    _quiet()
+    with TemporaryDirectory() as folder:
+        _pytest(places, Waiting(connection), "--capture=no", f"--basetemp={folder}/tests")
+
+
+class Waiting:
+    """Instead of running what was collected: for a change and the tests that are to run on it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._failed: str | None = None
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        items = {item.nodeid: item for item in session.items}
+        while (asked := self._connection.recv()) is not None:
+            function, tests = asked
+            chosen = [items[test] for test in tests]
+            receiver, sender = FORK.Pipe(duplex=False)
+            if not (child := os.fork()):
+                _bounded()
+                sender.send(self._run(function, chosen))
+                os._exit(0)
+            sender.close()
+            try:
+                self._connection.send(receiver.recv())
+            except EOFError:
+                self._connection.send(NEVER)
+            receiver.close()
+            os.waitpid(child, 0)
+        return True
+
+    def _run(self, function: Function, items: Sequence[pytest.Item]) -> str | None:
+        function.put()
+        for item, following in zip_longest(items, items[1:]):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self._failed is not None:
+                break
+        return self._failed
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._failed = report.nodeid
+
+
+# A change of a module ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
