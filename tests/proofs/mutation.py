@@ -8,54 +8,67 @@ nothing is there unasked. A change is
 * a comparison turned into its neighbour (`<` into `<=`, `==` into `!=`, `in` into `not in`);
 * a row taken out of a table: an element of a tuple, list, set or dictionary of a module.
 
-Each is written into a copy of `layers/core`, on which the tests of the domain run; while nobody
-notices, schedules of the simulation, and the stories. What nobody notices has survived: it is
-listed with its line, and with the reason that `survivors.toml` gives for it where there is one (a
-change that cannot be told from the original by anybody, for one).
+Each is tried (`trial`) by the tests that execute it: first those of the domain; while nobody
+notices, the other unit tests, and at last schedules of the simulation. What nobody notices has
+survived: it is listed with its line, and with the reason that `survivors.toml` gives for it where
+there is one (a change that cannot be told from the original by anybody, for one).
 
-Changes that are done are lines of a file below `build/`, so a proof that was stopped goes on where
-it was; a line counts only for the same text of its module.
+What each test executes is learnt once for the text of all modules and tests. Changes that were
+noticed are lines of a file below `build/`, so a proof that was stopped goes on where it was; a line
+counts only for the same text of its module. What survived is tried again each time: there may be a
+test for it now.
 """
 
 import argparse
 import ast
 import hashlib
 import json
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
+from typing import cast
 
 from rich.console import Console
 from rich.progress import Progress
 
 from tests.benchmarks.reporting import ROOT, record
+from tests.proofs.trial import NEVER, Bench, Function, Recording, Told, Trial, in_a_process
 
 CORE = ROOT / "layers" / "core" / "python"
 DOMAIN = CORE / "xylem" / "domain"
-KEPT = ROOT / "build" / "proof-mutation.jsonl"
+KEPT = ROOT / "build" / "proof-mutation"
 REASONS = Path(__file__).with_name("survivors.toml")
-AT_LEAST = 0.95
+AT_LEAST = 0.97
 
-TESTS = ("pytest", "-x", "-q", "-p", "no:cacheprovider")
-SUITES: tuple[tuple[str, ...], ...] = (
-    (*TESTS, "tests/unit/domain", "tests/unit/docs"),
-    ("tests.simulation", "--runs", "300", "--seed", "1", "--jobs", "1", "--no-shrink"),
-    (*TESTS, "tests/unit/usecases", "tests/stories", "--ignore=tests/stories/test_writes.py"),
-)
-"""The cheapest first. The last two minutes are spent on what neither of the others noticed; what
-it leaves out counts the writes of 10,000 tasks, which takes longer than all of these."""
+ROUNDS: Mapping[str, tuple[str, ...]] = {
+    "domain": ("tests/unit/domain", "tests/unit/docs"),
+    "others": (
+        "tests/unit/clients/cli",
+        "tests/unit/clients/sdk",
+        "tests/unit/functions",
+        "tests/unit/manifests",
+        "tests/unit/operators/backend_listener",
+        "tests/unit/operators/backend_worker",
+        "tests/unit/protocol",
+        "tests/unit/spec",
+        "tests/unit/usecases",
+        "tests/unit/xylem_aws",
+    ),
+    "simulation": ("tests/simulation/test_schedules.py", "tests/simulation/test_exhaust.py"),
+}
+"""The unit tests that have to do with the domain, and the simulation; the cheapest first."""
 
-PATIENCE_SECONDS = 300
-"""A change that makes something wait for ever is noticed, too."""
+PATIENCE_SECONDS = 3600
+"""A change that makes something wait for ever is noticed, too. What works for ever ends sooner."""
+
+Rounds = Sequence[Mapping[str, Told]]
 
 NEIGHBOURS: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -73,15 +86,18 @@ NEIGHBOURS: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`module` by its file name; `now` is what stands instead of `was`; both in one line."""
+    """`module` by its file name; `where`: the function, empty for what a module does when it is
+    imported; `now` is what stands instead of `was`, both in one line; `text`: of the whole module,
+    changed."""
 
     module: str
+    where: str
     line: int
+    last_line: int
     kind: str
     was: str
     now: str
     text: str
-    """Of the whole module, changed."""
 
     @property
     def key(self) -> str:
@@ -92,6 +108,7 @@ class Change:
 class Verdict:
     key: str
     module: str
+    where: str
     line: int
     kind: str
     was: str
@@ -99,20 +116,43 @@ class Verdict:
     noticed_by: str | None
 
 
+# The changes -------------------------------------------------------------------------------------
+
+
 def changes(path: Path) -> Iterator[Change]:
     """Of one module, in the order of its lines."""
     source = path.read_text()
     tree = ast.parse(source)
+    functions = list(_functions(tree.body))
     found = sorted(_places(tree), key=lambda place: (place[0].lineno, place[0].col_offset))
     seen = set()
     for node, kind, now in found:
         was = ast.get_source_segment(source, node) or ""
         change = Change(
-            path.name, node.lineno, kind, _short(was), _short(now), _replaced(source, node, now)
+            path.name,
+            next((name for lines, name in functions if node.lineno in lines), ""),
+            node.lineno,
+            node.end_lineno or node.lineno,
+            kind,
+            _short(was),
+            _short(now),
+            _replaced(source, node, now),
         )
         if change.text != source and change.key not in seen:
             seen.add(change.key)
             yield change
+
+
+def _functions(body: Sequence[ast.stmt], around: str = "") -> Iterator[tuple[range, str]]:
+    """The lines of each, and its name with that of its class."""
+    for node in body:
+        match node:
+            case ast.FunctionDef(name=name):
+                yield range(node.lineno, (node.end_lineno or 0) + 1), f"{around}{name}"
+            case ast.ClassDef(name=name):
+                yield from _functions(node.body, f"{around}{name}.")
+            case ast.If():
+                yield from _functions([*node.body, *node.orelse], around)
 
 
 Place = tuple[ast.expr, str, str]
@@ -123,11 +163,12 @@ def _places(tree: ast.Module) -> Iterator[Place]:
         for guard in _guards(node):
             yield guard, "guard", "True"
             yield guard, "guard", "False"
-        if isinstance(node, ast.Compare) and len(node.ops) == 1:
-            other = NEIGHBOURS.get(type(node.ops[0]))
-            if other is not None:
-                turned = ast.Compare(node.left, [other()], node.comparators)
-                yield node, "comparison", ast.unparse(turned)
+        if isinstance(node, ast.Compare):
+            for at, operator in enumerate(node.ops):
+                other = NEIGHBOURS[type(operator)]()
+                turned = [*node.ops[:at], other, *node.ops[at + 1 :]]
+                now = ast.unparse(ast.Compare(node.left, turned, node.comparators))
+                yield node, "comparison", now
     for statement in tree.body:
         value = getattr(statement, "value", None)
         if isinstance(statement, ast.Assign | ast.AnnAssign) and value is not None:
@@ -148,19 +189,19 @@ def _guards(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def _rows(table: ast.expr) -> Iterator[Place]:
-    """Without each of its elements, and within these."""
-    for node in ast.walk(table):
-        match node:
-            case ast.Tuple(elts=rows) | ast.List(elts=rows) | ast.Set(elts=rows) if len(rows) > 1:
-                for at in range(len(rows)):
-                    left = type(node)(elts=[*rows[:at], *rows[at + 1 :]])
-                    yield node, "row", ast.unparse(left)
-            case ast.Dict(keys=keys, values=values) if len(keys) > 1:
-                for at in range(len(keys)):
-                    rest = ast.Dict(
-                        [*keys[:at], *keys[at + 1 :]], [*values[:at], *values[at + 1 :]]
-                    )
-                    yield node, "row", ast.unparse(rest)
+    """Without each of its elements, and within these. What is in brackets is a type."""
+    if isinstance(table, ast.Subscript):
+        return
+    match table:
+        case ast.Tuple(elts=rows) | ast.List(elts=rows) | ast.Set(elts=rows) if len(rows) > 1:
+            for at in range(len(rows)):
+                yield table, "row", ast.unparse(type(table)(elts=[*rows[:at], *rows[at + 1 :]]))
+        case ast.Dict(keys=keys, values=values) if len(keys) > 1:
+            for at in range(len(keys)):
+                rest = ast.Dict([*keys[:at], *keys[at + 1 :]], [*values[:at], *values[at + 1 :]])
+                yield table, "row", ast.unparse(rest)
+    for part in ast.iter_child_nodes(table):
+        yield from _rows(cast("ast.expr", part))
 
 
 def _replaced(source: str, node: ast.expr, now: str) -> str:
@@ -177,52 +218,61 @@ def _short(text: str) -> str:
     return line if len(line) <= 100 else f"{line[:97]}..."
 
 
-# Running ----------------------------------------------------------------------------------------
+# Trying them -------------------------------------------------------------------------------------
 
 
-class Copy:
-    """Of `layers/core`, which stands before the real one where Python looks."""
+def learnt(folder: Path = KEPT) -> Rounds:
+    """Of each round, what its tests execute."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_learnt(folder / f"{name}.json", places) for name, places in ROUNDS.items()]
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        shutil.copytree(CORE, folder, ignore=shutil.ignore_patterns("__pycache__"))
 
-    def judge(self, change: Change, suites: Sequence[Sequence[str]]) -> Verdict:
-        target = self._folder / "xylem" / "domain" / change.module
-        whole = target.read_text()
-        target.write_text(change.text)
-        try:
-            noticed = next((self._name(suite) for suite in suites if not self._passes(suite)), None)
-        finally:
-            target.write_text(whole)
-        return Verdict(
-            change.key, change.module, change.line, change.kind, change.was, change.now, noticed
-        )
+def _learnt(path: Path, places: tuple[str, ...]) -> dict[str, Told]:
+    digest = _digest(CORE, *(ROOT / place for place in places))
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    if kept.get("of") != digest:
+        told, failed = in_a_process(Recording(str(DOMAIN), places), PATIENCE_SECONDS) or ({}, NEVER)
+        if failed:
+            raise SystemExit(f"Without any change there fails: {failed}")
+        kept = {"of": digest, "tests": {test: asdict(one) for test, one in told.items()}}
+        path.write_text(json.dumps(kept))
+    return {test: Told(**one) for test, one in kept["tests"].items()}
 
-    def _passes(self, suite: Sequence[str]) -> bool:
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(self._folder),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-        try:
-            ended = subprocess.run(
-                [sys.executable, "-m", *suite],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=PATIENCE_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return False
-        return ended.returncode == 0
 
-    @staticmethod
-    def _name(suite: Sequence[str]) -> str:
-        return " ".join(word for word in suite if word.startswith("tests"))
+def _digest(*places: Path) -> str:
+    digest = hashlib.sha256()
+    for place in places:
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else (place,):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def judge(change: Change, rounds: Rounds, bench: Bench) -> Verdict:
+    name = f"xylem.domain.{change.module.removesuffix('.py')}"
+    chosen = tuple(_chosen(change, told) for told in rounds)
+    noticed = None
+    if change.where:
+        function = Function(name, change.where, change.text)
+        noticed = bench.failed(function, list(chain.from_iterable(chosen)))
+    if noticed is None:
+        [noticed] = in_a_process(Trial(name, change.text, chosen), PATIENCE_SECONDS) or [NEVER]
+    return Verdict(
+        change.key,
+        change.module,
+        change.where,
+        change.line,
+        change.kind,
+        change.was,
+        change.now,
+        noticed,
+    )
+
+
+def _chosen(change: Change, told: Mapping[str, Told]) -> tuple[str, ...]:
+    """The quickest first. What a module does when it is imported shows in whatever uses it."""
+    lines = range(change.line, change.last_line + 1) if change.where else None
+    tests = [test for test, one in told.items() if one.executes(change.module, lines)]
+    return tuple(sorted(tests, key=lambda test: told[test].seconds))
 
 
 def kept(path: Path) -> dict[str, Verdict]:
@@ -232,19 +282,58 @@ def kept(path: Path) -> dict[str, Verdict]:
             verdict = Verdict(**json.loads(line))
         except (ValueError, TypeError):
             continue  # it was cut off
-        done[verdict.key] = verdict
+        if verdict.noticed_by is not None:
+            done[verdict.key] = verdict
     return done
 
 
-def reasons(path: Path = REASONS) -> dict[tuple[str, str, str], str]:
-    """By module, what was there and what stood instead."""
-    told = tomllib.loads(path.read_text())["survivor"] if path.exists() else []
-    return {(one["module"], one["was"], one["now"]): one["reason"] for one in told}
+def judged(wanted: Sequence[Change], rounds: Rounds, jobs: int, path: Path) -> list[Verdict]:
+    """In the order of `wanted`; those that are not kept are tried and kept."""
+    done = kept(path)
+    left = [change for change in wanted if change.key not in done]
+    places = sorted({test.partition("::")[0] for told in rounds for test in told})
+    with (
+        Progress(console=Console(stderr=True)) as progress,
+        path.open("a") as file,
+        ThreadPoolExecutor(jobs) as threads,
+        ExitStack() as stack,
+    ):
+        benches: SimpleQueue[Bench] = SimpleQueue()
+        for _ in range(min(jobs, len(left))):
+            benches.put(stack.enter_context(closing(Bench(places))))
+
+        def tried(change: Change) -> Verdict:
+            bench = benches.get()
+            try:
+                return judge(change, rounds, bench)
+            finally:
+                benches.put(bench)
+
+        bar = progress.add_task("changes", total=len(wanted), completed=len(wanted) - len(left))
+        for trial in as_completed([threads.submit(tried, change) for change in left]):
+            verdict = trial.result()
+            done[verdict.key] = verdict
+            file.write(json.dumps(asdict(verdict)) + "\n")
+            file.flush()
+            if verdict.noticed_by is None:
+                told = f"{verdict.module}:{verdict.line}: {verdict.was} -> {verdict.now}"
+                progress.console.print(f"nobody noticed {told}", highlight=False, markup=False)
+            progress.advance(bar)
+    return [done[change.key] for change in wanted]
 
 
-def summary(
-    verdicts: Sequence[Verdict], known: Mapping[tuple[str, str, str], str]
-) -> dict[str, object]:
+# What came of it ---------------------------------------------------------------------------------
+
+Known = Mapping[tuple[str, str, str, str], str]
+"""Reasons by module, function, what was there and what stood instead."""
+
+
+def reasons(path: Path = REASONS) -> Known:
+    told = tomllib.loads(path.read_text()).get("survivor", []) if path.exists() else []
+    return {(one["module"], one["where"], one["was"], one["now"]): one["reason"] for one in told}
+
+
+def summary(verdicts: Sequence[Verdict], known: Known) -> dict[str, object]:
     alive = [one for one in verdicts if one.noticed_by is None]
     by_module = {
         module: {
@@ -262,14 +351,14 @@ def summary(
         "survivors": [
             {
                 **{name: value for name, value in asdict(one).items() if name != "noticed_by"},
-                "reason": known.get((one.module, one.was, one.now), ""),
+                "reason": known.get((one.module, one.where, one.was, one.now), ""),
             }
             for one in alive
         ],
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, folder: Path = KEPT) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--module", action="append", help="of domain/, such as retries; else all")
     parser.add_argument("--sample", type=int, help="so many of the changes, drawn by --seed")
@@ -278,55 +367,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--record", action="store_true", help="keep the result in docs/")
     given = parser.parse_args(arguments)
     modules = given.module or sorted(path.stem for path in DOMAIN.glob("[a-z]*.py"))
-    wanted = [change for module in modules for change in changes(DOMAIN / f"{module}.py")]
+    wanted = list(chain.from_iterable(changes(DOMAIN / f"{module}.py") for module in modules))
     if given.sample is not None:
         wanted = Random(given.seed).sample(wanted, min(given.sample, len(wanted)))
-    verdicts = judged(wanted, given.jobs, KEPT)
+    verdicts = judged(wanted, learnt(folder), given.jobs, folder / "verdicts.jsonl")
     result = summary(verdicts, reasons())
     print(json.dumps(result, indent=1))
     if given.record:
         record("mutation", result)
     share = result["share"]
     return 0 if isinstance(share, float) and share >= AT_LEAST else 1
-
-
-def judged(
-    wanted: Sequence[Change],
-    jobs: int,
-    path: Path,
-    suites: Sequence[Sequence[str]] = SUITES,
-) -> list[Verdict]:
-    """In the order of `wanted`; those that are not kept are run and kept."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    done = kept(path)
-    left = [change for change in wanted if change.key not in done]
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        Progress(console=Console(stderr=True)) as progress,
-        path.open("a") as file,
-        ThreadPoolExecutor(jobs) as threads,
-    ):
-        copies: SimpleQueue[Copy] = SimpleQueue()
-        for number in range(jobs):
-            copies.put(Copy(Path(scratch) / f"{number}"))
-
-        def judge(change: Change) -> Verdict:
-            copy = copies.get()
-            try:
-                return copy.judge(change, suites)
-            finally:
-                copies.put(copy)
-
-        bar = progress.add_task("changes", total=len(wanted), completed=len(wanted) - len(left))
-        for verdict in threads.map(judge, left):
-            done[verdict.key] = verdict
-            file.write(json.dumps(asdict(verdict)) + "\n")
-            file.flush()
-            if verdict.noticed_by is None:
-                told = f"{verdict.module}:{verdict.line}: {verdict.was} -> {verdict.now}"
-                progress.console.print(f"nobody noticed {told}", highlight=False, markup=False)
-            progress.advance(bar)
-    return [done[change.key] for change in wanted]
 
 
 if __name__ == "__main__":

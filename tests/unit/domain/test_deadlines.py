@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import GROUP, NOON, a_group, a_task
-from xylem.domain.deadlines import deadline, in_words
+from xylem.domain.deadlines import deadline, deadlines, in_words, never_started
 from xylem.domain.effects import CleanUp, GroupEnded, Observe
 from xylem.domain.group import (
     AbsenceSeen,
@@ -116,6 +116,50 @@ def test_what_has_ended_has_no_deadline() -> None:
     group = at(5, a_placed_group(), seen("lead", RUNNING), seen("lead", TaskStatus.COMPLETED, 0))
 
     assert deadline(group) is None
+
+
+def test_what_nobody_noted_the_begin_of_has_no_deadline() -> None:
+    waiting = a_group(waits_for=1, limits=LIMITS)
+    processing = replace(a_placed_group(), processing_at=None)
+    queued = replace(at(0, a_placed_group(), seen("lead", SCHEDULING)), scheduling_since=None)
+    pulling = at(0, a_placed_group(), seen("lead", INITIALIZING))
+    pulling = replace(pulling, tasks=(replace(pulling.tasks[0], received_at=None),))
+
+    for group in (waiting, processing, queued, pulling):
+        assert deadline(group) is None
+
+
+def test_a_limit_counts_only_in_the_status_that_it_is_of() -> None:
+    times = {"waiting_since": NOON, "processing_at": NOON, "scheduling_since": NOON}
+    counted = [
+        list(deadlines(a_group(limits=LIMITS, status=status, **times)))
+        for status in (TaskStatus.WAITING, TaskStatus.PROCESSING, SCHEDULING, INITIALIZING)
+    ]
+
+    assert counted == [
+        [("waiting", NOON + WAITING)],
+        [("processing", NOON + PROCESSING)],
+        [("queue", NOON + QUEUE)],
+        [],
+    ]
+
+
+def test_what_has_ended_counts_nothing_whatever_its_times_say() -> None:
+    ended = a_group(status=TaskStatus.FAILED, running_since=NOON, limits=LIMITS)
+
+    assert list(deadlines(ended)) == []
+
+
+def test_a_group_that_may_wait_for_ever_was_not_seen_in_its_cluster() -> None:
+    waiting = never_started(a_group(limits=LIMITS))
+    patient = never_started(a_group(limits=replace(LIMITS, waiting=None)))
+    processing = never_started(a_group(limits=LIMITS, status=TaskStatus.PROCESSING))
+
+    assert waiting.message == "Task waited for tasks upstream longer than the set limit of 3 hours."
+    assert patient == processing
+    assert processing.message == (
+        "Task was not seen in its cluster for longer than the set limit of 2 hours."
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,18 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.builders_placement import a_node, amounts, in_use
-from xylem.domain.node import Amounts, Resource, Taint, Toleration, total, written
+from xylem.domain.node import (
+    HOST_NAME,
+    RESOURCES,
+    Amounts,
+    Resource,
+    Taint,
+    Toleration,
+    total,
+    written,
+)
 
 ML = Taint("dedicated", "NoSchedule", "ml")
 
@@ -72,9 +83,55 @@ def test_the_sum_of_nothing_is_nothing() -> None:
         ("storage", 1024**3 * 3 // 2, "1.5 GiB of storage"),
         ("memory", 64 * 1024**2, "64 MiB of memory"),
         ("memory", 0, "0 GiB of memory"),
+        ("memory", 1024**3, "1 GiB of memory"),
+        ("memory", 1024**3 - 1024**2, "1023 MiB of memory"),
+        ("gpu", 0, "0 GPUs"),
+        ("cpu", 100, "0.1 CPUs"),
     ],
 )
 def test_amounts_are_written_as_a_person_says_them(
     resource: Resource, amount: int, text: str
 ) -> None:
     assert written(resource, amount) == text
+
+
+@pytest.mark.parametrize("one", RESOURCES)
+def test_amounts_cover_what_is_no_more_of_anything(one: Resource) -> None:
+    has = Amounts(cpu=4, gpu=4, memory=4, storage=4)
+    more = replace(has, **{one: 5})
+
+    assert has.covers(has)
+    assert has.covers(Amounts())
+    assert more.covers(has)
+    assert not has.covers(more)
+    assert has.lacking(more) == (one,)
+
+
+def test_amounts_are_added_and_taken_away_each_for_itself() -> None:
+    some, more = Amounts(1, 2, 3, 4), Amounts(10, 20, 30, 40)
+
+    assert some.plus(more) == total([some, more]) == Amounts(11, 22, 33, 44)
+    assert more.minus(some) == Amounts(9, 18, 27, 36)
+    assert some.minus(more) == some.minus(some) == Amounts()
+
+
+def test_resources_are_named_the_scarcest_first() -> None:
+    assert Amounts().lacking(Amounts(1, 1, 1, 1)) == ("gpu", "cpu", "memory", "storage")
+
+
+def test_a_toleration_is_written_as_kubernetes_reads_it_without_what_it_does_not_say() -> None:
+    whole = Toleration("dedicated", "Equal", "ml", "NoExecute", 0)
+
+    assert whole.manifest == {
+        "key": "dedicated",
+        "operator": "Equal",
+        "value": "ml",
+        "effect": "NoExecute",
+        "tolerationSeconds": 0,
+    }
+    assert Toleration(operator="Exists").manifest == {"operator": "Exists"}
+
+
+def test_a_node_is_excluded_by_its_host_name_where_it_has_one() -> None:
+    assert a_node("node-1").host_name == "node-1"
+    assert a_node("node-1", labels={HOST_NAME: "gpu-7"}).host_name == "gpu-7"

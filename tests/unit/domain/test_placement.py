@@ -21,16 +21,21 @@ from xylem.domain.ids import PoolName, TaskName
 from xylem.domain.node import Amounts, Node, Taint, Toleration
 from xylem.domain.placement import (
     OUTCOMES,
+    REASONS,
     SIDECAR,
     Gang,
     Outlook,
     Site,
+    Usage,
     choose,
     gang,
     impossible,
     mismatch,
+    nodes_of,
+    nodes_of_pool,
     outlook,
     over_guarantee,
+    survey,
     usage,
 )
 from xylem.domain.plan import GroupPlan, Resources, TaskPlan
@@ -64,6 +69,15 @@ def test_a_group_of_a_spec_wants_what_its_tasks_ask_for_in_the_end() -> None:
     assert [want.platform for want in found.wants] == ["a100", "cpu"]
     assert found.wants[0].amounts == Amounts(cpu=4000, gpu=2, memory=7, storage=1024**3)
     assert not found.first
+    assert gang(replace(plan, upstream=()), pool).first
+
+
+def test_a_group_of_a_pool_without_a_default_wants_no_platform() -> None:
+    plan = GroupPlan("training", (TaskPlan(TaskName("a"), "image", ("run",)),))
+
+    [want] = gang(plan, a_pool(platforms={})).wants
+
+    assert (want.platform, want.amounts.cpu) == (None, 1000)
 
 
 def test_the_runtimes_own_part_of_a_pod_is_counted_as_the_pod_asks_for_it() -> None:
@@ -109,6 +123,34 @@ def test_usage_counts_the_pools_own_pods_by_priority_and_its_nodes_once() -> Non
     used = usage(a_site(*nodes, pool=pool))
 
     assert (used.guaranteed, used.borrowed, used.capacity, used.free) == (4, 2, 8, 2)
+
+
+def test_a_pool_of_which_no_node_is_known_has_nothing_in_use() -> None:
+    for site in (a_site(nodes=None), a_site()):
+        assert usage(site) == Usage(guaranteed=0, borrowed=0, capacity=0, free=0)
+        assert nodes_of_pool(site) == []
+
+
+def test_pods_count_where_they_are_also_on_nodes_that_the_pool_may_use_no_longer() -> None:
+    site = a_site(a_node("a", gpu=8), a_node("b", taints=(DEDICATED,), uses=(in_use(3),)))
+
+    used = usage(site)
+
+    assert (used.guaranteed, used.capacity, used.free) == (3, 8, 8)
+    assert [node.name for node in nodes_of_pool(site)] == ["a"]
+
+
+def test_a_node_of_two_platforms_is_the_pools_once() -> None:
+    plain, dedicated = a_node("a"), a_node("b", taints=(DEDICATED,))
+    pool = a_pool(platforms={"one": Platform(), "two": TOLERANT})
+
+    assert nodes_of(Platform(), [plain, dedicated]) == [plain]
+    assert nodes_of(TOLERANT, [plain, dedicated]) == [plain, dedicated]
+    assert nodes_of_pool(a_site(plain, dedicated, pool=pool)) == [plain, dedicated]
+    assert (
+        outlook(a_site(plain, dedicated, pool=pool), [a_gang(a_want(platform="one"))], "LOW").nodes
+        == 2
+    )
 
 
 # What can never be --------------------------------------------------------------------------------
@@ -158,6 +200,44 @@ def test_a_node_that_a_task_excludes_does_not_count() -> None:
     [why] = impossible(site, [a_gang(want)]).values()
 
     assert "largest node has 4 GPUs" in why
+
+
+def test_of_the_nodes_that_lack_something_the_one_that_lacks_least_is_named() -> None:
+    """Two lack cores alone; the larger of them is the better one."""
+    site = a_site(
+        a_node("cores", gpu=0, cpu=64, gib=4),
+        a_node("gpus", gpu=8, cpu=4, gib=512),
+        a_node("fewer", gpu=8, cpu=2, gib=512),
+    )
+
+    [why] = impossible(site, [a_gang(a_want(8, cpu=32, gib=8))]).values()
+
+    assert why == (
+        "platform a100: no node has all of what task train wants at once "
+        "(8 GPUs, 32 CPUs, 8 GiB of memory, 8 GiB of storage); the best has 4 CPUs"
+    )
+
+
+def test_all_that_the_best_node_lacks_is_named() -> None:
+    site = a_site(
+        a_node("gpus", gpu=8, cpu=4, gib=4),
+        a_node("cores", gpu=0, cpu=64, gib=4),
+        a_node("memory", gpu=0, cpu=4, gib=512),
+    )
+
+    [why] = impossible(site, [a_gang(a_want(8, cpu=32, gib=8))]).values()
+
+    assert why.endswith("the best has 0 GPUs and 4 CPUs")
+
+
+def test_tasks_that_want_the_same_are_told_once_by_the_first_of_them() -> None:
+    found = impossible(a_site(a_node(gpu=4)), [a_gang(a_want(8, "a"), a_want(8, "b"))])
+
+    assert list(found) == ["a"]
+
+
+def test_a_task_without_a_platform_is_not_impossible_for_want_of_a_node() -> None:
+    assert impossible(a_site(a_node()), [a_gang(a_want(99, platform=None))]) == {}
 
 
 @pytest.mark.parametrize(
@@ -246,6 +326,111 @@ def test_where_all_nodes_are_away_nobody_speaks_of_room() -> None:
     )
 
 
+def test_one_node_out_of_service_is_spoken_of_as_one() -> None:
+    site = a_site(a_node("a", uses=(in_use(8),)), a_node("b", ready=False))
+
+    assert the_reasons(site, a_gang(a_want(8)))[1] == (
+        "platform a100: 1 node is not ready or cordoned (b)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "named"),
+    [
+        (3, "3 nodes takes pods (n0, n1, n2)"),
+        (4, "4 nodes takes pods (n0, n1, n2 and 1 more)"),
+    ],
+)
+def test_a_few_nodes_are_named_and_the_rest_are_counted(count: int, named: str) -> None:
+    nodes = [a_node(f"n{number}", ready=False) for number in range(count)]
+
+    assert the_reasons(a_site(*nodes), a_gang()) == (f"platform a100: none of its {named}",)
+
+
+def test_taints_are_counted_by_what_they_are() -> None:
+    spot = Taint("spot", "NoExecute")
+    tainted = [a_node(f"n{n}", taints=(spot if n else DEDICATED,)) for n in range(3)]
+
+    assert the_reasons(a_site(a_node(gpu=0), *tainted), a_gang(a_want(0, cpu=64)))[1:] == ()
+    assert the_reasons(a_site(a_node(uses=(in_use(8),)), *tainted), a_gang(a_want(8)))[1] == (
+        "platform a100: 3 nodes have taints that it does not tolerate "
+        "(spot:NoExecute, dedicated=ml:NoSchedule)"
+    )
+
+
+def test_where_taints_keep_all_nodes_away_they_are_told_once() -> None:
+    assert the_reasons(a_site(a_node(taints=(DEDICATED,))), a_gang()) == (
+        "platform a100: none of the 1 nodes of backend cluster-1 matches "
+        "(1 with taint dedicated=ml:NoSchedule)",
+    )
+
+
+def test_a_task_that_has_no_name_is_any_of_its_kind() -> None:
+    full, half = a_site(a_node(uses=(in_use(8),))), a_site(a_node(uses=(in_use(4),)))
+
+    assert the_reasons(full, a_gang(a_want(8, ""))) == (
+        "platform a100: largest free node has 0 GPUs, a task wants 8 GPUs",
+    )
+    assert the_reasons(half, a_gang(a_want(4, ""), a_want(4, ""))) == (
+        "platform a100: room for 1 of 2 tasks, each wants "
+        "4 GPUs, 1 CPU, 1 GiB of memory, 1 GiB of storage",
+    )
+
+
+def test_a_task_that_wants_nothing_needs_room_for_its_sidecar() -> None:
+    nothing = replace(a_want(), amounts=Amounts())
+    site = a_site(replace(a_node(), allocatable=SIDECAR))
+
+    assert outlook(site, [a_gang(nothing)], "NORMAL").outcome == "now"
+    assert the_reasons(site, a_gang(nothing, nothing)) == (
+        "platform a100: room for 1 of 2 tasks like train, each wants nothing",
+    )
+
+
+def test_a_node_that_a_task_excludes_has_no_room_for_it() -> None:
+    site = a_site(a_node("big"), a_node("small", gpu=4))
+    want = replace(a_want(2), excluded=("big",))
+
+    found = outlook(site, [a_gang(*[want] * 3)], "NORMAL")
+
+    assert (found.outcome, found.tasks_short) == ("queue", 1)
+
+
+def test_a_task_whose_every_node_is_excluded_waits_for_others() -> None:
+    found = outlook(a_site(a_node("big")), [a_gang(replace(a_want(), excluded=("big",)))], "LOW")
+
+    assert (found.outcome, found.tasks_short) == ("queue", 1)
+
+
+def test_no_outlook_has_more_reasons_than_anybody_reads() -> None:
+    platforms = {f"p{number}": Platform(labels={"kind": str(number)}) for number in range(12)}
+    site = a_site(a_node(), pool=a_pool(platforms=platforms))
+    wants = [a_want(platform=name) for name in platforms]
+    away = replace(site, online=False)
+    closed = replace(site, pool=replace(site.pool, maintenance=True))
+
+    for one in (site, away, closed):
+        assert len(outlook(one, [a_gang(*wants)], "NORMAL").reasons) == REASONS
+
+
+def test_where_all_groups_wait_for_others_all_of_them_count() -> None:
+    later = a_gang(*[a_want(8)] * 2, first=False)
+
+    found = outlook(a_site(a_node()), [later], "NORMAL")
+
+    assert (found.outcome, found.gpus_wanted) == ("queue", 16)
+
+
+def test_what_was_surveyed_before_is_not_surveyed_again() -> None:
+    """An outlook is of what its asker saw, and says so in its numbers."""
+    then, now = a_site(a_node("a"), a_node("b")), a_site(a_node("a"))
+
+    found = outlook(now, [a_gang(*[a_want(8)] * 2)], "NORMAL", surveyed=survey(then))
+
+    assert (found.outcome, found.nodes, found.gpus_capacity) == ("now", 2, 16)
+    assert impossible(now, [a_gang(a_want(8))], nodes={"a100": [a_node(gpu=4)]})
+
+
 def test_groups_that_wait_for_others_do_not_decide_when_the_workflow_starts() -> None:
     small, large = a_gang(a_want(1)), a_gang(*[a_want(8)] * 4, group="later", first=False)
 
@@ -304,12 +489,19 @@ def test_maintenance_is_for_administrators() -> None:
     [
         ("nope", "Platform nope does not exist in pool default! Its platforms: a100."),
         (None, "Pool default has no default platform. Its platforms: a100."),
+        ("", "Platform  does not exist in pool default! Its platforms: a100."),
     ],
 )
 def test_a_pool_without_the_platform_is_impossible(platform: str | None, sentence: str) -> None:
     found = outlook(a_site(a_node()), [a_gang(a_want(platform=platform))], "NORMAL")
 
     assert (found.outcome, found.reasons) == ("impossible", (sentence,))
+
+
+def test_a_pool_without_any_platform_says_so() -> None:
+    found = outlook(a_site(pool=a_pool(platforms={})), [a_gang(a_want(platform=None))], "NORMAL")
+
+    assert found.reasons == ("Pool default has no default platform. Its platforms: none.",)
 
 
 # Quotas -------------------------------------------------------------------------------------------
@@ -346,6 +538,42 @@ def test_a_quota_that_is_used_up_says_by_whom() -> None:
     assert the_reasons(site, a_gang(a_want(4))) == (
         "Quota: pool default is guaranteed 8 GPUs, HIGH and NORMAL work has taken 6, "
         "and NORMAL work here wants 4.",
+    )
+
+
+def test_low_work_shares_the_maximum_with_all_others() -> None:
+    uses = (in_use(8), in_use(2, priority="LOW"))
+    site = a_site(a_node(gpu=64, uses=uses), pool=a_pool(gpu=QUOTA))
+
+    assert the_reasons(site, a_gang(a_want(4)), priority="LOW") == (
+        "Quota: pool default at most has 12 GPUs, all work has taken 10, "
+        "and LOW work here wants 4.",
+    )
+
+
+def test_a_pool_without_a_bound_has_no_quota_left_to_tell() -> None:
+    bounded = GpuQuota(guarantee=8)
+
+    found = [
+        outlook(a_site(a_node(gpu=64), pool=a_pool(gpu=quota)), [a_gang(a_want(4))], priority)
+        for quota, priority in ((None, "NORMAL"), (bounded, "LOW"), (bounded, "NORMAL"))
+    ]
+
+    assert [(one.outcome, one.quota_left) for one in found] == [
+        ("now", None),
+        ("now", None),
+        ("now", 8),
+    ]
+
+
+def test_a_group_that_wants_more_than_is_guaranteed_is_impossible() -> None:
+    site = a_site(a_node(gpu=64), pool=a_pool(gpu=QUOTA))
+
+    found = outlook(site, [a_gang(a_want(9))], "NORMAL")
+
+    assert (found.outcome, found.reasons) == (
+        "impossible",
+        ("Group training wants 9 GPUs, but pool default guarantees 8 GPUs.",),
     )
 
 

@@ -1,10 +1,22 @@
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tests.builders_placement import a_pool
+from xylem.domain.node import Toleration
 from xylem.domain.plan import Limits, Resources
-from xylem.domain.pool import GpuQuota, Platform, PoolLimits, bounded, wanted
+from xylem.domain.pool import (
+    SHIPPED_DEFAULTS,
+    GpuQuota,
+    Platform,
+    PodScheduling,
+    PoolLimits,
+    bounded,
+    scheduling,
+    wanted,
+)
 
 HOUR = timedelta(hours=1)
 
@@ -50,3 +62,41 @@ def test_a_pool_gives_a_default_where_the_spec_says_nothing_and_cuts_at_its_maxi
 
 def test_a_pool_without_a_quota_has_no_bound() -> None:
     assert a_pool().quota == GpuQuota(guarantee=-1, maximum=-1, weight=1)
+
+
+def test_a_pool_has_the_quota_that_its_admin_gave_it() -> None:
+    quota = GpuQuota(guarantee=8, maximum=12)
+
+    assert a_pool(gpu=quota).quota is quota
+
+
+def test_each_default_fills_what_nobody_before_said() -> None:
+    whole = Resources(cpu=2, gpu=3, memory=4, storage=5)
+
+    assert wanted(Resources(), a_pool(defaults=whole), None) == whole
+    assert wanted(Resources(), a_pool(), Platform(defaults=whole)) == whole
+    assert wanted(whole, a_pool(defaults=Resources(cpu=9)), None) == whole
+    assert wanted(Resources(), a_pool(), None) == Resources(1, 0, 1024**3, 1024**3)
+
+
+@pytest.mark.parametrize("said", ["cpu", "gpu", "memory", "storage"])
+def test_what_a_task_says_of_one_resource_leaves_the_others_to_defaults(said: str) -> None:
+    word: dict[str, Any] = {said: 7, "platform": "a100", "nodes_excluded": ("node-1",)}
+
+    assert wanted(Resources(**word), a_pool(), None) == replace(SHIPPED_DEFAULTS, **word)
+
+
+def test_only_platforms_that_put_something_onto_their_pods_are_kept_with_a_workflow() -> None:
+    labels, tolerations = {"kind": "a100"}, (Toleration("dedicated", "Exists"),)
+    pool = a_pool(
+        platforms={
+            "plain": Platform(),
+            "labelled": Platform(labels=labels),
+            "tainted": Platform(tolerations=tolerations),
+        }
+    )
+
+    assert scheduling(pool) == {
+        "labelled": PodScheduling(labels, ()),
+        "tainted": PodScheduling({}, tolerations),
+    }

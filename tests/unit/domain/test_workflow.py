@@ -155,3 +155,55 @@ def test_counters_say_what_groups_say_and_an_ended_workflow_stays_ended(
     if workflow.status.final:
         failed = any(status.failed for status in ended)
         assert workflow.status.failed == failed
+
+
+# Counts ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "ran"),
+    [
+        (TaskStatus.PROCESSING, False),
+        (TaskStatus.SCHEDULING, False),
+        (TaskStatus.INITIALIZING, False),
+        (TaskStatus.RUNNING, True),
+    ],
+)
+def test_what_a_group_reaches_is_counted_when_it_runs_or_ends(
+    status: TaskStatus, ran: bool
+) -> None:
+    assert counted(Counts(2), status) == Counts(2, ran=ran)
+
+
+def test_what_is_nothing_to_count_leaves_the_counts_as_they_are() -> None:
+    for counts in (fresh := Counts(2), Counts(2, ran=True)):
+        assert counted(counts, TaskStatus.INITIALIZING) is counts
+    assert counted(ran := Counts(2, ran=True), TaskStatus.RUNNING) is ran
+    assert counted(fresh, TaskStatus.RUNNING) is not fresh
+
+
+def test_only_failures_that_happened_amount_to_something() -> None:
+    ended = {TaskStatus.COMPLETED: 1, TaskStatus.FAILED: 0, TaskStatus.FAILED_EVICTED: 2}
+
+    assert amount(Counts(1, ended)) == Amount(live=True, failures=(TaskStatus.FAILED_EVICTED,))
+    assert amount(Counts(0, ran=True)) == Amount(live=False, ran=True)
+
+
+def test_a_large_workflow_runs_from_its_first_running_shard_on() -> None:
+    workflow = a_workflow(shards=2, amounts={0: Amount(live=True), 1: Amount(live=True)})
+
+    running = moved(workflow, 1, counted(Counts(1), TaskStatus.RUNNING), NOON)
+    both = moved(running, 0, counted(Counts(1), TaskStatus.RUNNING), LATER)
+
+    assert (running.status, running.started_at) == (WorkflowStatus.RUNNING, NOON)
+    assert (both.status, both.started_at) == (WorkflowStatus.RUNNING, NOON)
+
+
+def test_a_workflow_whose_groups_were_never_counted_otherwise_is_not_written() -> None:
+    workflow = a_workflow(counts=Counts(2))
+
+    assert moved(workflow, 0, Counts(2), LATER) is workflow
+
+
+def test_a_workflow_of_which_only_groups_downstream_failed_has_failed() -> None:
+    assert after(a_workflow(), TaskStatus.FAILED_UPSTREAM).status is WorkflowStatus.FAILED

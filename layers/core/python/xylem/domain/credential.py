@@ -73,7 +73,7 @@ def generic(name: str, payload: Mapping[str, str]) -> Credential:
 
 def registry(name: str, *, host: str, username: str, auth: str) -> Credential:
     profile = DOCKER_HUB if host in ("", "docker.io", "index.docker.io") else host.rstrip("/")
-    if re.fullmatch(r"[^\s/@]+(/[^\s@]*)?", profile) is None or len(profile) > URL_CHARS:
+    if re.fullmatch(r"[^\s/@]+(/[^\s/@]+)*", profile) is None or len(profile) > URL_CHARS:
         raise _wrong("registry: give its host alone, e.g. nvcr.io, or a path of it: nvcr.io/team.")
     payload = {"registry": profile, "username": username, "auth": auth}
     return _made(name, CredentialKind.REGISTRY, profile, payload)

@@ -47,10 +47,10 @@ class Amounts:
     def minus(self, other: "Amounts") -> "Amounts":
         """Nothing below 0: a node may be told late that it is full."""
         return Amounts(
-            self.cpu - other.cpu if self.cpu > other.cpu else 0,
-            self.gpu - other.gpu if self.gpu > other.gpu else 0,
-            self.memory - other.memory if self.memory > other.memory else 0,
-            self.storage - other.storage if self.storage > other.storage else 0,
+            max(self.cpu - other.cpu, 0),
+            max(self.gpu - other.gpu, 0),
+            max(self.memory - other.memory, 0),
+            max(self.storage - other.storage, 0),
         )
 
     def covers(self, wanted: "Amounts") -> bool:

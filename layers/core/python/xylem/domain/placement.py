@@ -140,12 +140,17 @@ def _want(
 ) -> Want:
     filled = wanted(asked, pool, platform)
     amounts = Amounts(
-        cpu=(filled.cpu or 0) * CORE,
-        gpu=filled.gpu or 0,
-        memory=filled.memory or 0,
-        storage=filled.storage or 0,
+        cpu=_known(filled.cpu) * CORE,
+        gpu=_known(filled.gpu),
+        memory=_known(filled.memory),
+        storage=_known(filled.storage),
     )
     return Want(task, name, amounts, asked.nodes_excluded)
+
+
+def _known(amount: int | None) -> int:
+    assert amount is not None, "`wanted` leaves nothing open"
+    return amount
 
 
 # Nodes and platforms ----------------------------------------------------------------------------
@@ -186,19 +191,20 @@ def usage(site: Site) -> Usage:
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What is the same for all that is asked of a site: worked out once, for a thousand questions.
-    `free`: of nodes that take pods. `foreign`: why other nodes are not a platform's, counted."""
+    `free`: of nodes that take pods. `foreign`: why other nodes are not a platform's, counted. Of
+    the platform None, a default that is not there, there are neither."""
 
     site: Site
     usage: Usage
     free: Mapping[str, Amounts]
-    nodes: Mapping[str, Sequence[Node]]
-    foreign: Mapping[str, Counter[str]]
+    nodes: Mapping[str | None, Sequence[Node]]
+    foreign: Mapping[str | None, Counter[str]]
     count: int
 
 
 def survey(site: Site) -> Survey:
-    nodes: dict[str, list[Node]] = {}
-    foreign: dict[str, Counter[str]] = {}
+    nodes: dict[str | None, list[Node]] = {}
+    foreign: dict[str | None, Counter[str]] = {}
     for name, platform in site.pool.platforms.items():
         nodes[name], foreign[name] = [], Counter()
         for node in site.nodes or ():
@@ -228,7 +234,7 @@ def _used(site: Site, nodes: Sequence[Node], free: Mapping[str, Amounts]) -> Usa
 
 
 def impossible(
-    site: Site, gangs: Sequence[Gang], *, nodes: Mapping[str, Sequence[Node]] | None = None
+    site: Site, gangs: Sequence[Gang], *, nodes: Mapping[str | None, Sequence[Node]] | None = None
 ) -> dict[TaskName, str]:
     """Tasks that no node of their platform would hold if it were empty, each with the numbers; of
     tasks that want the same, the first. `nodes`: by platform, where that was worked out.
@@ -241,13 +247,17 @@ def impossible(
     whole = survey(site).nodes if nodes is None else nodes
     found: dict[TaskName, str] = {}
     for want, _ in _kinds(gangs):
-        mine = whole.get(want.platform or "", ())
-        if want.excluded:
-            mine = [node for node in mine if node.host_name not in want.excluded]
-        why = _never(want, mine, "node")
-        if mine and why is not None:
+        mine = _allowed(want, whole.get(want.platform, ()))
+        why = _never(want, mine, "node") if mine else None
+        if why is not None:
             found[want.task] = f"platform {want.platform}: {why}"
     return found
+
+
+def _allowed(want: Want, nodes: Sequence[Node]) -> Sequence[Node]:
+    if not want.excluded:
+        return nodes
+    return [node for node in nodes if node.host_name not in want.excluded]
 
 
 def _kinds(gangs: Iterable[Gang]) -> list[tuple[Want, int]]:
@@ -282,8 +292,6 @@ def _never(want: Want, nodes: Sequence[Node], noun: str) -> str | None:
 def _largest(want: Want, amounts: Collection[Amounts], noun: str) -> str:
     """The sentence about the scarcest resource. Where each alone is there, on different nodes, it
     names the node that lacks the least."""
-    if not amounts:
-        return f"no {noun}, {_named(want)} wants {_list(want.amounts)}"
     needed = want.amounts.plus(SIDECAR)
     most = {one: max(each.of(one) for each in amounts) for one in RESOURCES}
     for one in RESOURCES:
@@ -374,7 +382,7 @@ def _without_platform(pool: Pool, gangs: Sequence[Gang]) -> tuple[str, ...]:
         if name is None
         else f"Platform {name} does not exist in pool {pool.name}! Its platforms: {has}."
         for name in names
-        if name is None or name not in pool.platforms
+        if name not in pool.platforms
     )
 
 
@@ -405,7 +413,7 @@ def _quota(
     if bound == UNBOUNDED:
         return (), None
     left = max(bound - taken, 0)
-    if asked <= left or not asked:
+    if asked <= left:
         return (), left
     who = "all work" if priority == LOW else "HIGH and NORMAL work"
     return (
@@ -420,9 +428,7 @@ def _short(known: Survey, gangs: Sequence[Gang]) -> tuple[int, tuple[str, ...]]:
     short = 0
     reasons: list[str] = []
     for want, count in sorted(_kinds(gangs), key=lambda kind: _size(kind[0].amounts), reverse=True):
-        may = known.nodes[want.platform or ""]
-        if want.excluded:
-            may = [node for node in may if node.host_name not in want.excluded]
+        may = _allowed(want, known.nodes[want.platform])
         before = {free[node.name] for node in may if node.name in free}
         missing = _fill(free, may, want.amounts.plus(SIDECAR), count)
         short += missing
@@ -467,7 +473,7 @@ def _why_short(
     count: int,
 ) -> list[str]:
     head = f"platform {want.platform}"
-    foreign = known.foreign[want.platform or ""]
+    foreign = known.foreign[want.platform]
     reasons = []
     if not may:
         reasons.append(f"{head}: {_no_node(known.site, foreign)}")
@@ -526,9 +532,8 @@ def choose(outlooks: Sequence[Outlook], at: datetime) -> Choice:
     left afterwards as a share of what it has; among those with a queue, the one that lacks room for
     the fewest tasks. What is the same to all of this is decided by the order of the request."""
     ordered = sorted(outlooks, key=_rank)
-    best = ordered[0] if ordered else None
-    possible = best is not None and best.outcome not in ("maintenance", "impossible")
-    return Choice(best.pool if best is not None and possible else None, tuple(ordered), at)
+    possible = (one.pool for one in ordered if one.outcome not in ("maintenance", "impossible"))
+    return Choice(next(possible, None), tuple(ordered), at)
 
 
 def _rank(one: Outlook) -> tuple[int, int, float]:

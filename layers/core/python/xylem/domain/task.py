@@ -72,7 +72,7 @@ class PodSeen:
 
 def observe(task: Task, seen: PodSeen, now: datetime) -> Task:
     """The attempt after an observation of it; the same object when that was nothing new."""
-    if task.status.final or seen.status.rank <= task.status.rank:
+    if seen.status.rank <= task.status.rank:
         return task
     reached = seen.status.rank
     return replace(

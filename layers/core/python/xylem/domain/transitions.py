@@ -148,7 +148,7 @@ def _create_answered(group: Group, event: CreateAnswered, now: datetime) -> Deci
     group = _answered(group, event.ordinal)
     if event.status == "done":
         return replace(group, created=max(group.created, event.ordinal)), ()
-    if event.status != "failed" or group.status.final:
+    if event.status != "failed":
         return group, ()
     if event.ordinal == group.placed:
         return _end_all(group, _server_error(f"CreateGroup job failed: {event.message}"), now)
@@ -248,8 +248,7 @@ def _observe_answered(group: Group, event: ObserveAnswered, now: datetime) -> De
     }
     for task in group.tasks:
         made = 0 < task.ordinal <= asked.created
-        lost = made and within(task, event.tasks) and (task.name, task.retry) not in there
-        if lost and not group.status.final and not task.status.final:
+        if made and within(task, event.tasks) and (task.name, task.retry) not in there:
             gone = _disappeared(group, task, "The pod disappeared from its cluster.")
             group, more = decide(group, gone, now)
             effects += more
@@ -286,7 +285,7 @@ def _time_out(
     if whole and "processing" in overdue:
         return _end_all(group, never_started(group), now)
     effects: list[Effect] = []
-    for task in group.tasks if "start" in overdue else ():
+    for task in group.tasks:
         since = task.received_at if task.status is TaskStatus.INITIALIZING else None
         if since is None or since + group.limits.start > asked_at or not within(task, part):
             continue
@@ -355,7 +354,7 @@ def _cancelled(group: Group, event: Cancelled, now: datetime) -> Decision:
 
 def _hurry(group: Group, event: Cancelled, now: datetime) -> Decision:
     """Force ends the grace of a cleanup that is on its way, once."""
-    asked = any(row.kind == "cleanup" and row.force for row in group.pending)
+    asked = any(row.force for row in group.pending)
     if not event.force or asked or group.cleanup is Cleanup.DONE:
         return group, ()
     group = _ask(group, "cleanup", group.incarnation, now, force=True)
@@ -391,7 +390,7 @@ def _settle(group: Group, now: datetime, *, tell: bool = True, force: bool = Fal
     )
     if not status.final:
         return _counted_from(group, now), ()
-    group = replace(group, message=_failure(group), ended_at=_last_end(group) or now)
+    group = replace(group, message=_failure(group), ended_at=_last_end(group))
     told = (GroupEnded(group.id, status),) if tell else ()
     if not group.ordinal:
         # No mailbox row was ever written: no cluster holds anything of it, and the version of this
@@ -415,7 +414,7 @@ def _counted_from(group: Group, now: datetime) -> Group:
     true. A pod that started before its group was handed over, or after we heard of it, has a clock
     that is wrong."""
     since = group.scheduling_since or now
-    if group.status is not TaskStatus.RUNNING or group.running_since is not None:
+    if group.status is not TaskStatus.RUNNING:
         return replace(group, scheduling_since=since)
     started = min(max(group.started_at or now, group.processing_at or now), now)
     return replace(group, scheduling_since=since, running_since=started)
@@ -464,8 +463,9 @@ def _first(
     return min(times, default=None)
 
 
-def _last_end(group: Group) -> datetime | None:
-    return max((task.ended_at for task in group.tasks if task.ended_at), default=None)
+def _last_end(group: Group) -> datetime:
+    """Of a group of which every task has ended."""
+    return max(task.ended_at for task in group.tasks if task.ended_at is not None)
 
 
 def _with(group: Group, task: Task) -> Group:
