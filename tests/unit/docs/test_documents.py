@@ -176,7 +176,9 @@ def test_a_path_that_is_not_there_is_noticed(code: str) -> None:
     assert not exists(code)
 
 
-@pytest.mark.parametrize("code", ["README.md", "domain/group.py", "xylem/ports/jobs.py", "docs/*.md"])
+@pytest.mark.parametrize(
+    "code", ["README.md", "domain/group.py", "xylem/ports/jobs.py", "docs/*.md"]
+)
 def test_a_path_that_is_there_is_found(code: str) -> None:
     assert looks_like_a_path(code)
     assert exists(code)

@@ -41,7 +41,7 @@ from xylem.domain.group import (
 from xylem.domain.ids import GroupId, TaskName
 from xylem.domain.plan import Limits, Retries
 from xylem.domain.status import ExitCode, TaskStatus
-from xylem.domain.task import PodSeen
+from xylem.domain.task import SHOWN, PodSeen
 from xylem.domain.transitions import decide, ready
 
 G = GroupId("0" + "a" * 31)
@@ -188,6 +188,17 @@ def test_what_is_over_stays_over() -> None:
     over, _ = decide(a_started_group(), seen("lead", TaskStatus.COMPLETED, 0), NOON)
 
     assert decide(over, seen("lead", TaskStatus.FAILED, 137), NOON) == (over, ())
+
+
+@pytest.mark.parametrize("status", sorted(set(TaskStatus) - SHOWN))
+def test_what_no_pod_can_show_is_refused(status: TaskStatus) -> None:
+    """An operator that says RESCHEDULED would have the task tried again without a budget."""
+    group = a_started_group()
+
+    assert decide(group, seen("lead", status), NOON) == (
+        group,
+        (Refused(f"task lead: no pod shows {status}"),),
+    )
 
 
 def test_news_of_an_earlier_attempt_changes_nothing() -> None:

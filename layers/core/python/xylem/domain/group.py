@@ -20,6 +20,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from xylem.domain import task as tasks
 from xylem.domain.ids import BackendName, GroupId, JobId, TaskName, WorkflowId
 from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus
@@ -251,14 +252,9 @@ def to_make(group: Group) -> list[Task]:
 
 def dressed(group: Group, task: Task) -> Task:
     """A task that has nothing of its own yet, with what it has from its group."""
-    if task.status is not TaskStatus.WAITING or group.processing_at is None:
+    if group.processing_at is None:
         return task
-    return replace(
-        task,
-        status=TaskStatus.PROCESSING,
-        processing_at=group.processing_at,
-        ordinal=group.placed,
-    )
+    return tasks.start(task, group.placed, group.processing_at)
 
 
 def bare(group: Group, task: Task) -> Task:

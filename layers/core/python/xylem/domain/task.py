@@ -1,15 +1,15 @@
 """One attempt of a task, as far as it is known.
 
-An attempt is moved by observations of its pod, and by the ends that its group decides for it. Both
-go up in rank or change nothing:
+An attempt is started with its group, moved by observations of its pod, and ended by its pod or by
+what its group decides for it. `STARTED`, `SEEN` and `ENDED` say which status may follow which; what
+they do not list changes nothing. The picture in `docs/state-machines.md` is made of them.
 
-    WAITING -> PROCESSING -> SCHEDULING -> INITIALIZING -> RUNNING -> COMPLETED | FAILED...
-                                                                      RESCHEDULED
-
-After a RESCHEDULED attempt comes a next one (`retries`), which begins as PROCESSING. Times are the
-pod's own where it told them, with the time of receipt beside them.
+What a pod's end comes to, by exit rules and budgets, is in `retries`. After a RESCHEDULED attempt
+comes a next one, which begins as PROCESSING. Times are the pod's own where it told them, with the
+time of receipt beside them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -70,9 +70,69 @@ class PodSeen:
     kind: Literal["pod_seen"] = "pod_seen"
 
 
+Moves = Mapping[TaskStatus, frozenset[TaskStatus]]
+"""From a status to those that may follow it."""
+
+_POD_ENDS = frozenset(
+    {
+        TaskStatus.COMPLETED,
+        TaskStatus.FAILED,
+        TaskStatus.FAILED_BACKEND_ERROR,
+        TaskStatus.FAILED_EVICTED,
+        TaskStatus.FAILED_EXEC_TIMEOUT,
+        TaskStatus.FAILED_IMAGE_PULL,
+        TaskStatus.FAILED_PREEMPTED,
+        TaskStatus.FAILED_START_ERROR,
+    }
+)
+_DECIDED = frozenset(
+    {
+        TaskStatus.COMPLETED,
+        TaskStatus.FAILED,
+        TaskStatus.FAILED_CANCELED,
+        TaskStatus.FAILED_EXEC_TIMEOUT,
+        TaskStatus.FAILED_SERVER_ERROR,
+    }
+)
+_NOT_STARTED = frozenset({TaskStatus.FAILED_QUEUE_TIMEOUT})
+
+STARTED: Moves = {TaskStatus.WAITING: frozenset({TaskStatus.PROCESSING})}
+"""With its group."""
+
+SEEN: Moves = {
+    TaskStatus.PROCESSING: _POD_ENDS
+    | {TaskStatus.SCHEDULING, TaskStatus.INITIALIZING, TaskStatus.RUNNING},
+    TaskStatus.SCHEDULING: _POD_ENDS | {TaskStatus.INITIALIZING, TaskStatus.RUNNING},
+    TaskStatus.INITIALIZING: _POD_ENDS | {TaskStatus.RUNNING, TaskStatus.FAILED_START_TIMEOUT},
+    TaskStatus.RUNNING: _POD_ENDS,
+}
+"""By what its pod shows, which may skip a status. What comes late shows nothing new."""
+
+ENDED: Moves = {
+    TaskStatus.WAITING: _NOT_STARTED | {TaskStatus.FAILED_CANCELED, TaskStatus.FAILED_UPSTREAM},
+    TaskStatus.PROCESSING: _NOT_STARTED | _DECIDED,
+    TaskStatus.SCHEDULING: _NOT_STARTED | _DECIDED,
+    TaskStatus.INITIALIZING: _DECIDED,
+    TaskStatus.RUNNING: _DECIDED,
+}
+"""By its group. What has ended already stays as it is."""
+
+SHOWN = frozenset().union(*SEEN.values())
+"""Every status that a pod can show."""
+
+_NOWHERE: frozenset[TaskStatus] = frozenset()
+
+
+def start(task: Task, ordinal: int, at: datetime) -> Task:
+    """The attempt started with its group, `ordinal` being that of the create that carries it."""
+    if TaskStatus.PROCESSING not in STARTED.get(task.status, _NOWHERE):
+        return task
+    return replace(task, status=TaskStatus.PROCESSING, processing_at=at, ordinal=ordinal)
+
+
 def observe(task: Task, seen: PodSeen, now: datetime) -> Task:
     """The attempt after an observation of it; the same object when that was nothing new."""
-    if seen.status.rank <= task.status.rank:
+    if seen.status not in SEEN.get(task.status, _NOWHERE):
         return task
     reached = seen.status.rank
     return replace(
@@ -98,8 +158,8 @@ def observe(task: Task, seen: PodSeen, now: datetime) -> Task:
 def end(
     task: Task, status: TaskStatus, message: str, now: datetime, exit_code: int | None = None
 ) -> Task:
-    """The attempt ended by decision, not by its pod. What has ended already stays as it is."""
-    if task.status.final:
+    """The attempt ended by decision, not by its pod."""
+    if status not in ENDED.get(task.status, _NOWHERE):
         return task
     return replace(
         task, status=status, message=message, exit_code=exit_code, ended_at=now, received_at=now

@@ -310,6 +310,8 @@ def _pod_seen(group: Group, seen: PodSeen, now: datetime) -> Decision:
         return group, ()
     if (seen.incarnation, seen.retry) != (group.incarnation, task.retry) or not task.ordinal:
         return group, (Refused(f"attempt {seen.retry} of task {seen.task} was never started"),)
+    if seen.status not in tasks.SHOWN:
+        return group, (Refused(f"task {seen.task}: no pod shows {seen.status}"),)
     if _ran_too_long(seen) and not seen.message:
         seen = replace(seen, message=execution_timeout(group.limits).message)
     moved = tasks.observe(task, seen, now)
@@ -426,24 +428,13 @@ def _aggregate(group: Group) -> TaskStatus:
         if any(task.status.final for task in group.tasks):
             return TaskStatus.RUNNING
         return max((task.status for task in group.tasks), key=lambda status: status.rank)
-    statuses = [task.status for task in group.tasks]
-    for status in (
-        TaskStatus.FAILED_CANCELED,
-        TaskStatus.FAILED_EXEC_TIMEOUT,
-        TaskStatus.FAILED_QUEUE_TIMEOUT,
-        TaskStatus.FAILED_UPSTREAM,
-        TaskStatus.FAILED_SERVER_ERROR,
-        TaskStatus.FAILED_PREEMPTED,
-    ):
-        if status in statuses:
-            return status
-    considered = [
-        task.status for task in group.tasks if task.lead or not group.ignore_nonlead_status
-    ]
-    if TaskStatus.FAILED_EVICTED in considered:
-        return TaskStatus.FAILED_EVICTED
-    if any(status.failed for status in considered):
-        return TaskStatus.FAILED
+    of_any = {task.status for task in group.tasks}
+    counted = of_any
+    if group.ignore_nonlead_status:
+        counted = {task.status for task in group.tasks if task.lead}
+    for row in OUTCOMES:
+        if not row.failures.isdisjoint(counted if row.counted else of_any):
+            return row.to
     return TaskStatus.COMPLETED
 
 
@@ -474,7 +465,38 @@ def _with(group: Group, task: Task) -> Group:
     )
 
 
-# The table ---------------------------------------------------------------------------------------
+# The tables --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where all tasks ended, one of them as one of `failures`, the group ends as `to`. `counted`:
+    one that counts, which is the lead, or each where `ignoreNonleadStatus` is false."""
+
+    failures: frozenset[TaskStatus]
+    to: TaskStatus
+    counted: bool = False
+
+
+def _any_task(status: TaskStatus) -> Outcome:
+    return Outcome(frozenset({status}), status)
+
+
+OUTCOMES: tuple[Outcome, ...] = (
+    _any_task(TaskStatus.FAILED_CANCELED),
+    _any_task(TaskStatus.FAILED_EXEC_TIMEOUT),
+    _any_task(TaskStatus.FAILED_QUEUE_TIMEOUT),
+    _any_task(TaskStatus.FAILED_UPSTREAM),
+    _any_task(TaskStatus.FAILED_SERVER_ERROR),
+    _any_task(TaskStatus.FAILED_PREEMPTED),
+    Outcome(frozenset({TaskStatus.FAILED_EVICTED}), TaskStatus.FAILED_EVICTED, counted=True),
+    Outcome(
+        frozenset(status for status in TaskStatus if status.failed),
+        TaskStatus.FAILED,
+        counted=True,
+    ),
+)
+"""The first that holds; beyond them the group is COMPLETED."""
 
 Action = Callable[[Group, Any, datetime], Decision]
 """Of the event of its row."""
@@ -509,8 +531,26 @@ WAITING, PROCESSING = TaskStatus.WAITING, TaskStatus.PROCESSING
 SEEN = frozenset({TaskStatus.SCHEDULING, TaskStatus.INITIALIZING, TaskStatus.RUNNING})
 GIVEN = SEEN | {PROCESSING}
 LIVE = GIVEN | {WAITING}
-ENDED = frozenset(TaskStatus) - LIVE - {TaskStatus.RESCHEDULED}
+ENDED = frozenset({TaskStatus.COMPLETED, *(row.to for row in OUTCOMES)})
 ANY = LIVE | ENDED
+
+_BY_PODS = SEEN | {
+    TaskStatus.COMPLETED,
+    TaskStatus.FAILED,
+    TaskStatus.FAILED_EVICTED,
+    TaskStatus.FAILED_EXEC_TIMEOUT,
+    TaskStatus.FAILED_PREEMPTED,
+}
+_BY_CREATE = frozenset(
+    {
+        TaskStatus.RUNNING,
+        TaskStatus.COMPLETED,
+        TaskStatus.FAILED,
+        TaskStatus.FAILED_PREEMPTED,
+        TaskStatus.FAILED_SERVER_ERROR,
+    }
+)
+"""Of an attempt that replaces another, and cannot be made: it ends, and its task with it."""
 
 _ENDS: frozenset[type[Effect]] = frozenset({CleanUp, GroupEnded})
 
@@ -550,16 +590,21 @@ TABLE: Mapping[type, tuple[Transition, ...]] = {
     ),
     CreateAnswered: (
         Transition(frozenset({WAITING}) | ENDED, _create_answered),
-        Transition(GIVEN, _create_answered, to=ENDED, effects=_ENDS | {Replaced}),
+        Transition(GIVEN, _create_answered, to=_BY_CREATE, effects=_ENDS | {Replaced}),
     ),
     PodSeen: (
         Transition(frozenset({WAITING}), _pod_seen, effects=frozenset({Refused})),
-        Transition(GIVEN, _pod_seen, to=SEEN | ENDED, effects=_ENDS | {Replaced, Refused}),
+        Transition(GIVEN, _pod_seen, to=_BY_PODS, effects=_ENDS | {Replaced, Refused}),
         _LATE,
     ),
     ObserveAnswered: (
         Transition(frozenset({WAITING}) | ENDED, _observe_answered),
-        Transition(GIVEN, _observe_answered, to=SEEN | ENDED, effects=_ENDS | {Replaced, Refused}),
+        Transition(
+            GIVEN,
+            _observe_answered,
+            to=_BY_PODS | {TaskStatus.FAILED_QUEUE_TIMEOUT},
+            effects=_ENDS | {Replaced, Refused},
+        ),
     ),
     AbsenceSeen: (Transition(LIVE, _absence_seen, effects=frozenset({Observe})), _LATE),
     TimerDue: (

@@ -1,7 +1,7 @@
 """The life of a workflow: what its groups amount to.
 
-    PENDING --the first group runs--> RUNNING --the last group ended--> COMPLETED | FAILED...
-       '------------------the last group ended------------------------------^
+It runs from its first running group on, and ends with its last one: `TABLE`. How it ends follows
+from how they did: `VERDICTS`. The picture in `docs/state-machines.md` is made of both.
 
 Groups are counted, not named: a group of a large workflow moves without its workflow being written.
 The counts (`Counts`) of a small workflow are in its own row; those of a large one are a row for
@@ -13,7 +13,7 @@ start those that wait for nothing, or to cancel all. While one is open the workf
 who finishes it decides that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -141,10 +141,9 @@ def swept(workflow: Workflow, at: datetime) -> Workflow:
 
 def _judged(workflow: Workflow, at: datetime) -> Workflow:
     whole = _whole(workflow)
-    if not whole.live and workflow.sweeping is None and not workflow.status.final:
-        return replace(workflow, status=_verdict(set(whole.failures)), ended_at=at)
-    if whole.ran and workflow.status is WorkflowStatus.PENDING:
-        return replace(workflow, status=WorkflowStatus.RUNNING, started_at=at)
+    for row in TABLE:
+        if workflow.status in row.states and row.when(workflow, whole):
+            return row.then(workflow, whole, at)
     return workflow
 
 
@@ -159,17 +158,76 @@ def _whole(workflow: Workflow) -> Amount:
     )
 
 
-def _verdict(failures: set[TaskStatus]) -> WorkflowStatus:
-    """Upstream's rule, `reference/osmo-workflow-model.md` 3.4."""
-    for status in (
-        TaskStatus.FAILED_CANCELED,
-        TaskStatus.FAILED_SERVER_ERROR,
-        TaskStatus.FAILED_EXEC_TIMEOUT,
-        TaskStatus.FAILED_QUEUE_TIMEOUT,
-    ):
-        if status in failures:
-            return WorkflowStatus(status.value)
+def _every_group_ended(workflow: Workflow, whole: Amount) -> bool:
+    return not whole.live and workflow.sweeping is None
+
+
+def _a_group_runs(workflow: Workflow, whole: Amount) -> bool:
+    return whole.ran
+
+
+def _end(workflow: Workflow, whole: Amount, at: datetime) -> Workflow:
+    return replace(workflow, status=verdict(set(whole.failures)), ended_at=at)
+
+
+def _run(workflow: Workflow, whole: Amount, at: datetime) -> Workflow:
+    return replace(workflow, status=WorkflowStatus.RUNNING, started_at=at)
+
+
+def verdict(failures: Set[TaskStatus]) -> WorkflowStatus:
+    """How the workflow ended whose groups failed in these ways, and in no other."""
     own = failures - {TaskStatus.FAILED_UPSTREAM}
-    if len(own) == 1:
-        return WorkflowStatus(own.pop().value)
+    for row in VERDICTS:
+        if row.failure in failures and (not row.alone or len(own) == 1):
+            return row.to
     return WorkflowStatus.FAILED if failures else WorkflowStatus.COMPLETED
+
+
+# The tables --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Where a group failed as `failure` says, the workflow ends as `to`. `alone`: and no group
+    failed in another way, but for those downstream of it."""
+
+    failure: TaskStatus
+    to: WorkflowStatus
+    alone: bool = False
+
+
+VERDICTS: tuple[Verdict, ...] = (
+    Verdict(TaskStatus.FAILED_CANCELED, WorkflowStatus.FAILED_CANCELED),
+    Verdict(TaskStatus.FAILED_SERVER_ERROR, WorkflowStatus.FAILED_SERVER_ERROR),
+    Verdict(TaskStatus.FAILED_EXEC_TIMEOUT, WorkflowStatus.FAILED_EXEC_TIMEOUT),
+    Verdict(TaskStatus.FAILED_QUEUE_TIMEOUT, WorkflowStatus.FAILED_QUEUE_TIMEOUT),
+    Verdict(TaskStatus.FAILED_EVICTED, WorkflowStatus.FAILED_EVICTED, alone=True),
+    Verdict(TaskStatus.FAILED_PREEMPTED, WorkflowStatus.FAILED_PREEMPTED, alone=True),
+)
+"""The first that holds: upstream's, `reference/osmo-workflow-model.md` 3.4. Beyond them a workflow
+of which a group failed is FAILED, and any other COMPLETED."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """While the workflow is in one of `states` and `when` holds of what its groups amount to,
+    `then` makes it one of `to`."""
+
+    states: frozenset[WorkflowStatus]
+    when: Callable[[Workflow, Amount], bool]
+    then: Callable[[Workflow, Amount, datetime], Workflow]
+    to: frozenset[WorkflowStatus]
+
+
+LIVE = frozenset({WorkflowStatus.PENDING, WorkflowStatus.RUNNING})
+ENDED = frozenset({WorkflowStatus.COMPLETED, WorkflowStatus.FAILED, *(row.to for row in VERDICTS)})
+
+TABLE: tuple[Transition, ...] = (
+    Transition(LIVE, _every_group_ended, _end, ENDED),
+    Transition(
+        frozenset({WorkflowStatus.PENDING}),
+        _a_group_runs,
+        _run,
+        frozenset({WorkflowStatus.RUNNING}),
+    ),
+)
