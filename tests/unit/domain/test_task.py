@@ -11,6 +11,7 @@ from xylem.domain.status import TaskStatus
 from xylem.domain.task import PodSeen, Task, end, observe
 
 LATER = NOON + timedelta(minutes=5)
+STARTED = a_task(status=TaskStatus.PROCESSING)
 SCHEDULING, INITIALIZING, RUNNING, COMPLETED, FAILED = (
     TaskStatus.SCHEDULING,
     TaskStatus.INITIALIZING,
@@ -51,14 +52,14 @@ def test_the_times_of_an_attempt_are_its_pods_own() -> None:
     told = [NOON + timedelta(seconds=second) for second in range(4)]
     names = ("scheduled_at", "initializing_at", "started_at", "ended_at")
 
-    task = observe(a_task(), seen(COMPLETED, **dict(zip(names, told, strict=True))), LATER)
+    task = observe(STARTED, seen(COMPLETED, **dict(zip(names, told, strict=True))), LATER)
 
     assert times(task) == tuple(told)
     assert task.received_at == LATER
 
 
 def test_a_time_that_was_not_told_is_that_of_its_receipt() -> None:
-    queued = observe(a_task(), seen(SCHEDULING), NOON)
+    queued = observe(STARTED, seen(SCHEDULING), NOON)
     pulling = observe(queued, seen(INITIALIZING), NOON + timedelta(minutes=1))
     running = observe(pulling, seen(RUNNING), NOON + timedelta(minutes=2))
     ended = observe(running, seen(COMPLETED, exit_code=0), LATER)
@@ -70,8 +71,8 @@ def test_a_time_that_was_not_told_is_that_of_its_receipt() -> None:
 
 
 def test_what_was_never_seen_has_no_time() -> None:
-    assert times(observe(a_task(), seen(RUNNING), LATER)) == (LATER, None, LATER, None)
-    assert times(observe(a_task(), seen(FAILED, exit_code=1), LATER)) == (LATER, None, None, LATER)
+    assert times(observe(STARTED, seen(RUNNING), LATER)) == (LATER, None, LATER, None)
+    assert times(observe(STARTED, seen(FAILED, exit_code=1), LATER)) == (LATER, None, None, LATER)
 
 
 def test_a_time_that_is_known_is_not_told_anew() -> None:
@@ -84,7 +85,7 @@ def test_a_time_that_is_known_is_not_told_anew() -> None:
 
 
 def test_where_an_attempt_is_stays_known_and_may_be_told_later() -> None:
-    first = observe(a_task(), seen(SCHEDULING, uid="pod-1"), NOON)
+    first = observe(STARTED, seen(SCHEDULING, uid="pod-1"), NOON)
     placed = observe(first, seen(INITIALIZING, node="node-1", pod_ip="10.0.0.1"), NOON)
     moved = observe(placed, seen(RUNNING, uid="pod-2", node="node-2", pod_ip="10.0.0.2"), NOON)
 
@@ -94,9 +95,9 @@ def test_where_an_attempt_is_stays_known_and_may_be_told_later() -> None:
 
 
 def test_only_an_end_has_an_exit_code() -> None:
-    assert observe(a_task(), seen(RUNNING, exit_code=0, ended_at=NOON), NOON).exit_code is None
-    assert observe(a_task(), seen(RUNNING, exit_code=0, ended_at=NOON), NOON).ended_at is None
-    assert observe(a_task(), seen(FAILED, exit_code=7), NOON).exit_code == 7
+    assert observe(STARTED, seen(RUNNING, exit_code=0, ended_at=NOON), NOON).exit_code is None
+    assert observe(STARTED, seen(RUNNING, exit_code=0, ended_at=NOON), NOON).ended_at is None
+    assert observe(STARTED, seen(FAILED, exit_code=7), NOON).exit_code == 7
 
 
 def test_an_attempt_that_ends_by_decision_says_why() -> None:
@@ -110,3 +111,9 @@ def test_what_has_ended_does_not_end_again() -> None:
     task = a_task(status=COMPLETED)
 
     assert end(task, FAILED, "late", LATER) is task
+
+
+def test_an_attempt_that_was_not_started_has_no_pod_to_be_seen() -> None:
+    task = a_task()
+
+    assert observe(task, seen(RUNNING), NOON) is task
