@@ -21,7 +21,7 @@ from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports import Change, Entry, Job, Stored
-from xylem.usecases.footprint import changed_timer, first_ring
+from xylem.usecases.footprint import changed_timer, first_ring_of_new
 from xylem_aws.tables.workflows import (
     CountsRow,
     EntryRow,
@@ -132,10 +132,10 @@ def group_row(group: Group, version: int, position: int | None = None) -> GroupR
     )
 
 
-def new_group_row(group: Group, position: int, at: datetime) -> GroupRow:
+def new_group_row(group: Group, position: int) -> GroupRow:
     row = group_row(group, 1, position)
     due = deadline(group)
-    return set_timer(row, due, first_ring(due, at)) if due else row
+    return set_timer(row, due, first_ring_of_new(due)) if due else row
 
 
 def counts_row(workflow: WorkflowId, shard: int, counts: Counts, version: int) -> CountsRow:
