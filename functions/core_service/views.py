@@ -23,7 +23,7 @@ from xylem.ports import (
     StartGroups,
     SweepWorkflow,
 )
-from xylem.spec.pools import config_of
+from xylem.spec.pools import config_of, timeouts_of
 from xylem.usecases.queries import Described, Records, downstream_names
 from xylem.usecases.why_pending import MOST_GROUPS, Facts, Waiting
 
@@ -69,6 +69,9 @@ def workflow(found: Described, now: datetime) -> View:
         "end_time": time(it.ended_at),
         "exec_timeout": it.limits.execution.total_seconds(),
         "queue_timeout": it.limits.queue.total_seconds(),
+        "start_timeout": it.limits.start.total_seconds(),
+        "waiting_timeout": it.limits.waiting and it.limits.waiting.total_seconds(),
+        "processing_timeout": it.limits.processing.total_seconds(),
         "duration": seconds(it.started_at, it.ended_at),
         "queued_time": queued(it.submitted_at, it.started_at or it.ended_at, now),
         "status": it.status,
@@ -210,7 +213,8 @@ def pool(it: Pool, *, online: bool) -> View:
         for name, platform in it.platforms.items()
     }
     said = {key: config[key] for key in _OF_A_POOL}
-    return {**said, "status": pool_status(it, online=online), "platforms": platforms}
+    status = pool_status(it, online=online)
+    return {**said, **timeouts_of(it), "status": status, "platforms": platforms}
 
 
 _OF_A_POOL = (
@@ -220,10 +224,6 @@ _OF_A_POOL = (
     "enable_maintenance",
     "backend",
     "default_platform",
-    "default_exec_timeout",
-    "default_queue_timeout",
-    "max_exec_timeout",
-    "max_queue_timeout",
     "default_exit_actions",
     "resources",
     "topology_keys",

@@ -18,7 +18,6 @@ from xylem.domain.plan import (
     GroupPlan,
     Input,
     Kpi,
-    Limits,
     Resources,
     TaskInput,
     TaskPlan,
@@ -31,7 +30,7 @@ from xylem.spec.exit_actions import rules
 from xylem.spec.outline import DEFAULT, Outline, Placed, group_of
 from xylem.spec.problems import Location, problem
 from xylem.spec.resources import ResourceSpec, size_in_bytes
-from xylem.spec.timeout import period_of
+from xylem.spec.timeout import TimeoutSpec, period_of
 from xylem.spec.workflow import InputSpec, TaskSpec, WorkflowSpec, dns_form
 
 NAME_CHARS = 64
@@ -81,11 +80,13 @@ def plan(spec: WorkflowSpec, outline: Outline) -> WorkflowPlan:
             )
             for group in spec.groups
         ]
+    timeout = spec.timeout or TimeoutSpec()
     return WorkflowPlan(
         name=spec.name,
         groups=tuple(groups),
         labels=dict(spec.labels),
-        limits=spec.timeout.limits() if spec.timeout else Limits(),
+        limits=timeout.limits(),
+        own_limits=timeout.own(),
     )
 
 

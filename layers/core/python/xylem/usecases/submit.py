@@ -293,7 +293,8 @@ def _placed(plan: WorkflowPlan, pool: Pool) -> WorkflowPlan:
         replace(group, tasks=tuple(on_platform(task) for task in group.tasks))
         for group in plan.groups
     )
-    return replace(plan, groups=tuple(groups), limits=bounded(plan.limits, pool))
+    limits = bounded(plan.limits, pool, plan.own_limits)
+    return replace(plan, groups=tuple(groups), limits=limits)
 
 
 def _creation(
