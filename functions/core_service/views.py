@@ -11,6 +11,7 @@ from xylem.domain.credential import KnownCredential
 from xylem.domain.group import Group
 from xylem.domain.ids import WorkflowId, WorkflowUuid, pod_name, task_uuid
 from xylem.domain.placement import Choice
+from xylem.domain.plan import Limits
 from xylem.domain.pool import Pool
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
@@ -69,9 +70,6 @@ def workflow(found: Described, now: datetime) -> View:
         "end_time": time(it.ended_at),
         "exec_timeout": it.limits.execution.total_seconds(),
         "queue_timeout": it.limits.queue.total_seconds(),
-        "start_timeout": it.limits.start.total_seconds(),
-        "waiting_timeout": it.limits.waiting and it.limits.waiting.total_seconds(),
-        "processing_timeout": it.limits.processing.total_seconds(),
         "duration": seconds(it.started_at, it.ended_at),
         "queued_time": queued(it.submitted_at, it.started_at or it.ended_at, now),
         "status": it.status,
@@ -85,8 +83,24 @@ def workflow(found: Described, now: datetime) -> View:
         "plugins": {"rsync": False},
         "priority": it.priority,
         "labels": dict(it.labels),
-        "warnings": [],
+        "warnings": it.refusal.splitlines(),
+        **_limits(it.limits),
         **({"placement": placement(it.placement)} if it.placement else {}),
+    }
+
+
+def _limits(it: Limits) -> View:
+    """Those that OSMO's clients do not know, where somebody set them."""
+    usual = Limits()
+    ours = {
+        "start_timeout": (it.start, usual.start),
+        "waiting_timeout": (it.waiting, usual.waiting),
+        "processing_timeout": (it.processing, usual.processing),
+    }
+    return {
+        name: limit.total_seconds()
+        for name, (limit, default) in ours.items()
+        if limit is not None and limit != default
     }
 
 

@@ -66,6 +66,7 @@ def workflow_row(workflow: Workflow, version: int) -> WorkflowRow:
         parent=workflow.parent,
         templated=workflow.templated,
         placement=workflow.placement,
+        refusal=workflow.refusal or None,
     )
 
 
@@ -92,6 +93,7 @@ def workflow_of(id: WorkflowId, row: WorkflowRow) -> Stored[Workflow]:
         parent=None if row.parent is None else WorkflowId(row.parent),
         templated=bool(row.templated),
         placement=row.placement,
+        refusal=row.refusal or "",
     )
     return Stored(workflow, int(row.version))
 

@@ -101,7 +101,7 @@ def _require_platforms(
     ]
     problems = tuple(on_lines(list(wrong.values())))
     lines = [*sentences, *map(str, problems)]
-    raise InvalidSpec("\n".join(lines), code="RESOURCE", problems=problems)
+    raise InvalidSpec("\n".join(lines), code="RESOURCE", problems=problems, kept_as=plan.name)
 
 
 def _problems(

@@ -98,12 +98,14 @@ def require(plan: WorkflowPlan, user: UserName, *, credentials: Credentials) -> 
                 f"Task {task.name} asks for the credential {use.name}, which you do not have: "
                 f"`xylem credential set {use.name} --payload KEY=VALUE` makes it.",
                 code="CREDENTIAL",
+                kept_as=plan.name,
             )
         if lacking := _lacking(use, keys[use.name]):
             raise InvalidSpec(
                 f"Task {task.name} asks for {', '.join(lacking)} of the credential {use.name}, "
                 f"which has {', '.join(keys[use.name])}.",
                 code="CREDENTIAL",
+                kept_as=plan.name,
             )
 
 

@@ -34,7 +34,8 @@ def resolved(plan: WorkflowPlan, workflows: Workflows) -> WorkflowPlan:
 
     looked = _with_inputs(plan, look)
     if faults:
-        raise InvalidSpec("\n".join(map(str, faults)), code=faults[0].code)
+        text = "\n".join(map(str, faults))
+        raise InvalidSpec(text, code=faults[0].code, kept_as=plan.name)
     return looked
 
 
