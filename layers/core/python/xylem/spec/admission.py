@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from xylem.domain.errors import InvalidSpec, Problem
+from xylem.domain.ids import TaskName
 from xylem.domain.node import CORE, Amounts, Node
 from xylem.domain.placement import (
     SIDECAR,
@@ -54,6 +55,12 @@ class _Places:
             return (*self.task(at, position), "resource")
         tasks = self.written.tasks or self.written.groups[at].tasks
         return ("workflow", "resources", tasks[at if self.written.tasks else position].resource)
+
+
+def place_of(task: TaskName, plan: WorkflowPlan, written: WorkflowSpec | None) -> Location:
+    """Of a task of the plan."""
+    places = _Places(written)
+    return next(places.task(at, pos) for at, pos, _, one in _tasks(plan) if one.name == task)
 
 
 def check_pool(

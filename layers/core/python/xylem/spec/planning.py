@@ -47,7 +47,7 @@ def problems(outline: Outline) -> Iterator[Problem]:
     for placed in outline.tasks:
         yield from _problems_of_task(placed, outline, members)
     yield from _topology_problems(outline)
-    yield from _circles(outline.upstream)
+    yield from _circles(outline)
     yield from _sizes(outline)
 
 
@@ -225,16 +225,26 @@ def _topology_problems(outline: Outline) -> Iterator[Problem]:
         )
 
 
-def _circles(upstream: Mapping[str, tuple[str, ...]]) -> Iterator[Problem]:
+def _circles(outline: Outline) -> Iterator[Problem]:
     """A group that reads from itself was told of at the input that says so."""
-    others = {group: [name for name in names if name != group] for group, names in upstream.items()}
+    others = {
+        group: [name for name in names if name != group]
+        for group, names in outline.upstream.items()
+    }
     try:
         graphlib.TopologicalSorter(others).prepare()
     except graphlib.CycleError as error:
         circle = " -> ".join(error.args[1])
+        before, group = error.args[1][:2]
+        at = next(
+            (*placed.at, "inputs", index, "task")
+            for placed in outline.tasks
+            for index, one in enumerate(placed.task.inputs)
+            if placed.group == group and outline.owners.get(one.of or "") == before
+        )
         yield problem(
             "SUBMISSION",
-            ("workflow",),
+            at,
             f"Groups wait for each other in a circle, in which none can start: {circle} "
             "(each reads from the one before it). Take one of these inputs out.",
         )

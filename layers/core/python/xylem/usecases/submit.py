@@ -56,8 +56,7 @@ from xylem.ports import (
     Workflows,
 )
 from xylem.protocol.limits import TRANSACTION_ACTIONS
-from xylem.usecases import credentials as secrets
-from xylem.usecases import placing
+from xylem.usecases import asked, placing
 from xylem.usecases.apply import Engine
 from xylem.usecases.draft import a_new_job, start_jobs
 from xylem.usecases.earlier import resolved
@@ -136,10 +135,10 @@ def check(
     known, placement = placing.place(
         specification, named, request.priority, clusters=clusters, admin=admin
     )
-    plan = resolved(_placed(specification.plan, known), workflows)
+    plan = resolved(_placed(specification.plan, known), workflows, of=specification)
     plan = configured(plan, configs.workflow())
     written = request.text if request.text != rendered else None
-    secrets.require(plan, request.user, credentials=credentials)
+    asked.require(plan, request.user, credentials=credentials, of=specification)
     text = spec.stored_text(specification, default_platform=known.default_platform)
     return Checked(plan, text, request.template or written, known, placement)
 
