@@ -13,7 +13,7 @@ from functions.core_service.views import View
 from xylem.domain.node import CORE, Amounts, Node, total
 from xylem.domain.placement import SIDECAR, Site, mismatch, nodes_of_pool, usage
 from xylem.domain.pool import UNBOUNDED, GpuQuota, Pool
-from xylem.spec.pools import config_of, gpu_of
+from xylem.spec.pools import config_of, gpu_of, timeouts_of
 
 _GIB = 1024**3
 
@@ -32,7 +32,8 @@ def pool(it: Pool, *, online: bool) -> View:
         for name, platform in it.platforms.items()
     }
     said = {key: config[key] for key in _OF_A_POOL}
-    return {**said, "status": pool_status(it, online=online), "platforms": platforms}
+    status = pool_status(it, online=online)
+    return {**said, **timeouts_of(it), "status": status, "platforms": platforms}
 
 
 _OF_A_POOL = (
@@ -42,10 +43,6 @@ _OF_A_POOL = (
     "enable_maintenance",
     "backend",
     "default_platform",
-    "default_exec_timeout",
-    "default_queue_timeout",
-    "max_exec_timeout",
-    "max_queue_timeout",
     "default_exit_actions",
     "resources",
     "topology_keys",

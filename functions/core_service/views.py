@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, assert_never
 
 from xylem.domain.ids import pod_name, task_uuid
+from xylem.domain.plan import Limits
 from xylem.domain.status import WorkflowStatus
 from xylem.ports.jobs import RemoveWorkflow, SettleGroup, StartGroups, SweepWorkflow
 
@@ -84,8 +85,24 @@ def workflow(found: Described, now: datetime) -> View:
         "plugins": {"rsync": False},
         "priority": it.priority,
         "labels": dict(it.labels),
-        "warnings": [],
+        "warnings": it.refusal.splitlines(),
+        **_limits(it.limits),
         **({"placement": placement(it.placement)} if it.placement else {}),
+    }
+
+
+def _limits(it: Limits) -> View:
+    """Those that OSMO's clients do not know, where somebody set them."""
+    usual = Limits()
+    ours = {
+        "start_timeout": (it.start, usual.start),
+        "waiting_timeout": (it.waiting, usual.waiting),
+        "processing_timeout": (it.processing, usual.processing),
+    }
+    return {
+        name: limit.total_seconds()
+        for name, (limit, default) in ours.items()
+        if limit is not None and limit != default
     }
 
 

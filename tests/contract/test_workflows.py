@@ -65,6 +65,16 @@ def test_what_is_created_can_be_read_again(stores: Stores) -> None:
     assert stores.workflows.resolve("e" * 32) == stores.workflows.resolve(HELLO) == HELLO
 
 
+def test_a_refused_submission_can_be_read_with_its_reason(stores: Stores) -> None:
+    refused = a_workflow(
+        status=WorkflowStatus.FAILED_SUBMISSION, refusal="übel", counts=Counts(0), ended_at=NOON
+    )
+    stores.workflows.create(replace(a_creation(workflow=refused), groups=()))
+
+    assert stores.workflows.workflow(HELLO) == Stored(refused, 1)
+    assert stores.workflows.groups(HELLO) == []
+
+
 def test_groups_come_in_the_order_of_the_spec(stores: Stores) -> None:
     ids = [GroupId(f"0{digit}" + "c" * 30) for digit in "f0a"]
     groups = [a_group(id=id, name=f"g-{id}") for id in ids]

@@ -316,7 +316,7 @@ def test_everything_that_cannot_be_read_is_said_with_its_place_and_the_way_out()
         world.submit(reading(f"{running}:first", f"{running}:nobody", "gone-7:x"))
 
     unfinished, unknown, gone = str(raised.value).splitlines()
-    assert unfinished.startswith("task r, inputs[0].task: Task two-1:first is PROCESSING")
+    assert unfinished.startswith("workflow.tasks[0].inputs[0].task: Task two-1:first is PROCESSING")
     assert "The tasks of two-1 are first, second, other." in unknown
-    assert gone.startswith("task r, inputs[2].task: Workflow gone-7 was not found.")
+    assert gone.startswith("workflow.tasks[0].inputs[2].task: Workflow gone-7 was not found.")
     assert raised.value.code == "SUBMISSION"

@@ -24,7 +24,7 @@ from xylem.domain.plan import (
     WorkflowPlan,
 )
 from xylem.domain.status import TaskStatus, WorkflowStatus
-from xylem.usecases import credentials, jobs
+from xylem.usecases import asked, credentials, jobs
 
 SECRET = "correct horse battery staple"
 TOKEN = generic("token", {"value": SECRET, "user": "alice"})
@@ -50,7 +50,7 @@ def keep(world: World, *kept: Any) -> None:
 
 
 def require(world: World, *tasks: TaskPlan) -> None:
-    credentials.require(a_plan(*tasks), USER, credentials=world.credentials)
+    asked.require(a_plan(*tasks), USER, credentials=world.credentials)
 
 
 def test_a_plan_that_asks_for_what_is_there_is_accepted() -> None:
@@ -205,7 +205,7 @@ def test_a_workflow_without_credentials_reads_none() -> None:
     plan = a_plan(a_task())
     nobody: Any = object()
 
-    credentials.require(plan, USER, credentials=nobody)
+    asked.require(plan, USER, credentials=nobody)
     given = credentials.of_group(plan.groups[0], USER, credentials=nobody)
 
     assert (given.named, given.stores) == ({}, {})

@@ -109,6 +109,58 @@ def test_a_task_that_does_not_start_is_ended() -> None:
     assert world.look(hello).workflow.status is WorkflowStatus.FAILED
 
 
+def test_a_task_starts_within_what_its_spec_gives_it() -> None:
+    world = World()
+    hello = world.submit(SPEC.replace("queue_timeout", "start_timeout: 5m, queue_timeout"))
+    world.settle()
+    world.answer()
+    world.pod(hello, "hello", "INITIALIZING")
+    world.settle()
+
+    minutes(world, 6)
+    world.observed(hello, world.seen(hello, "hello", "INITIALIZING"))
+    world.settle()
+
+    task = world.task(hello, "hello")
+    assert task.status is TaskStatus.FAILED_START_TIMEOUT
+    assert task.message == "Task took longer than 5 minutes to start."
+
+
+def test_a_group_that_is_not_seen_in_its_cluster_in_time_is_ended() -> None:
+    world = World()
+    hello = world.submit(SPEC.replace("queue_timeout", "processing_timeout: 5m, queue_timeout"))
+    world.settle()
+
+    minutes(world, 6)
+    world.observed(hello)
+    world.settle()
+
+    assert world.look(hello).workflow.status is WorkflowStatus.FAILED_QUEUE_TIMEOUT
+    words = "Task was not seen in its cluster for longer than the set limit of 5 minutes."
+    assert world.task(hello, "hello").message == words
+
+
+def test_a_group_that_waits_for_others_too_long_is_ended_and_they_go_on() -> None:
+    second = "  - {name: next, image: alpine, command: [echo], inputs: [{task: hello}]}\n"
+    world = World()
+    hello = world.submit(
+        SPEC.replace("queue_timeout", "waiting_timeout: 5m, queue_timeout") + second
+    )
+    world.settle()
+    world.answer()
+    world.pod(hello, "hello", "RUNNING")
+    world.settle()
+
+    minutes(world, 6)
+
+    waited = world.task(hello, "next")
+    assert waited.status is TaskStatus.FAILED_QUEUE_TIMEOUT
+    assert waited.message == (
+        "Task waited for tasks upstream longer than the set limit of 5 minutes."
+    )
+    assert status(world, hello) is TaskStatus.RUNNING
+
+
 def test_a_task_that_finished_in_time_has_finished_although_we_hear_of_it_late() -> None:
     world, hello = running()
 

@@ -12,7 +12,7 @@ from functions.core_service.services import Has, clusters_of
 from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem import spec
-from xylem.domain.errors import InvalidRequest
+from xylem.domain.errors import InvalidRequest, InvalidSpec
 from xylem.domain.values import replace
 from xylem.usecases import again, placing, submit
 
@@ -97,16 +97,21 @@ def _request(
 def _submit(
     request: submit.Request, pool: str, who: User, has: Has, *, validation_only: bool = False
 ) -> View:
-    checked = submit.check(
-        request,
-        pool,
-        pools=has.pools,
-        configs=has.configs,
-        workflows=has.engine.workflows,
-        credentials=has.credentials,
-        clusters=clusters_of(has),
-        admin=who.admin,
-    )
+    try:
+        checked = submit.check(
+            request,
+            pool,
+            pools=has.pools,
+            configs=has.configs,
+            workflows=has.engine.workflows,
+            credentials=has.credentials,
+            clusters=clusters_of(has),
+            admin=who.admin,
+        )
+    except InvalidSpec as refused:
+        if not validation_only:
+            submit.keep_refusal(request, pool, refused, pools=has.pools, engine=has.engine)
+        raise
     if validation_only:
         return views.validated(checked.plan.name)
     return views.submitted(submit.submit(request, checked, engine=has.engine))

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -40,10 +40,9 @@ def test_zero_is_a_word_too() -> None:
         (HOUR, None, None, HOUR),
         (HOUR, 2 * HOUR, None, HOUR),
         (None, 2 * HOUR, None, 2 * HOUR),
-        (None, None, 3 * HOUR, 3 * HOUR),
+        (None, None, HOUR / 4, HOUR / 4),
         (5 * HOUR, 2 * HOUR, 3 * HOUR, 3 * HOUR),
         (None, 5 * HOUR, 3 * HOUR, 3 * HOUR),
-        (None, None, None, Limits().execution),
     ],
 )
 def test_a_pool_gives_a_default_where_the_spec_says_nothing_and_cuts_at_its_maximum(
@@ -52,12 +51,31 @@ def test_a_pool_gives_a_default_where_the_spec_says_nothing_and_cuts_at_its_maxi
     most: timedelta | None,
     given: timedelta,
 ) -> None:
-    written = Limits() if asked is None else Limits(queue=asked, execution=asked)
-    pool = a_pool(default_limits=PoolLimits(default, default), max_limits=PoolLimits(most, most))
+    names = [field.name for field in fields(PoolLimits)]
+    said: dict[str, Any] = {} if asked is None else dict.fromkeys(names, asked)
+    written = replace(Limits(), **said)
+    pool = a_pool(
+        default_limits=PoolLimits(**dict.fromkeys(names, default)),
+        max_limits=PoolLimits(**dict.fromkeys(names, most)),
+    )
 
-    found = bounded(written, pool)
+    found = bounded(written, pool, said)
 
-    assert (found.queue, found.execution, found.start) == (given, given, Limits().start)
+    assert {getattr(found, name) for name in names} == {given}
+
+
+def test_where_nobody_says_a_limit_the_service_does_and_of_waiting_nobody() -> None:
+    found = bounded(Limits(), a_pool(), ())
+
+    assert found == Limits()
+    assert (found.start, found.waiting) == (HOUR / 2, None)
+
+
+def test_a_spec_that_says_what_the_service_would_overrules_the_pools_default() -> None:
+    pool = a_pool(default_limits=PoolLimits(start=2 * HOUR))
+
+    assert bounded(Limits(), pool, {"start"}).start == Limits().start
+    assert bounded(Limits(), pool, {"queue"}).start == 2 * HOUR
 
 
 def test_a_pool_without_a_quota_has_no_bound() -> None:

@@ -265,3 +265,65 @@ def test_everything_wrong_is_told_at_once_under_the_first_ones_code() -> None:
         "workflow.groups[0].tasks[0].resource",
     ]
     assert error.code == "USAGE"
+
+
+# Lines --------------------------------------------------------------------------------------------
+
+WISHES = """workflow:
+  name: w
+  resources:
+    default:
+      cpu: 1000
+      gpu: 9
+      topology:
+      - {key: attic}
+  tasks:
+  - name: a
+    image: alpine
+    command: ["true"]
+    privileged: true
+    hostNetwork: true
+    volumeMounts:
+    - /etc
+"""
+
+
+def lines_told(text: str, pool: Pool, **more: Any) -> dict[str, str]:
+    """By path, where its problem is said to stand. The text is what was written, too."""
+    found = spec.read(spec.render(text), written=text)
+    error = refused(found.plan, pool, written=found.written, on_lines=found.on_lines, **more)
+    assert str(error).endswith("\n".join(map(str, error.problems)))
+    return {one.path: str(one).rpartition(" (")[2] for one in error.problems}
+
+
+def test_what_a_pool_refuses_is_told_with_its_line() -> None:
+    pool = a_pool(gpu=GpuQuota(8), topology_keys=RACKS)
+
+    assert lines_told(WISHES, pool, nodes=[a_node()]) == {
+        "workflow.tasks[0]": "line 10)",
+        "workflow.resources.default.topology[0].key": "line 8)",
+        "workflow.tasks[0].privileged": "line 13)",
+        "workflow.tasks[0].hostNetwork": "line 14)",
+        "workflow.tasks[0].volumeMounts[0]": "line 16)",
+        "workflow.resources.default": "line 4)",
+    }
+
+
+def test_a_platform_that_there_is_not_is_told_with_its_line() -> None:
+    named = WISHES.replace("cpu: 1000", "platform: nope")
+
+    assert lines_told(named, a_pool()) == {"workflow.resources.default.platform": "line 5)"}
+
+
+def test_a_line_is_of_the_rendered_spec_where_a_template_moved_it() -> None:
+    loop = "{% for n in [1, 2] %}      # {{ n }}\n{% endfor %}\n      gpu: 9\n"
+
+    told = lines_told(WISHES.replace("      gpu: 9\n", loop), a_pool())
+
+    assert told["workflow.tasks[0].privileged"] == "line 16 of the rendered spec)"
+
+
+def test_lines_are_those_of_the_file_where_variables_stand_before_the_spec() -> None:
+    text = "default-values:\n  cores: 1000\n" + WISHES.replace("cpu: 1000", "cpu: {{ cores }}")
+
+    assert lines_told(text, a_pool())["workflow.tasks[0].privileged"] == "line 15)"

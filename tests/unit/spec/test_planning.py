@@ -45,7 +45,15 @@ def test_groups_that_read_from_each_other_are_a_circle_though_their_tasks_are_no
         {"name": "h", "tasks": [a_task("c", lead=True), a_task("d", inputs=[{"task": "a"}])]},
     ]
 
-    assert "circle" in str(refusal_of(yaml_of(groups=groups)))
+    refused = str(refusal_of(yaml_of(groups=groups)))
+
+    assert "circle" in refused
+    assert refused.startswith(
+        (
+            "workflow.groups[0].tasks[1].inputs[0].task: ",
+            "workflow.groups[1].tasks[1].inputs[0].task: ",
+        )
+    ), "one of the inputs that close it"
 
 
 def test_a_chain_of_thousands_is_no_problem() -> None:

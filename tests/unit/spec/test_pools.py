@@ -70,6 +70,8 @@ def test_what_is_read_back_can_be_put_again() -> None:
     pool = put(
         enable_maintenance=True,
         max_exec_timeout="90m",
+        default_start_timeout="1h",
+        max_waiting_timeout="2d",
         default_exit_actions={"RESCHEDULE": "3006"},
         resources={"gpu": {"guarantee": 8, "maximum": 16, "weight": 2}},
         topology_keys=[{"key": "rack", "label": "topology/rack"}],
@@ -100,14 +102,21 @@ def test_what_means_something_to_us_is_parsed() -> None:
     pool = put(
         default_queue_timeout="2h",
         max_exec_timeout="1d",
+        default_start_timeout="1h",
+        default_processing_timeout="10m",
+        max_start_timeout="3h",
+        max_waiting_timeout="2d",
         default_exit_actions={"reschedule": "3006, 3001-3003", "FAIL": "7"},
         resources={"gpu": {"guarantee": 8}},
         topology_keys=[{"key": "rack", "label": "topology/rack"}],
         common_default_variables={"USER_MEMORY": "2Gi", "USER_CPU": "4"},
     )
 
-    assert pool.default_limits == PoolLimits(queue=timedelta(hours=2))
-    assert pool.max_limits == PoolLimits(execution=timedelta(days=1))
+    hour = timedelta(hours=1)
+    assert pool.default_limits == PoolLimits(
+        queue=2 * hour, start=hour, processing=timedelta(minutes=10)
+    )
+    assert pool.max_limits == PoolLimits(execution=24 * hour, start=3 * hour, waiting=48 * hour)
     assert pool.exit_rules == (
         ExitRule("reschedule", ((3006, 3006), (3001, 3003))),
         ExitRule("fail", ((7, 7),)),
@@ -139,6 +148,9 @@ def test_the_shipped_validations_are_known_by_name() -> None:
         ({"name": "q"}, "configs.name: is q, but the pool is p."),
         ({"default_platform": "x"}, "configs.default_platform: is x, but must be one of"),
         ({"max_exec_timeout": "-5s"}, "configs.max_exec_timeout: -5s is negative."),
+        ({"max_start_timeout": "0s"}, "configs.max_start_timeout: 0s is no time at all."),
+        ({"default_waiting_timeout": "-1h"}, "configs.default_waiting_timeout: -1h is negative."),
+        ({"max_processing_timeout": "5"}, 'configs.max_processing_timeout: "5" is no time'),
         ({"default_queue_timeout": "soon"}, 'configs.default_queue_timeout: "soon" is no time'),
         ({"default_exit_actions": {"RESTART": "1"}}, "RESTART: is no action: known are COMPLETE"),
         ({"default_exit_actions": {"FAIL": "5-1"}}, 'FAIL: "5-1" names no exit code'),

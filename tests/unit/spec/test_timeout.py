@@ -1,5 +1,6 @@
 """How long a workflow may wait and run, in the words that users have for it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,15 @@ from xylem import spec
 from xylem.domain.plan import Limits
 
 DEFAULT = timedelta(days=60)
+KINDS = {
+    "exec_timeout": "execution",
+    "queue_timeout": "queue",
+    "start_timeout": "start",
+    "waiting_timeout": "waiting",
+    "processing_timeout": "processing",
+}
+
+each_kind = pytest.mark.parametrize("key", KINDS)
 
 
 def limits_of(**timeout: Any) -> Limits:
@@ -37,39 +47,54 @@ def limits_of(**timeout: Any) -> Limits:
     ],
 )
 def test_a_time_is_what_was_written(written: object, time: timedelta) -> None:
-    assert limits_of(exec_timeout=written).execution == time
-    assert limits_of(queue_timeout=written).queue == time
+    limits = limits_of(**dict.fromkeys(KINDS, written))
+
+    assert {getattr(limits, name) for name in KINDS.values()} == {time}
 
 
 @pytest.mark.parametrize("written", [None, 0, 0.0, False])
 def test_nothing_and_a_plain_zero_are_the_default(written: object) -> None:
-    assert limits_of(exec_timeout=written, queue_timeout=written) == Limits()
+    plan = plan_of(timeout=dict.fromkeys(KINDS, written))
+
+    assert (plan.limits, plan.own_limits) == (Limits(), frozenset())
     assert Limits().execution == Limits().queue == DEFAULT
 
 
-def test_one_of_the_two_says_nothing_of_the_other_and_none_of_the_start() -> None:
-    assert limits_of(exec_timeout="1h") == Limits(execution=timedelta(hours=1))
-    assert limits_of(queue_timeout="1h") == Limits(queue=timedelta(hours=1))
+@each_kind
+def test_one_limit_says_nothing_of_the_others(key: str) -> None:
+    name = KINDS[key]
+    own: dict[str, Any] = {name: timedelta(minutes=90)}
+    plan = plan_of(timeout={key: "90m"})
+
+    assert plan.limits == replace(Limits(), **own)
+    assert plan.own_limits == {name}
+
+
+def test_a_spec_without_limits_has_the_services_own() -> None:
     assert plan_of().limits == plan_of(timeout=None).limits == Limits()
 
 
 @pytest.mark.parametrize("written", ["61d", "1441h", "999999999999999999d", "P99D", 1e300, 10**60])
 def test_what_is_longer_than_the_most_is_cut_to_it(written: object) -> None:
-    assert limits_of(exec_timeout=written).execution == DEFAULT
+    limits = limits_of(**dict.fromkeys(KINDS, written))
+
+    assert {getattr(limits, name) for name in KINDS.values()} == {DEFAULT}
 
 
+@each_kind
 @pytest.mark.parametrize("written", ["-5s", "-PT5S", "-1h30m", "- 5s", -1, -0.5, "-0s"])
-def test_a_negative_time_is_refused_and_said_to_be_so(written: object) -> None:
-    [line] = str(refusal_of(yaml_of(timeout={"exec_timeout": written}))).splitlines()
+def test_a_negative_time_is_refused_and_said_to_be_so(written: object, key: str) -> None:
+    [line] = str(refusal_of(yaml_of(timeout={key: written}))).splitlines()
 
-    assert line.startswith(f"workflow.timeout.exec_timeout: {written} is negative.")
+    assert line.startswith(f"workflow.timeout.{key}: {written} is negative.")
 
 
+@each_kind
 @pytest.mark.parametrize("written", ["0s", "0h", "0d0h", "PT0S", "000ms", 1e-9])
-def test_no_time_at_all_with_a_unit_is_refused(written: object) -> None:
-    [line] = str(refusal_of(yaml_of(timeout={"queue_timeout": written}))).splitlines()
+def test_no_time_at_all_with_a_unit_is_refused(written: object, key: str) -> None:
+    [line] = str(refusal_of(yaml_of(timeout={key: written}))).splitlines()
 
-    assert line.startswith(f"workflow.timeout.queue_timeout: {written} is no time at all.")
+    assert line.startswith(f"workflow.timeout.{key}: {written} is no time at all.")
 
 
 @pytest.mark.parametrize(
@@ -119,10 +144,12 @@ def test_an_unknown_kind_of_limit_is_refused_with_the_one_that_was_meant() -> No
 
 @pytest.mark.parametrize("written", ["90m", "1h30m", "PT2H", 600, 0.5, 0, True])
 def test_the_stored_spec_says_it_in_the_users_words_and_means_the_same(written: object) -> None:
-    once = spec.read(yaml_of(timeout={"exec_timeout": written, "queue_timeout": "3d"}))
+    others = dict.fromkeys(KINDS, "3d")
+    once = spec.read(yaml_of(timeout={**others, "exec_timeout": written}))
 
     text = spec.stored_text(once, default_platform="default")
     twice = spec.read(text)
 
     assert twice.plan.limits == once.plan.limits
+    assert twice.plan.own_limits == once.plan.own_limits
     assert spec.stored_text(twice, default_platform="default") == text

@@ -1,6 +1,7 @@
 """A log is taken without a loss and shown without a repetition."""
 
 import gzip
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -289,3 +290,15 @@ def test_a_page_of_many_logs_fits_an_answer_and_the_next_ones_have_the_rest() ->
     assert max(sizes) <= log_reading.FOLLOW_BYTES + MAX_BATCH_BYTES
     shown = [(one.attempt.task, one.record.micros) for page in pages for one in page.records]
     assert len(shown) == len(set(shown)) == 20 * 8
+
+
+def test_the_log_of_a_refused_submission_is_empty_and_ends() -> None:
+    desk = Desk()
+    rows = MemoryStore()
+    refused = a_workflow(status=WorkflowStatus.FAILED_SUBMISSION, refusal="no image")
+    rows.workflows.create(replace(a_creation(workflow=refused), groups=()))
+    desk.workflows = rows.workflows
+
+    page = desk.follow()
+
+    assert (page.records, page.closed) == ([], True)

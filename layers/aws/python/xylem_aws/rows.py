@@ -23,7 +23,7 @@ from xylem.domain.workflow import Counts, Workflow
 from xylem.ports.jobs import Job
 from xylem.ports.stored import Change, Stored
 from xylem.ports.workflows import Entry
-from xylem.usecases.footprint import changed_timer, first_ring
+from xylem.usecases.footprint import changed_timer, first_ring_of_new
 from xylem_aws.tables.workflows import (
     CountsRow,
     EntryRow,
@@ -68,6 +68,7 @@ def workflow_row(workflow: Workflow, version: int) -> WorkflowRow:
         parent=workflow.parent,
         templated=workflow.templated,
         placement=workflow.placement,
+        refusal=workflow.refusal or None,
     )
 
 
@@ -94,6 +95,7 @@ def workflow_of(id: WorkflowId, row: WorkflowRow) -> Stored[Workflow]:
         parent=None if row.parent is None else WorkflowId(row.parent),
         templated=bool(row.templated),
         placement=row.placement,
+        refusal=row.refusal or "",
     )
     return Stored(workflow, int(row.version))
 
@@ -134,10 +136,10 @@ def group_row(group: Group, version: int, position: int | None = None) -> GroupR
     )
 
 
-def new_group_row(group: Group, position: int, at: datetime) -> GroupRow:
+def new_group_row(group: Group, position: int) -> GroupRow:
     row = group_row(group, 1, position)
     due = deadline(group)
-    return set_timer(row, due, first_ring(due, at)) if due else row
+    return set_timer(row, due, first_ring_of_new(due)) if due else row
 
 
 def counts_row(workflow: WorkflowId, shard: int, counts: Counts, version: int) -> CountsRow:

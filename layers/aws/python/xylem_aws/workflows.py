@@ -358,7 +358,7 @@ def _take_number(transaction: Transaction, name: str, number: int) -> None:
 
 
 def _put_group(transaction: Transaction, workflow: Workflow, group: Group, position: int) -> None:
-    transaction.put(rows.new_group_row(group, position, workflow.submitted_at))
+    transaction.put(rows.new_group_row(group, position))
     for place, task in enumerate(group.tasks):
         transaction.put(rows.task_row(group, bare(group, task), place, rows.index_of(workflow)))
 

@@ -42,12 +42,21 @@ class Bad:
     roles: str = "osmo-user"
     deployed: bool = True
     """Whether the deployed stack answers it so; what stands before the application may not."""
+    kept: bool = False
+    """Whether a FAILED_SUBMISSION is kept of it, as with OSMO, and nothing else."""
 
 
 def a_spec(
-    name: str, status: int, code: str, says: str, text: str, more: dict[str, Any] = NOTHING
+    name: str,
+    status: int,
+    code: str,
+    says: str,
+    text: str,
+    more: dict[str, Any] = NOTHING,
+    *,
+    kept: bool = False,
 ) -> Bad:
-    return Bad(name, status, code, says, body=json.dumps({"file": text, **more}))
+    return Bad(name, status, code, says, body=json.dumps({"file": text, **more}), kept=kept)
 
 
 SPECS = [
@@ -72,10 +81,24 @@ SPECS = [
         "more than 4 MiB",
         "workflow:\n  name: {{ 'a' * 5000000 }}\n",
     ),
-    a_spec("an unknown key", 400, "USAGE", "did you mean tasks?", yaml_of(taks=[])),
+    a_spec("an unknown key", 400, "USAGE", "did you mean tasks?", yaml_of(taks=[]), kept=True),
     a_spec("an unknown key on top", 400, "USER", "Unknown top-level key", yaml_of() + "pool: x\n"),
-    a_spec("two tasks of one name", 400, "USAGE", "same name", yaml_of(a_task("a"), a_task("a"))),
-    a_spec("names that are the same", 400, "USAGE", "same", yaml_of(a_task("a_b"), a_task("A-b"))),
+    a_spec(
+        "two tasks of one name",
+        400,
+        "USAGE",
+        "same name",
+        yaml_of(a_task("a"), a_task("a")),
+        kept=True,
+    ),
+    a_spec(
+        "names that are the same",
+        400,
+        "USAGE",
+        "same",
+        yaml_of(a_task("a_b"), a_task("A-b")),
+        kept=True,
+    ),
     a_spec("a cycle", 400, "SUBMISSION", "in a circle", CYCLE),
     a_spec("a missing upstream", 400, "SUBMISSION", "nobody does not exist", UPSTREAM),
     a_spec(
@@ -137,6 +160,7 @@ SPECS = [
         "USAGE",
         'tasks[0].inputs[0].url: "foo" is no URL of an object store',
         yaml_of(a_task(inputs=[{"url": "foo"}])),
+        kept=True,
     ),
     a_spec(
         "a URL of an unknown scheme",
@@ -144,6 +168,7 @@ SPECS = [
         "USAGE",
         "tasks[0].outputs[0].url: ",
         yaml_of(a_task(outputs=[{"url": "ftp://x/y"}])),
+        kept=True,
     ),
     a_spec(
         "a command that is a text",
@@ -151,6 +176,7 @@ SPECS = [
         "USAGE",
         "tasks[0].command: should be a list of words",
         yaml_of(a_task(command="echo hi")),
+        kept=True,
     ),
     a_spec(
         "a credential of no form",
@@ -158,6 +184,7 @@ SPECS = [
         "USAGE",
         "tasks[0].credentials.c: says neither where nor as what",
         yaml_of(a_task(credentials={"c": None})),
+        kept=True,
     ),
     a_spec(
         "an exit action that is none",
@@ -165,6 +192,7 @@ SPECS = [
         "USAGE",
         "tasks[0].exitActions.RESTART: ",
         yaml_of(a_task(exitActions={"RESTART": "1"})),
+        kept=True,
     ),
     a_spec(
         "exit codes that are none",
@@ -172,9 +200,15 @@ SPECS = [
         "USAGE",
         "tasks[0].exitActions.FAIL: ",
         yaml_of(a_task(exitActions={"FAIL": "12-34-5"})),
+        kept=True,
     ),
     a_spec(
-        "datasets", 400, "USAGE", "not supported yet", yaml_of(a_task(inputs=[{"dataset": "d"}]))
+        "datasets",
+        400,
+        "USAGE",
+        "not supported yet",
+        yaml_of(a_task(inputs=[{"dataset": "d"}])),
+        kept=True,
     ),
     a_spec(
         "more tasks than there may be",
@@ -182,22 +216,28 @@ SPECS = [
         "USER",
         "has 10001 tasks; the most is 10000",
         yaml_of(*(a_task(f"t{n}") for n in range(10_001))),
+        kept=True,
     ),
-    a_spec("an unknown platform", 400, "RESOURCE", "Platform nope does not exist", PLATFORM),
-    a_spec("no image", 400, "USAGE", "tasks[0].image: is required", NO_IMAGE),
-    a_spec("an empty image", 400, "USAGE", "tasks[0].image", yaml_of(a_task(image=""))),
-    a_spec("a name of 65", 400, "USER", "longer than 64", yaml_of(name="a" * 65)),
-    a_spec("a task's name of 65", 400, "USER", "longer than 64", yaml_of(a_task("a" * 65))),
+    a_spec(
+        "an unknown platform", 400, "RESOURCE", "Platform nope does not exist", PLATFORM, kept=True
+    ),
+    a_spec("no image", 400, "USAGE", "tasks[0].image: is required", NO_IMAGE, kept=True),
+    a_spec("an empty image", 400, "USAGE", "tasks[0].image", yaml_of(a_task(image="")), kept=True),
+    a_spec("a name of 65", 400, "USER", "longer than 64", yaml_of(name="a" * 65), kept=True),
+    a_spec(
+        "a task's name of 65", 400, "USER", "longer than 64", yaml_of(a_task("a" * 65)), kept=True
+    ),
     a_spec("a name with a dot", 400, "USAGE", "is no name", yaml_of(name="bad.name")),
     a_spec("a name that is a number", 400, "USAGE", "is no name", "workflow:\n  name: 5\n"),
     a_spec("a name in Greek", 400, "USAGE", "is no name", yaml_of(name="αβγ")),
-    a_spec("a task named ../x", 400, "USAGE", "is no name", yaml_of(a_task("../x"))),
+    a_spec("a task named ../x", 400, "USAGE", "is no name", yaml_of(a_task("../x")), kept=True),
     a_spec(
         "a negative timeout",
         400,
         "USAGE",
         "timeout.exec_timeout: -5s is negative",
         yaml_of(timeout={"exec_timeout": "-5s"}),
+        kept=True,
     ),
     a_spec(
         "a timeout of nothing",
@@ -205,6 +245,7 @@ SPECS = [
         "USAGE",
         "timeout.queue_timeout: 0h is no time at all",
         yaml_of(timeout={"queue_timeout": "0h"}),
+        kept=True,
     ),
     a_spec(
         "an unset variable",

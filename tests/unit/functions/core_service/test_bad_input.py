@@ -1,5 +1,5 @@
-"""What a caller can get wrong: one clear answer each, nothing stored, nothing queued, and no
-traceback."""
+"""What a caller can get wrong: one clear answer each, nothing stored but the refusal of a workflow
+whose name is known, nothing queued, and no traceback."""
 
 import json
 import logging
@@ -11,6 +11,8 @@ import pytest
 from tests.builders_spec import a_task, yaml_of
 from tests.unit.functions.core_service.bad_input import GOOD_BODY, REQUESTS, SPECS, Bad
 from tests.unit.functions.core_service.gateway import SUBMIT, Answer, CoreService
+from xylem.domain.status import WorkflowStatus
+from xylem.usecases.submit import REFUSAL_CHARS
 
 DNS_LABEL = re.compile(r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 KUBERNETES_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -42,7 +44,9 @@ def ask(service: CoreService, bad: Bad) -> Answer:
 
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("bad", [*SPECS, *REQUESTS], ids=lambda bad: bad.name)
-def test_it_is_answered_in_one_shape_with_what_to_change_and_leaves_nothing(bad: Bad) -> None:
+def test_it_is_answered_in_one_shape_with_what_to_change_and_leaves_no_more_than_that(
+    bad: Bad,
+) -> None:
     service = CoreService()
     before = service.kept()
 
@@ -53,6 +57,73 @@ def test_it_is_answered_in_one_shape_with_what_to_change_and_leaves_nothing(bad:
     assert set(answer.body) - {"detail"} == {"message", "error_code", "workflow_id"}
     assert answer.headers["content-type"] == "application/json"
     assert len(json.dumps(answer.body)) < 10_000
+    if bad.kept:
+        require_refusal(service, answer)
+    else:
+        assert service.kept() == before
+
+
+def require_refusal(service: CoreService, answer: Answer) -> None:
+    """Of a submission: one workflow without groups, whose reason is what was answered."""
+    world = service.world
+    [kept] = world.rows.stored_workflows.values()
+    assert kept.value.status is WorkflowStatus.FAILED_SUBMISSION
+    assert kept.value.refusal == answer.body["message"][:REFUSAL_CHARS]
+    assert not world.rows.stored_groups[kept.value.id]
+    assert not world.rows.stored_jobs
+    assert not world.doorbell.take()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_refused_submission_is_found_again_with_its_reason_by_who_asks_for_it() -> None:
+    service = CoreService()
+    answer = service.submit(yaml_of(name="w", taks=[]))
+
+    shown = service.ask("GET", "/api/workflow/w-1").body
+    usual = service.ask("GET", "/api/workflow", query="all_pools=true").body
+    asked = service.ask("GET", "/api/workflow", query="all_pools=true&statuses=FAILED_SUBMISSION")
+
+    assert (shown["status"], shown["groups"]) == ("FAILED_SUBMISSION", [])
+    assert shown["warnings"] == answer.body["message"].splitlines()
+    assert (shown["submit_time"], shown["start_time"]) == (shown["end_time"], None)
+    assert [one["name"] for one in usual["workflows"]] == []
+    assert [one["name"] for one in asked.body["workflows"]] == ["w-1"]
+    assert service.submit(yaml_of(name="w")).body["name"] == "w-2", "it has the number"
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(
+    ("method", "path", "says"),
+    [
+        ("POST", "/api/workflow/w-1/cancel", "already finished"),
+        ("POST", "/api/pool/default/workflow/w-1/restart", "its spec was not kept"),
+        ("GET", "/api/workflow/w-1/spec", "its spec was not kept"),
+        ("GET", "/api/workflow/w-1/task/a", "Task a not found"),
+    ],
+)
+def test_what_cannot_be_done_with_a_refused_submission_is_said(
+    method: str, path: str, says: str
+) -> None:
+    """OSMO answers a restart of one with 500."""
+    service = CoreService()
+    service.submit(yaml_of(name="w", taks=[]))
+    before = service.kept()
+
+    answer = service.ask(method, path)
+
+    assert 400 <= answer.status < 500
+    assert says in answer.body["message"]
+    assert service.kept() == before
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("mode", ["validation_only=true", "dry_run=true"])
+def test_a_validation_that_fails_keeps_no_refusal(mode: str) -> None:
+    service = CoreService()
+    before = service.kept()
+
+    service.submit(yaml_of(name="w", taks=[]), query=mode)
+
     assert service.kept() == before
 
 

@@ -112,7 +112,15 @@ def test_a_finished_workflow_is_cleaned_up_again_by_force_and_keeps_its_end() ->
 
 def test_limits_are_shown_in_seconds_and_survive_a_second_submission_of_the_spec() -> None:
     service = a_service(
-        yaml_of(name="w", timeout={"exec_timeout": "90m", "queue_timeout": "1h30m"})
+        yaml_of(
+            name="w",
+            timeout={
+                "exec_timeout": "90m",
+                "queue_timeout": "1h30m",
+                "start_timeout": "5m",
+                "waiting_timeout": "2h",
+            },
+        )
     )
     kept = service.ask("GET", "/api/workflow/w-1/spec").body
 
@@ -121,3 +129,4 @@ def test_limits_are_shown_in_seconds_and_survive_a_second_submission_of_the_spec
     for name in ("w-1", "w-2"):
         shown = service.ask("GET", f"/api/workflow/{name}").body
         assert (shown["exec_timeout"], shown["queue_timeout"]) == (5400.0, 5400.0)
+        assert (shown["start_timeout"], shown["waiting_timeout"]) == (300.0, 7200.0)

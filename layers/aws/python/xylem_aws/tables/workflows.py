@@ -84,6 +84,7 @@ class WorkflowRow(WorkflowsTable):
     parent = UnicodeAttribute(null=True)
     templated = BooleanAttribute()
     placement = Json(Choice, null=True)
+    refusal = UnicodeAttribute(null=True)
 
 
 class UuidRow(WorkflowsTable):

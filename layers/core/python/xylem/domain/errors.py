@@ -63,7 +63,9 @@ class Problem:
 
 
 class InvalidSpec(XylemError):
-    """`problems`: what the message says, one by one, where it is about places in the spec."""
+    """`problems`: what the message says, one by one, where it is about places in the spec.
+    `kept_as`: the name under which a submission that is refused for it is kept, FAILED_SUBMISSION;
+    `workflow`, where nothing else is said. None: it leaves nothing."""
 
     default_code = "USAGE"
 
@@ -74,9 +76,11 @@ class InvalidSpec(XylemError):
         code: str | None = None,
         workflow: str | None = None,
         problems: tuple[Problem, ...] = (),
+        kept_as: str | None = None,
     ):
         super().__init__(message, code=code, workflow=workflow)
         self.problems = problems
+        self.kept_as = kept_as or workflow
 
 
 class InvalidRequest(XylemError):

@@ -181,12 +181,14 @@ class GroupPlan:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowPlan:
-    """Groups in the order of the file. `labels` go onto the pods. `limits` are each group's."""
+    """Groups in the order of the file. `labels` go onto the pods. `limits` are each group's;
+    `own_limits` names those that the spec itself says."""
 
     name: str
     groups: tuple[GroupPlan, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = Limits()
+    own_limits: frozenset[str] = frozenset()
 
     def group(self, name: str) -> GroupPlan:
         """Raises `KeyError`."""

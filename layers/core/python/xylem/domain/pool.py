@@ -6,10 +6,10 @@ OSMO's configs may say besides (templates of pods, for example), so that who rea
 finds what was written. An amount of -1 means "no bound".
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from xylem.domain.exits import ExitRule
 from xylem.domain.ids import BackendName, PoolName
@@ -81,16 +81,25 @@ class PoolLimits:
 
     queue: timedelta | None = None
     execution: timedelta | None = None
+    start: timedelta | None = None
+    waiting: timedelta | None = None
+    processing: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """As the admin wrote them; empty: the service's own."""
+    """As the admin wrote them; empty: the service's own. OSMO has the first four."""
 
     default_exec: str = ""
     default_queue: str = ""
     max_exec: str = ""
     max_queue: str = ""
+    default_start: str = ""
+    default_waiting: str = ""
+    default_processing: str = ""
+    max_start: str = ""
+    max_waiting: str = ""
+    max_processing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,21 +176,20 @@ def _filled(asked: Resources, defaults: Resources) -> Resources:
     )
 
 
-def bounded(limits: Limits, pool: Pool) -> Limits:
+def bounded(limits: Limits, pool: Pool, own: Collection[str]) -> Limits:
     """The limits of a workflow in this pool. A default of the pool's stands where the spec says
-    nothing, which is where `limits` has the service's own. What is above the pool's maximum is cut
-    to it, without a word, as upstream."""
-    service = Limits()
-    least, most = pool.default_limits, pool.max_limits
-    return replace(
-        limits,
-        queue=_bounded(limits.queue, service.queue, least.queue, most.queue),
-        execution=_bounded(limits.execution, service.execution, least.execution, most.execution),
-    )
+    nothing, that is, of each limit that is not in `own`. What is above the pool's maximum is cut to
+    it, without a word, as upstream."""
+    names = [field.name for field in fields(PoolLimits)]
+    given: dict[str, Any] = {name: _bounded(name, limits, pool, own) for name in names}
+    return replace(limits, **given)
 
 
-def _bounded(
-    asked: timedelta, service: timedelta, default: timedelta | None, most: timedelta | None
-) -> timedelta:
-    chosen = default if default is not None and asked == service else asked
-    return chosen if most is None else min(chosen, most)
+def _bounded(name: str, limits: Limits, pool: Pool, own: Collection[str]) -> timedelta | None:
+    asked: timedelta | None = getattr(limits, name)
+    default: timedelta | None = getattr(pool.default_limits, name)
+    most: timedelta | None = getattr(pool.max_limits, name)
+    chosen = asked if name in own or default is None else default
+    if chosen is None or most is None:
+        return chosen or most
+    return min(chosen, most)

@@ -101,6 +101,8 @@ class Workflow:
     limits: Limits = Limits()
     placement: Choice | None = None
     """How its pool was chosen, where several were named."""
+    refusal: str = ""
+    """Why it was refused at its submission. It has no groups then, and never moves."""
 
 
 def counted(counts: Counts, status: TaskStatus) -> Counts:

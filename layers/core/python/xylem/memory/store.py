@@ -187,8 +187,7 @@ class MemoryStore:
         due = deadline(group)
         if due is not None:
             key = workflow.id, group.id
-            ring = footprint.first_ring(due, workflow.submitted_at)
-            self.stored_timers[key] = Timer(*key, due, ring)
+            self.stored_timers[key] = Timer(*key, due, footprint.first_ring_of_new(due))
 
     def _set_timer(self, commit: Commit, change: Change[Group]) -> None:
         key = commit.workflow, change.after.id

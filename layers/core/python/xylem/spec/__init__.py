@@ -16,8 +16,9 @@ Everything wrong with a spec is an `InvalidSpec` (or `TooLarge`) that names the 
 the value and what to change; what this release does not carry out yet is listed in `unsupported`.
 """
 
-from xylem.spec.admission import check_pool
+from xylem.spec.admission import check_pool, place_of
 from xylem.spec.document import check_size, mapping
+from xylem.spec.problems import problem, refusal
 from xylem.spec.reading import (
     VERSION,
     DryRun,
@@ -40,7 +41,10 @@ __all__ = [
     "dump",
     "mapping",
     "parse",
+    "place_of",
+    "problem",
     "read",
+    "refusal",
     "render",
     "stored_text",
 ]

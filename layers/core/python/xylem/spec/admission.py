@@ -7,11 +7,12 @@ away, or whose operator does not tell, refuses nobody; nor does a platform that 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from xylem.domain.errors import InvalidSpec, Problem
+from xylem.domain.ids import TaskName
 from xylem.domain.node import CORE, Amounts, Node
 from xylem.domain.placement import (
     SIDECAR,
@@ -26,7 +27,7 @@ from xylem.domain.placement import (
 )
 from xylem.domain.plan import GroupPlan, TaskPlan, WorkflowPlan
 from xylem.domain.pool import Assertion, Platform, Pool
-from xylem.spec.problems import Location, path_of, problem, refusal
+from xylem.spec.problems import Location, problem, refusal
 from xylem.spec.resources import size_in_bytes
 from xylem.spec.workflow import WorkflowSpec
 
@@ -56,6 +57,12 @@ class _Places:
         return ("workflow", "resources", tasks[at if self.written.tasks else position].resource)
 
 
+def place_of(task: TaskName, plan: WorkflowPlan, written: WorkflowSpec | None) -> Location:
+    """Of a task of the plan."""
+    places = _Places(written)
+    return next(places.task(at, pos) for at, pos, _, one in _tasks(plan) if one.name == task)
+
+
 def check_pool(
     plan: WorkflowPlan,
     pool: Pool,
@@ -63,25 +70,34 @@ def check_pool(
     nodes: Sequence[Node] | None = None,
     priority: Priority = "NORMAL",
     written: WorkflowSpec | None = None,
+    on_lines: Callable[[Sequence[Problem]], Sequence[Problem]] = lambda problems: problems,
 ) -> None:
-    """Raises `InvalidSpec`. `nodes`: of the pool's cluster, where they are known."""
+    """Raises `InvalidSpec`. `nodes`: of the pool's cluster, where they are known. `on_lines`:
+    finds the lines of problems, where the text is known."""
     places = _Places(written)
-    _require_platforms(plan, pool, places)
+    _require_platforms(plan, pool, places, on_lines)
     gangs = [gang(group, pool) for group in plan.groups]
     problems = list(dict.fromkeys(_problems(plan, pool, gangs, nodes, priority, places)))
     if problems:
-        raise refusal(problems, plan.name)
+        raise refusal(on_lines(problems), plan.name)
 
 
-def _require_platforms(plan: WorkflowPlan, pool: Pool, places: _Places) -> None:
+def _require_platforms(
+    plan: WorkflowPlan,
+    pool: Pool,
+    places: _Places,
+    on_lines: Callable[[Sequence[Problem]], Sequence[Problem]],
+) -> None:
     """OSMO's sentences first, as its clients know them; then where in the YAML. Raises
     `InvalidSpec`."""
     has = ", ".join(sorted(pool.platforms)) or "none"
-    wrong: dict[str | None, str] = {}
+    wrong: dict[str | None, Problem] = {}
     for at, position, _, task in _tasks(plan):
         name = task.resources.platform or pool.default_platform
         if name not in pool.platforms:
-            wrong.setdefault(name, path_of((*places.resources(at, position), "platform")))
+            place = (*places.resources(at, position), "platform")
+            way_out = problem("RESOURCE", place, f"name one of its platforms: {has}.")
+            wrong.setdefault(name, way_out)
     if not wrong:
         return
     sentences = [
@@ -90,8 +106,9 @@ def _require_platforms(plan: WorkflowPlan, pool: Pool, places: _Places) -> None:
         else f"Platform {name} does not exist in pool {pool.name}!"
         for name in wrong
     ]
-    ways_out = [f"{path}: name one of its platforms: {has}." for path in wrong.values()]
-    raise InvalidSpec("\n".join([*sentences, *ways_out]), code="RESOURCE")
+    problems = tuple(on_lines(list(wrong.values())))
+    lines = [*sentences, *map(str, problems)]
+    raise InvalidSpec("\n".join(lines), code="RESOURCE", problems=problems, kept_as=plan.name)
 
 
 def _problems(

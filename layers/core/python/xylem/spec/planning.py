@@ -18,7 +18,6 @@ from xylem.domain.plan import (
     GroupPlan,
     Input,
     Kpi,
-    Limits,
     Resources,
     TaskInput,
     TaskPlan,
@@ -31,7 +30,7 @@ from xylem.spec.exit_actions import rules
 from xylem.spec.outline import DEFAULT, Outline, Placed, group_of
 from xylem.spec.problems import Location, problem
 from xylem.spec.resources import ResourceSpec, size_in_bytes
-from xylem.spec.timeout import period_of
+from xylem.spec.timeout import TimeoutSpec, period_of
 from xylem.spec.workflow import InputSpec, TaskSpec, WorkflowSpec, dns_form
 
 NAME_CHARS = 64
@@ -48,7 +47,7 @@ def problems(outline: Outline) -> Iterator[Problem]:
     for placed in outline.tasks:
         yield from _problems_of_task(placed, outline, members)
     yield from _topology_problems(outline)
-    yield from _circles(outline.upstream)
+    yield from _circles(outline)
     yield from _sizes(outline)
 
 
@@ -81,11 +80,13 @@ def plan(spec: WorkflowSpec, outline: Outline) -> WorkflowPlan:
             )
             for group in spec.groups
         ]
+    timeout = spec.timeout or TimeoutSpec()
     return WorkflowPlan(
         name=spec.name,
         groups=tuple(groups),
         labels=dict(spec.labels),
-        limits=spec.timeout.limits() if spec.timeout else Limits(),
+        limits=timeout.limits(),
+        own_limits=timeout.own(),
     )
 
 
@@ -224,16 +225,26 @@ def _topology_problems(outline: Outline) -> Iterator[Problem]:
         )
 
 
-def _circles(upstream: Mapping[str, tuple[str, ...]]) -> Iterator[Problem]:
+def _circles(outline: Outline) -> Iterator[Problem]:
     """A group that reads from itself was told of at the input that says so."""
-    others = {group: [name for name in names if name != group] for group, names in upstream.items()}
+    others = {
+        group: [name for name in names if name != group]
+        for group, names in outline.upstream.items()
+    }
     try:
         graphlib.TopologicalSorter(others).prepare()
     except graphlib.CycleError as error:
         circle = " -> ".join(error.args[1])
+        before, group = error.args[1][:2]
+        at = next(
+            (*placed.at, "inputs", index, "task")
+            for placed in outline.tasks
+            for index, one in enumerate(placed.task.inputs)
+            if placed.group == group and outline.owners.get(one.of or "") == before
+        )
         yield problem(
             "SUBMISSION",
-            ("workflow",),
+            at,
             f"Groups wait for each other in a circle, in which none can start: {circle} "
             "(each reads from the one before it). Take one of these inputs out.",
         )

@@ -66,12 +66,19 @@ SHIPPED: Mapping[str, tuple[Assertion, ...]] = MappingProxyType(
 
 VARIABLES = ("USER_CPU", "USER_GPU", "USER_MEMORY", "USER_STORAGE")
 NODE_VARIABLES = ("K8_CPU", "K8_GPU", "K8_MEMORY", "K8_STORAGE")
-_TIMEOUTS = (
-    "default_exec_timeout",
-    "default_queue_timeout",
-    "max_exec_timeout",
-    "max_queue_timeout",
+_LIMITS: Mapping[str, str] = MappingProxyType(
+    {
+        "exec": "execution",
+        "queue": "queue",
+        "start": "start",
+        "waiting": "waiting",
+        "processing": "processing",
+    }
 )
+"""Of each, `default_..._timeout` and `max_..._timeout`: the limits that they are of."""
+
+_TIMEOUTS = tuple(f"{which}_{kind}" for which in ("default", "max") for kind in _LIMITS)
+_OSMOS_TIMEOUTS = {"default_exec", "default_queue", "max_exec", "max_queue"}
 _OPERAND = re.compile(r"\{\{ *([A-Z0-9_]+) *\}\}")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 
@@ -157,6 +164,12 @@ class PoolConfig(_Config):
     default_queue_timeout: Text = ""
     max_exec_timeout: Text = ""
     max_queue_timeout: Text = ""
+    default_start_timeout: Text = ""
+    default_waiting_timeout: Text = ""
+    default_processing_timeout: Text = ""
+    max_start_timeout: Text = ""
+    max_waiting_timeout: Text = ""
+    max_processing_timeout: Text = ""
     default_exit_actions: Annotated[dict[Text, Text], Field(max_length=ITEMS)] = {}
     resources: QuotaConfig = QuotaConfig()
     topology_keys: Annotated[list[TopologyKeyConfig], Field(max_length=ITEMS)] = []
@@ -176,8 +189,6 @@ def pool_of(name: str, config: PoolConfig) -> Pool:
     problems = list(_problems(name, config))
     if problems:
         raise InvalidRequest("\n".join(problems))
-    default = _limits(config.default_exec_timeout, config.default_queue_timeout)
-    most = _limits(config.max_exec_timeout, config.max_queue_timeout)
     gpu = config.resources.gpu
     return Pool(
         name=PoolName(name),
@@ -186,14 +197,9 @@ def pool_of(name: str, config: PoolConfig) -> Pool:
         default_platform=config.default_platform or None,
         platforms={key: _platform(one) for key, one in config.platforms.items()},
         maintenance=config.enable_maintenance,
-        timeouts=Timeouts(
-            config.default_exec_timeout,
-            config.default_queue_timeout,
-            config.max_exec_timeout,
-            config.max_queue_timeout,
-        ),
-        default_limits=default,
-        max_limits=most,
+        timeouts=Timeouts(**{key: _written(config, key) for key in _TIMEOUTS}),
+        default_limits=_limits(config, "default"),
+        max_limits=_limits(config, "max"),
         exit_actions=config.default_exit_actions,
         exit_rules=tuple(
             ExitRule(ACTIONS[key.upper()], parse_codes(codes))
@@ -283,8 +289,15 @@ def _amount(key: str, value: JsonValue) -> int:
     return int(number)
 
 
-def _limits(execution: str, queue: str) -> PoolLimits:
-    return PoolLimits(queue=_time(queue), execution=_time(execution))
+def _limits(config: PoolConfig, which: str) -> PoolLimits:
+    return PoolLimits(
+        **{name: _time(_written(config, f"{which}_{kind}")) for kind, name in _LIMITS.items()}
+    )
+
+
+def _written(config: PoolConfig, key: str) -> str:
+    text: str = getattr(config, f"{key}_timeout")
+    return text
 
 
 def _time(text: str) -> timedelta | None:
@@ -306,9 +319,9 @@ def _problems(name: str, config: PoolConfig) -> Iterator[str]:
         )
     for key in _TIMEOUTS:
         try:
-            _time(getattr(config, key))
+            _time(_written(config, key))
         except PydanticCustomError as error:
-            yield f"configs.{key}: {error.message()}"
+            yield f"configs.{key}_timeout: {error.message()}"
     yield from _exit_problems(config.default_exit_actions)
     gpu = config.resources.gpu
     if gpu and UNBOUNDED < gpu.maximum < gpu.guarantee:
@@ -419,10 +432,7 @@ def config_of(pool: Pool) -> dict[str, Any]:
         "enable_maintenance": pool.maintenance,
         "backend": pool.backend,
         "default_platform": pool.default_platform,
-        "default_exec_timeout": pool.timeouts.default_exec,
-        "default_queue_timeout": pool.timeouts.default_queue,
-        "max_exec_timeout": pool.timeouts.max_exec,
-        "max_queue_timeout": pool.timeouts.max_queue,
+        **timeouts_of(pool),
         "default_exit_actions": dict(pool.exit_actions),
         "resources": {"gpu": gpu_of(pool.gpu)},
         "topology_keys": [{"key": one.key, "label": one.label} for one in pool.topology_keys],
@@ -432,6 +442,14 @@ def config_of(pool: Pool) -> dict[str, Any]:
         "common_group_templates": list(pool.kept.get("common_group_templates", ())),
         "platforms": {name: _config_of(one) for name, one in pool.platforms.items()},
         **_parsed(pool.resource_validations, pool.assertions),
+    }
+
+
+def timeouts_of(pool: Pool) -> dict[str, str]:
+    """OSMO's four always; ours, which its clients do not know, where there are some."""
+    written = {key: getattr(pool.timeouts, key) for key in _TIMEOUTS}
+    return {
+        f"{key}_timeout": text for key, text in written.items() if text or key in _OSMOS_TIMEOUTS
     }
 
 

@@ -36,13 +36,19 @@ def problem(code: str, at: Location, text: str) -> Problem:
     return Problem(code=code, at=at, path=path_of(at), text=text)
 
 
-def refusal(problems: Sequence[Problem], workflow: str | None = None) -> InvalidSpec:
+def refusal(
+    problems: Sequence[Problem], workflow: str | None = None, *, kept_as: str | None = None
+) -> InvalidSpec:
     """The error that names them, of which there is at least one."""
     lines = [str(each) for each in problems[:SHOWN]]
     if len(problems) > SHOWN:
         lines.append(f"... and {len(problems) - SHOWN} more")
     return InvalidSpec(
-        "\n".join(lines), code=problems[0].code, workflow=workflow, problems=tuple(problems)
+        "\n".join(lines),
+        code=problems[0].code,
+        workflow=workflow,
+        problems=tuple(problems),
+        kept_as=kept_as,
     )
 
 

@@ -31,10 +31,17 @@ _NEVER_FOLD = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """A spec without a mistake, environment variables and labels of the request included."""
+    """A spec without a mistake, environment variables and labels of the request included.
+    `rendered`: its text; `moved`: that has other lines than the text before its template."""
 
     written: WorkflowSpec
     plan: WorkflowPlan
+    rendered: str
+    moved: bool
+
+    def on_lines(self, problems: Sequence[Problem]) -> Sequence[Problem]:
+        """What is found wrong with it later, by a pool for example, with the lines."""
+        return _with_lines(problems, self.rendered, moved=self.moved)
 
 
 class DryRun(NamedTuple):
@@ -76,19 +83,22 @@ def read(
             outline = outline_of_broken(value)
         found += problems(outline)
         if not found:
-            return Specification(spec, plan(spec, outline))
+            moved = _is_moved(rendered, written)
+            return Specification(spec, plan(spec, outline), rendered, moved)
     name = value.get("name")
     known = found[0].code in ("USAGE", "USER") and is_name(name)
-    raise refusal(_with_lines(found, rendered, written), name if known else None)
+    located = _with_lines(found, rendered, moved=_is_moved(rendered, written))
+    raise refusal(located, name if known else None)
 
 
-def _with_lines(
-    problems: Sequence[Problem], rendered: str, written: str | None
-) -> Sequence[Problem]:
-    """A template that adds or takes away lines makes a text whose lines the user has not seen."""
+def _with_lines(problems: Sequence[Problem], rendered: str, *, moved: bool) -> Sequence[Problem]:
     line_of = line_finder(rendered)
-    moved = written is not None and _lines(rendered) != _lines(sections(written)["workflow"])
     return [each.on(line_of(each.at), rendered=moved) for each in problems]
+
+
+def _is_moved(rendered: str, written: str | None) -> bool:
+    """A template that adds or takes away lines makes a text whose lines the user has not seen."""
+    return written is not None and _lines(rendered) != _lines(sections(written)["workflow"])
 
 
 def _lines(text: str) -> int:

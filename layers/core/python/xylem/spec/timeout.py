@@ -1,4 +1,5 @@
-"""`timeout:`: how long each group of the workflow may be in the queue of its cluster, and run.
+"""`timeout:`: how long each group of the workflow may wait, get to its cluster, be in the queue
+there, start, and run. OSMO has two of the five, `queue_timeout` and `exec_timeout`.
 
 OSMO's forms are `90m`, `PT1H30M` and plain numbers, which are seconds; `1h30m` is ours, because
 that is what OSMO itself writes for `90m` and then cannot read. What is negative or nothing at all
@@ -8,9 +9,10 @@ is refused (OSMO takes it, and loses the workflow); `0` and `null` say "the defa
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
@@ -18,7 +20,8 @@ from xylem.domain.plan import Limits
 from xylem.spec.model import SpecModel, fault
 
 LONGEST = timedelta(days=60)
-"""OSMO's `max_exec_timeout` and `max_queue_timeout`: what is longer is cut to it."""
+"""OSMO's `max_exec_timeout` and `max_queue_timeout`, here of every limit: what is longer is cut to
+it."""
 
 _MICROSECONDS: Mapping[str, int] = MappingProxyType(
     {
@@ -44,7 +47,7 @@ _ISO = re.compile(
 _NEGATIVE = re.compile(r"-\s*P?[0-9T]")
 
 
-_OR_DEFAULT = f"Leave it out: then it is {LONGEST.days} days."
+_OR_DEFAULT = "Leave it out for the default."
 _OR_PERIOD = "Write how often, for example 10m."
 
 
@@ -131,7 +134,7 @@ Period = Annotated[
 
 
 class TimeoutSpec(SpecModel):
-    """These two keys have no camels, as with OSMO."""
+    """These keys have no camels, as with OSMO."""
 
     exec_timeout: Annotated[
         Time,
@@ -144,11 +147,45 @@ class TimeoutSpec(SpecModel):
             description="How long each group may wait in the queue of its cluster.",
         ),
     ] = None
+    start_timeout: Annotated[
+        Time,
+        Field(
+            alias="start_timeout",
+            description="How long a task may take from its node to its command: for its image, "
+            "volumes and inputs. Default: 30 minutes.",
+        ),
+    ] = None
+    waiting_timeout: Annotated[
+        Time,
+        Field(
+            alias="waiting_timeout",
+            description="How long each group may wait for groups upstream, from the submission on. "
+            "Default: as long as these take.",
+        ),
+    ] = None
+    processing_timeout: Annotated[
+        Time,
+        Field(
+            alias="processing_timeout",
+            description="How long it may take until a group that may start is seen in its cluster.",
+        ),
+    ] = None
 
     def limits(self) -> Limits:
-        default = Limits()
-        return Limits(
-            queue=time_of(self.queue_timeout) or default.queue,
-            start=default.start,
-            execution=time_of(self.exec_timeout) or default.execution,
-        )
+        return replace(Limits(), **self._own())
+
+    def own(self) -> frozenset[str]:
+        """The limits that are said here, by their names in `Limits`."""
+        return frozenset(self._own())
+
+    def _own(self) -> Mapping[str, Any]:
+        """Times, by the names of their limits."""
+        written = {
+            "queue": self.queue_timeout,
+            "start": self.start_timeout,
+            "execution": self.exec_timeout,
+            "processing": self.processing_timeout,
+            "waiting": self.waiting_timeout,
+        }
+        times = {name: time_of(value) for name, value in written.items()}
+        return {name: time for name, time in times.items() if time is not None}

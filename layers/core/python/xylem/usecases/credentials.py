@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from xylem.domain.credential import Credential, KnownCredential, opening
-from xylem.domain.errors import Conflict, InvalidRequest, InvalidSpec
+from xylem.domain.errors import Conflict, InvalidRequest
 from xylem.domain.ids import UserName
-from xylem.domain.plan import CredentialUse, GroupPlan, TaskPlan, UrlInput, WorkflowPlan
+from xylem.domain.plan import CredentialUse, GroupPlan, TaskPlan, UrlInput
 from xylem.ports.configs import Credentials
 from xylem.ports.world import Clock
 
@@ -86,28 +86,6 @@ def delete(user: UserName, name: str, *, credentials: Credentials) -> KnownCrede
     raise InvalidRequest(f"Credential {name[:100]} does not exist.", code="USER")
 
 
-def require(plan: WorkflowPlan, user: UserName, *, credentials: Credentials) -> None:
-    """Raises `InvalidSpec` with the first that is wrong, by task. Reads nothing for a plan that
-    names none."""
-    uses = [(task, use) for task in _tasks(plan) for use in task.credentials]
-    if not uses:
-        return
-    keys = {known.name: known.keys for known in credentials.all(user)}
-    for task, use in uses:
-        if use.name not in keys:
-            raise InvalidSpec(
-                f"Task {task.name} asks for the credential {use.name}, which you do not have: "
-                f"`xylem credential set {use.name} --payload KEY=VALUE` makes it.",
-                code="CREDENTIAL",
-            )
-        if lacking := _lacking(use, keys[use.name]):
-            raise InvalidSpec(
-                f"Task {task.name} asks for {', '.join(lacking)} of the credential {use.name}, "
-                f"which has {', '.join(keys[use.name])}.",
-                code="CREDENTIAL",
-            )
-
-
 def of_group(plan: GroupPlan, user: UserName, *, credentials: Credentials) -> Secrets:
     """Raises `Missing`. Reads nothing for a group that needs none."""
     opened: dict[str, Credential | None] = {}
@@ -124,9 +102,9 @@ def of_group(plan: GroupPlan, user: UserName, *, credentials: Credentials) -> Se
             found = payload(use.name)
             if found is None:
                 raise Missing(f"The credential {use.name} of {user} is not there any more.")
-            if lacking := _lacking(use, found):
+            if missing := lacking(use, found):
                 raise Missing(
-                    f"The credential {use.name} of {user} has no {', '.join(lacking)} any more."
+                    f"The credential {use.name} of {user} has no {', '.join(missing)} any more."
                 )
             named[use.name] = found
     urls = {url for task in plan.tasks for url in _urls(task)}
@@ -139,12 +117,8 @@ def of_group(plan: GroupPlan, user: UserName, *, credentials: Credentials) -> Se
     return Secrets(named, stores)
 
 
-def _lacking(use: CredentialUse, keys: Iterable[str]) -> list[str]:
+def lacking(use: CredentialUse, keys: Iterable[str]) -> list[str]:
     return sorted(set(use.environment.values()) - set(keys))
-
-
-def _tasks(plan: WorkflowPlan) -> list[TaskPlan]:
-    return [task for group in plan.groups for task in group.tasks]
 
 
 def _urls(task: TaskPlan) -> list[str]:

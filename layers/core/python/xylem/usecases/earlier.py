@@ -7,34 +7,36 @@ be read, and so do we.
 from collections.abc import Callable
 from contextlib import suppress
 
-from xylem.domain.errors import InvalidSpec, UnknownWorkflow
-from xylem.domain.ids import WorkflowId
+from xylem import spec
+from xylem.domain.errors import Problem, UnknownWorkflow
+from xylem.domain.ids import TaskName, WorkflowId
 from xylem.domain.plan import Input, TaskInput, WorkflowPlan
 from xylem.domain.values import replace
 from xylem.ports.workflows import Workflows
 from xylem.usecases.queries import Described, describe
 
 
-def resolved(plan: WorkflowPlan, workflows: Workflows) -> WorkflowPlan:
+def resolved(plan: WorkflowPlan, workflows: Workflows, *, of: spec.Specification) -> WorkflowPlan:
     """The plan with the id of each earlier workflow that it reads from, where its uuid was written.
-    Raises `InvalidSpec` with all that cannot be read."""
-    faults: list[InvalidSpec] = []
+    `of`: what the user wrote of it. Raises `InvalidSpec` with all that cannot be read."""
+    problems: list[Problem] = []
     known: dict[WorkflowId, _Earlier] = {}
 
-    def look(input: Input, place: str) -> Input:
+    def look(input: Input, task: TaskName, index: int) -> Input:
         if not isinstance(input, TaskInput) or input.workflow is None:
             return input
-        try:
-            if input.workflow not in known:
-                known[input.workflow] = _Earlier(input.workflow, workflows)
-            return known[input.workflow].checked(input, place)
-        except InvalidSpec as fault:
-            faults.append(fault)
-            return input
+        if input.workflow not in known:
+            known[input.workflow] = _Earlier(input.workflow, workflows)
+        earlier = known[input.workflow]
+        if fault := earlier.fault(input):
+            code, text = fault
+            place = (*spec.place_of(task, plan, of.written), "inputs", index, "task")
+            problems.append(spec.problem(code, place, text))
+        return replace(input, workflow=earlier.id)
 
     looked = _with_inputs(plan, look)
-    if faults:
-        raise InvalidSpec("\n".join(map(str, faults)), code=faults[0].code)
+    if problems:
+        raise spec.refusal(of.on_lines(problems), kept_as=plan.name)
     return looked
 
 
@@ -47,42 +49,43 @@ class _Earlier:
         with suppress(UnknownWorkflow):
             self._found = describe(name, workflows=workflows)
 
-    def checked(self, input: TaskInput, place: str) -> TaskInput:
-        """Raises `InvalidSpec`."""
+    @property
+    def id(self) -> WorkflowId:
+        return self._found.workflow.id if self._found else self._name
+
+    def fault(self, input: TaskInput) -> tuple[str, str] | None:
+        """Why it cannot be read, with the code; None: it can."""
         written = f"{self._name}:{input.task}"
         found = self._found
         if found is None:
-            raise InvalidSpec(
-                f"{place}: Workflow {self._name} was not found. Name the workflow as "
-                "`xylem workflow list` shows it.",
-                code="DATABASE",
+            return "DATABASE", (
+                f"Workflow {self._name} was not found. Name the workflow as `xylem workflow list` "
+                "shows it."
             )
         task = next((task for group in found.groups if (task := group.task(input.task))), None)
         if task is None:
             names = ", ".join(task.name for group in found.groups for task in group.tasks)
-            raise InvalidSpec(
-                f"{place}: Task input {written} does not exist. "
-                f"The tasks of {found.workflow.id} are {names}.",
-                code="SUBMISSION",
+            return "SUBMISSION", (
+                f"Task input {written} does not exist. "
+                f"The tasks of {found.workflow.id} are {names}."
             )
         if not task.status.final:
-            raise InvalidSpec(
-                f"{place}: Task {written} is {task.status}: it has no output to read yet. "
-                "Submit again when it has ended.",
-                code="SUBMISSION",
+            return "SUBMISSION", (
+                f"Task {written} is {task.status}: it has no output to read yet. "
+                "Submit again when it has ended."
             )
-        return replace(input, workflow=found.workflow.id)
+        return None
 
 
-def _with_inputs(plan: WorkflowPlan, look: Callable[[Input, str], Input]) -> WorkflowPlan:
+def _with_inputs(plan: WorkflowPlan, look: Callable[[Input, TaskName, int], Input]) -> WorkflowPlan:
     groups = []
     for group in plan.groups:
-        tasks = []
-        for task in group.tasks:
-            places = (
-                f"task {task.name}, inputs[{index}].task" for index in range(len(task.inputs))
+        tasks = [
+            replace(
+                task,
+                inputs=tuple(look(one, task.name, index) for index, one in enumerate(task.inputs)),
             )
-            inputs = tuple(map(look, task.inputs, places))
-            tasks.append(replace(task, inputs=inputs))
+            for task in group.tasks
+        ]
         groups.append(replace(group, tasks=tuple(tasks)))
     return replace(plan, groups=tuple(groups))

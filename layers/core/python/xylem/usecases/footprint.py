@@ -101,6 +101,12 @@ def first_ring(due: datetime, now: datetime) -> datetime:
     return max(due, now) + RING_AGAIN_AFTER
 
 
+def first_ring_of_new(due: datetime) -> datetime:
+    """Who submits rings for no timer, so the Monitor does with its next sweep if it is due soon:
+    what a new group may wait or take to its cluster may be a few minutes."""
+    return due - RUNG_AT_ONCE
+
+
 def mail_to_write(commit: Commit) -> list[Mail]:
     """Without what the same commit takes back: a transaction has one action for each row."""
     dropped = {id for _, id in commit.mail_dropped}

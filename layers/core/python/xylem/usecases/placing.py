@@ -79,7 +79,12 @@ def _admit(
             f"Pool {pool.name} is under maintenance: submit to another one, or try again later."
         )
     spec.check_pool(
-        specification.plan, pool, nodes=nodes, priority=priority, written=specification.written
+        specification.plan,
+        pool,
+        nodes=nodes,
+        priority=priority,
+        written=specification.written,
+        on_lines=specification.on_lines,
     )
 
 

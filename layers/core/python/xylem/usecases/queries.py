@@ -32,7 +32,8 @@ FURTHEST_OFFSET = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is to hold. Empty: everything. `name`: part of the id."""
+    """What a list is to hold. Empty: everything; of `statuses`, but FAILED_SUBMISSION. `name`: part
+    of the id."""
 
     users: Sequence[str] = ()
     pools: Sequence[str] = ()
@@ -131,6 +132,11 @@ def spec_file(id_or_uuid: str, *, workflows: Workflows, store: Blobs) -> SpecFil
     """Raises `UnknownWorkflow`, `InvalidRequest` when retention has taken the spec away."""
     workflow = workflows.workflow(workflows.resolve(id_or_uuid)).value
     body = store.get(spec_key(workflow.uuid))
+    if workflow.refusal:
+        raise InvalidRequest(
+            f"{workflow.id} was refused when it was submitted: its spec was not kept.",
+            workflow=workflow.id,
+        )
     if body is None:
         raise InvalidRequest(f"The spec of {workflow.id} has expired.", workflow=workflow.id)
     return SpecFile.load(body)
@@ -157,11 +163,18 @@ def _matching(wanted: Filter, workflows: Workflows, newest_first: bool) -> Itera
         if (
             (not wanted.users or entry.user in wanted.users)
             and (not wanted.pools or entry.pool in wanted.pools)
-            and (not wanted.statuses or entry.status in wanted.statuses)
+            and _has_status(entry, wanted)
             and (not wanted.priorities or entry.priority in wanted.priorities)
             and wanted.name in entry.id
         ):
             yield entry
+
+
+def _has_status(entry: Entry, wanted: Filter) -> bool:
+    """Refused submissions are shown to who asks for them, as with OSMO."""
+    if not wanted.statuses:
+        return entry.status is not WorkflowStatus.FAILED_SUBMISSION
+    return entry.status in wanted.statuses
 
 
 def _scope(wanted: Filter) -> Scope:

@@ -10,10 +10,14 @@ and started at once. A larger workflow is laid in several:
 
 So a crash anywhere leaves either a whole workflow, or rows and an object that nothing names and
 that are taken away.
+
+Of a submission that is refused once its name is known a workflow is kept, as with OSMO: it is
+FAILED_SUBMISSION, has no groups, and says why. A mere validation leaves none.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -35,6 +39,7 @@ from xylem.domain.ids import (
 from xylem.domain.placement import Choice
 from xylem.domain.plan import GroupPlan, TaskPlan, WorkflowPlan
 from xylem.domain.pool import Pool, bounded, scheduling, wanted
+from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.transitions import ready
 from xylem.domain.values import replace
@@ -43,8 +48,7 @@ from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.jobs import Job, RemoveWorkflow, SweepWorkflow
 from xylem.ports.workflows import Creation, Laying, Reservation, Workflows
 from xylem.protocol.limits import TRANSACTION_ACTIONS
-from xylem.usecases import credentials as secrets
-from xylem.usecases import placing
+from xylem.usecases import asked, placing
 from xylem.usecases.apply import Engine
 from xylem.usecases.clusters import Clusters
 from xylem.usecases.draft import a_new_job, start_jobs
@@ -64,6 +68,9 @@ would lose against each other at the one row."""
 REMOVE_AFTER = timedelta(minutes=10)
 """A submission takes 30 s at the most: API Gateway gives up waiting then, and so does the
 Lambda."""
+
+REFUSAL_CHARS = 4_000
+"""Of what a refused submission was told: it is in the workflow's row."""
 
 LAY_ACTIONS = TRANSACTION_ACTIONS - 4
 """Of one part: beside its rows the check of the removal, the audit row, and room."""
@@ -120,10 +127,10 @@ def check(
     known, placement = placing.place(
         specification, named, request.priority, clusters=clusters, admin=admin
     )
-    plan = resolved(_placed(specification.plan, known), workflows)
+    plan = resolved(_placed(specification.plan, known), workflows, of=specification)
     plan = configured(plan, configs.workflow())
     written = request.text if request.text != rendered else None
-    secrets.require(plan, request.user, credentials=credentials)
+    asked.require(plan, request.user, credentials=credentials, of=specification)
     text = spec.stored_text(specification, default_platform=known.default_platform)
     return Checked(plan, text, request.template or written, known, placement)
 
@@ -183,6 +190,36 @@ def submit(request: Request, checked: Checked, *, engine: Engine) -> WorkflowId:
         "at the same time: submit it again.",
         workflow=checked.plan.name,
     )
+
+
+def keep_refusal(
+    request: Request, pool: str, refused: InvalidSpec, *, pools: Pools, engine: Engine
+) -> WorkflowId | None:
+    """The id under which a refused submission is found again. None: it has no name, or twenty
+    others of that name were faster; who submitted hears why it was refused all the same."""
+    if refused.kept_as is None:
+        return None
+    known = placing.named(pool, pools)[0]
+    uuid, now = WorkflowUuid(engine.ids()), engine.clock()
+    for _ in range(NUMBER_ATTEMPTS):
+        number = engine.workflows.next_number(refused.kept_as)
+        workflow = Workflow(
+            id=WorkflowId(f"{refused.kept_as}-{number}"),
+            uuid=uuid,
+            name=refused.kept_as,
+            user=request.user,
+            pool=known.name,
+            backend=known.backend,
+            submitted_at=now,
+            ended_at=now,
+            status=WorkflowStatus.FAILED_SUBMISSION,
+            priority=request.priority,
+            parent=request.parent,
+            refusal=str(refused)[:REFUSAL_CHARS],
+        )
+        with suppress(Conflict):
+            return engine.workflows.create(Creation(workflow, number, groups=(), jobs=()))
+    return None
 
 
 def _create(creation: Creation, engine: Engine) -> tuple[WorkflowId, tuple[Job, ...]]:
@@ -285,7 +322,8 @@ def _placed(plan: WorkflowPlan, pool: Pool) -> WorkflowPlan:
         replace(group, tasks=tuple(on_platform(task) for task in group.tasks))
         for group in plan.groups
     )
-    return replace(plan, groups=tuple(groups), limits=bounded(plan.limits, pool))
+    limits = bounded(plan.limits, pool, plan.own_limits)
+    return replace(plan, groups=tuple(groups), limits=limits)
 
 
 def _creation(
