@@ -245,8 +245,10 @@ class Waiting:
             receiver, sender = FORK.Pipe(duplex=False)
             if not (child := os.fork()):
                 _bounded()
-                sender.send(self._run(function, chosen))
-                os._exit(0)
+                try:
+                    sender.send(self._run(function, chosen))
+                finally:
+                    os._exit(0)
             sender.close()
             try:
                 self._connection.send(receiver.recv())
