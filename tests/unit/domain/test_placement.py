@@ -358,6 +358,15 @@ def test_taints_are_counted_by_what_they_are() -> None:
     )
 
 
+def test_only_taints_are_told_of_nodes_that_are_not_the_platforms() -> None:
+    pool = a_pool(platforms={"a100": Platform(labels={"kind": "a100"})})
+    full = a_node("full", labels={"kind": "a100"}, uses=(in_use(8),))
+
+    assert the_reasons(a_site(full, a_node("other"), pool=pool), a_gang(a_want(8))) == (
+        "platform a100: largest free node has 0 GPUs, task train wants 8 GPUs",
+    )
+
+
 def test_where_taints_keep_all_nodes_away_they_are_told_once() -> None:
     assert the_reasons(a_site(a_node(taints=(DEDICATED,))), a_gang()) == (
         "platform a100: none of the 1 nodes of backend cluster-1 matches "

@@ -128,6 +128,15 @@ def test_creates_that_are_answered_out_of_order_are_all_remembered() -> None:
     assert (answered.created, answered.pending) == (3, ())
 
 
+def test_a_create_that_is_not_answered_holds_back_all_that_came_after_it() -> None:
+    group = at(0, a_running_group("lead", "a", "b", limits=AGAIN), lost("a"), HandedOver())
+    group = at(0, group, lost("b"), HandedOver(), lost("b", retry=1), HandedOver())
+    group = at(0, group, CreateAnswered(4, "done"), AbsenceSeen())
+
+    [asked] = [row for row in group.pending if row.kind == "observe"]
+    assert asked.created == 1, "2 and 3 may still be on their way"
+
+
 def test_only_the_attempts_of_a_create_that_failed_end_with_it() -> None:
     group = at(0, a_running_group("lead", "side", limits=AGAIN), lost("side"), HandedOver())
 
@@ -490,6 +499,35 @@ def test_another_attempt_takes_no_group_back_to_the_queue() -> None:
     assert queued == replace(group, tasks=queued.tasks)
 
 
+def test_a_group_is_as_far_as_the_furthest_of_its_tasks() -> None:
+    group = a_made_group("lead", "side")
+    queued = at(0, group, seen("side", TaskStatus.SCHEDULING))
+    pulling = at(0, queued, seen("lead", TaskStatus.INITIALIZING))
+    running = at(5, pulling, seen("lead", TaskStatus.RUNNING))
+
+    assert [one.status for one in (queued, pulling, running)] == [
+        TaskStatus.SCHEDULING,
+        TaskStatus.INITIALIZING,
+        TaskStatus.RUNNING,
+    ]
+
+
+def test_a_group_that_is_first_seen_running_was_in_no_queue_before() -> None:
+    running = at(5, a_made_group(), seen("lead", TaskStatus.RUNNING, started_at=NOON))
+
+    assert (running.scheduling_since, running.running_since) == (LATER, NOON)
+
+
+def test_what_a_group_learns_at_its_end_is_the_first_of_its_tasks_times() -> None:
+    group = at(0, a_made_group("lead", "late", "early"), seen("lead", TaskStatus.RUNNING))
+    group = at(5, group, seen("late", TaskStatus.INITIALIZING))
+    early = seen("early", TaskStatus.INITIALIZING, initializing_at=NOON + MINUTE)
+
+    ended = at(6, group, early, seen("lead", TaskStatus.COMPLETED, 0))
+
+    assert (group.initializing_at, ended.initializing_at) == (None, NOON + MINUTE)
+
+
 def test_a_group_of_which_a_task_ended_runs_from_when_we_heard_of_it() -> None:
     group = at(5, a_made_group("lead", "side"), seen("side", TaskStatus.FAILED, 1))
 
@@ -593,9 +631,11 @@ def test_a_group_that_failed_says_what_its_lead_says_if_that_came_first(
     before = replace(before, tasks=(before.tasks[0], side))
     code, message = lead
 
-    after = at(0, before, seen("lead", TaskStatus.FAILED, code, message=message))
+    turned = replace(before, tasks=before.tasks[::-1])
 
-    assert (after.status, after.message) == (TaskStatus.FAILED, said)
+    for group in (before, turned):
+        after = at(0, group, seen("lead", TaskStatus.FAILED, code, message=message))
+        assert (after.status, after.message) == (TaskStatus.FAILED, said)
 
 
 def test_a_group_that_completed_says_nothing_of_a_failure_beside_its_lead() -> None:
