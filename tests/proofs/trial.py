@@ -147,8 +147,7 @@ class Recorder:
         finally:
             sys.settrace(None)
             seconds = time.perf_counter() - began
-            if self._lines:
-                self.told[item.nodeid] = Told(round(seconds, 4), self._by_module())
+            self.told[item.nodeid] = Told(round(seconds, 4), self._by_module())
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
