@@ -147,8 +147,7 @@ class Recorder:
         finally:
             sys.settrace(None)
             seconds = time.perf_counter() - began
-            if self._lines:
-                self.told[item.nodeid] = Told(round(seconds, 4), self._by_module())
+            self.told[item.nodeid] = Told(round(seconds, 4), self._by_module())
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -245,8 +244,10 @@ class Waiting:
             receiver, sender = FORK.Pipe(duplex=False)
             if not (child := os.fork()):
                 _bounded()
-                sender.send(self._run(function, chosen))
-                os._exit(0)
+                try:
+                    sender.send(self._run(function, chosen))
+                finally:
+                    os._exit(0)
             sender.close()
             try:
                 self._connection.send(receiver.recv())

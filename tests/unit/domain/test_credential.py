@@ -83,8 +83,10 @@ def test_a_value_that_no_environment_variable_can_have_is_refused() -> None:
 
 
 def test_a_credential_without_a_key_holds_nothing() -> None:
-    with pytest.raises(InvalidRequest, match="without a key"):
+    with pytest.raises(InvalidRequest, match="without a key") as refused:
         generic("mine", {})
+
+    assert refused.value.code == "USER"
 
 
 def test_what_may_be_shown_of_a_credential_are_its_keys_in_order() -> None:

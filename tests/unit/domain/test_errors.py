@@ -6,22 +6,27 @@ UNKNOWN = Problem("USAGE", ("groups", 0, "image"), "groups[0].image", "There is 
 
 
 @pytest.mark.parametrize(
-    ("problem", "said"),
+    ("line", "rendered", "said"),
     [
-        (UNKNOWN, "groups[0].image: There is no image."),
-        (UNKNOWN.on(7, rendered=False), "groups[0].image: There is no image. (line 7)"),
-        (
-            UNKNOWN.on(7, rendered=True),
-            "groups[0].image: There is no image. (line 7 of the rendered spec)",
-        ),
-        (UNKNOWN.on(None, rendered=True), "groups[0].image: There is no image."),
+        (7, False, "groups[0].image: There is no image. (line 7)"),
+        (7, True, "groups[0].image: There is no image. (line 7 of the rendered spec)"),
+        (None, True, "groups[0].image: There is no image."),
+        (None, False, "groups[0].image: There is no image."),
     ],
 )
-def test_a_problem_says_where_it_is_as_far_as_that_is_known(problem: Problem, said: str) -> None:
-    assert str(problem) == said
+def test_a_problem_says_where_it_is_as_far_as_that_is_known(
+    line: int | None, rendered: bool, said: str
+) -> None:
+    assert str(UNKNOWN.on(line, rendered=rendered)) == said
 
 
 def test_an_error_has_the_code_of_its_kind_unless_it_is_given_one() -> None:
     assert InvalidSpec("no").code == "USAGE"
     assert Conflict("no").code == "conflict"
     assert InvalidSpec("no", code="RESOURCE").code == "RESOURCE"
+
+
+def test_an_error_knows_the_workflow_and_the_problems_that_it_is_about() -> None:
+    error = InvalidSpec("no", workflow="hello-1", problems=(UNKNOWN,))
+
+    assert (error.workflow, error.problems, str(error)) == ("hello-1", (UNKNOWN,), "no")

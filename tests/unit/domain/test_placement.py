@@ -218,6 +218,28 @@ def test_of_the_nodes_that_lack_something_the_one_that_lacks_least_is_named() ->
     )
 
 
+@pytest.mark.parametrize("cores", range(1, 9))
+def test_of_two_that_lack_the_same_the_larger_is_the_better_one(cores: int) -> None:
+    gpus = (a_node(f"gpus-{cpu}", gpu=8, cpu=cpu) for cpu in (cores, 10 - cores))
+    site = a_site(a_node("cores", gpu=0, cpu=64), *gpus)
+
+    [why] = impossible(site, [a_gang(a_want(8, cpu=32))]).values()
+
+    assert why.endswith(f"the best has {max(cores, 10 - cores)} CPUs")
+
+
+def test_one_node_that_holds_it_is_enough() -> None:
+    assert impossible(a_site(a_node("a", gpu=1), a_node("b")), [a_gang(a_want(8))]) == {}
+
+
+def test_tasks_that_exclude_different_nodes_are_of_different_kinds() -> None:
+    site = a_site(a_node("big"), a_node("small", gpu=1))
+    fits, never = a_want(8, "fits"), replace(a_want(8, "never"), excluded=("big",))
+
+    assert list(impossible(site, [a_gang(fits, never)])) == ["never"]
+    assert list(impossible(site, [a_gang(never, fits)])) == ["never"]
+
+
 def test_all_that_the_best_node_lacks_is_named() -> None:
     site = a_site(
         a_node("gpus", gpu=8, cpu=4, gib=4),
@@ -355,6 +377,15 @@ def test_taints_are_counted_by_what_they_are() -> None:
     assert the_reasons(a_site(a_node(uses=(in_use(8),)), *tainted), a_gang(a_want(8)))[1] == (
         "platform a100: 3 nodes have taints that it does not tolerate "
         "(spot:NoExecute, dedicated=ml:NoSchedule)"
+    )
+
+
+def test_only_taints_are_told_of_nodes_that_are_not_the_platforms() -> None:
+    pool = a_pool(platforms={"a100": Platform(labels={"kind": "a100"})})
+    full = a_node("full", labels={"kind": "a100"}, uses=(in_use(8),))
+
+    assert the_reasons(a_site(full, a_node("other"), pool=pool), a_gang(a_want(8))) == (
+        "platform a100: largest free node has 0 GPUs, task train wants 8 GPUs",
     )
 
 

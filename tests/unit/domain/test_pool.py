@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders_placement import a_pool
 from xylem.domain.node import Toleration
-from xylem.domain.plan import Limits, Resources
+from xylem.domain.plan import Limits, Resources, Topology
 from xylem.domain.pool import (
     SHIPPED_DEFAULTS,
     GpuQuota,
@@ -102,6 +102,17 @@ def test_what_a_task_says_of_one_resource_leaves_the_others_to_defaults(said: st
     word: dict[str, Any] = {said: 7, "platform": "a100", "nodes_excluded": ("node-1",)}
 
     assert wanted(Resources(**word), a_pool(), None) == replace(SHIPPED_DEFAULTS, **word)
+
+
+@pytest.mark.parametrize("left", ["cpu", "gpu", "memory", "storage"])
+def test_the_one_resource_that_nobody_named_is_filled_too(left: str) -> None:
+    near = (Topology("rack"),)
+    word: dict[str, Any] = {left: None}
+    asked = replace(Resources(cpu=7, gpu=7, memory=7, storage=7, topology=near), **word)
+
+    assert wanted(asked, a_pool(), None) == replace(
+        asked, **{left: getattr(SHIPPED_DEFAULTS, left)}
+    )
 
 
 def test_only_platforms_that_put_something_onto_their_pods_are_kept_with_a_workflow() -> None:

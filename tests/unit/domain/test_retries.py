@@ -153,6 +153,7 @@ def test_the_next_attempt_begins_anew_and_the_group_goes_on() -> None:
     task = newest(again)
     assert (task.retry, task.status, task.ordinal, task.asked_again) == (1, PROCESSING, 0, 1)
     assert (task.started_at, task.uid, task.exit_rules) == (None, None, AGAIN_ON_3)
+    assert (task.lead, task.processing_at) == (True, NOON)
     assert again.status is RUNNING
     assert again.running_since == group.running_since, "its limits go on counting"
     assert to_start(again)

@@ -22,14 +22,17 @@ from xylem.domain.group import (
     HandedOver,
     ObserveAnswered,
     Pending,
+    StartImpossible,
+    StartParked,
     TimerDue,
     UpstreamCompleted,
+    UpstreamFailed,
 )
 from xylem.domain.ids import TaskName
 from xylem.domain.plan import Limits, Retries
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import PodSeen, Task
-from xylem.domain.transitions import decide, ready
+from xylem.domain.transitions import TABLE, decide, ready
 
 MINUTE = timedelta(minutes=1)
 ONCE = Limits(
@@ -125,6 +128,15 @@ def test_creates_that_are_answered_out_of_order_are_all_remembered() -> None:
     assert (answered.created, answered.pending) == (3, ())
 
 
+def test_a_create_that_is_not_answered_holds_back_all_that_came_after_it() -> None:
+    group = at(0, a_running_group("lead", "a", "b", limits=AGAIN), lost("a"), HandedOver())
+    group = at(0, group, lost("b"), HandedOver(), lost("b", retry=1), HandedOver())
+    group = at(0, group, CreateAnswered(4, "done"), AbsenceSeen())
+
+    [asked] = [row for row in group.pending if row.kind == "observe"]
+    assert asked.created == 1, "2 and 3 may still be on their way"
+
+
 def test_only_the_attempts_of_a_create_that_failed_end_with_it() -> None:
     group = at(0, a_running_group("lead", "side", limits=AGAIN), lost("side"), HandedOver())
 
@@ -176,6 +188,16 @@ def test_a_cleanup_takes_no_other_cleanup_out_of_the_mailbox() -> None:
         ("cleanup", 0),
         ("cleanup", 1),
     ]
+
+
+def test_a_cleanup_of_the_same_incarnation_is_never_taken_out_either() -> None:
+    asked = Pending(0, 2, "cleanup", 1, NOON)
+    group = replace(a_running_group(), ordinal=2, pending=(asked,))
+
+    ended, effects = decide(group, Cancelled("bob"), NOON)
+
+    assert effects == (CleanUp(GROUP, 0, 3),)
+    assert ended.pending[0] is asked
 
 
 def test_a_cleanup_takes_nothing_of_another_incarnation_out_of_the_mailbox() -> None:
@@ -477,6 +499,35 @@ def test_another_attempt_takes_no_group_back_to_the_queue() -> None:
     assert queued == replace(group, tasks=queued.tasks)
 
 
+def test_a_group_is_as_far_as_the_furthest_of_its_tasks() -> None:
+    group = a_made_group("lead", "side")
+    queued = at(0, group, seen("side", TaskStatus.SCHEDULING))
+    pulling = at(0, queued, seen("lead", TaskStatus.INITIALIZING))
+    running = at(5, pulling, seen("lead", TaskStatus.RUNNING))
+
+    assert [one.status for one in (queued, pulling, running)] == [
+        TaskStatus.SCHEDULING,
+        TaskStatus.INITIALIZING,
+        TaskStatus.RUNNING,
+    ]
+
+
+def test_a_group_that_is_first_seen_running_was_in_no_queue_before() -> None:
+    running = at(5, a_made_group(), seen("lead", TaskStatus.RUNNING, started_at=NOON))
+
+    assert (running.scheduling_since, running.running_since) == (LATER, NOON)
+
+
+def test_what_a_group_learns_at_its_end_is_the_first_of_its_tasks_times() -> None:
+    group = at(0, a_made_group("lead", "late", "early"), seen("lead", TaskStatus.RUNNING))
+    group = at(5, group, seen("late", TaskStatus.INITIALIZING))
+    early = seen("early", TaskStatus.INITIALIZING, initializing_at=NOON + MINUTE)
+
+    ended = at(6, group, early, seen("lead", TaskStatus.COMPLETED, 0))
+
+    assert (group.initializing_at, ended.initializing_at) == (None, NOON + MINUTE)
+
+
 def test_a_group_of_which_a_task_ended_runs_from_when_we_heard_of_it() -> None:
     group = at(5, a_made_group("lead", "side"), seen("side", TaskStatus.FAILED, 1))
 
@@ -580,9 +631,11 @@ def test_a_group_that_failed_says_what_its_lead_says_if_that_came_first(
     before = replace(before, tasks=(before.tasks[0], side))
     code, message = lead
 
-    after = at(0, before, seen("lead", TaskStatus.FAILED, code, message=message))
+    turned = replace(before, tasks=before.tasks[::-1])
 
-    assert (after.status, after.message) == (TaskStatus.FAILED, said)
+    for group in (before, turned):
+        after = at(0, group, seen("lead", TaskStatus.FAILED, code, message=message))
+        assert (after.status, after.message) == (TaskStatus.FAILED, said)
 
 
 def test_a_group_that_completed_says_nothing_of_a_failure_beside_its_lead() -> None:
@@ -605,3 +658,96 @@ def test_who_waits_for_nobody_is_woken_by_nobody() -> None:
 
 def test_a_group_that_was_given_to_a_cluster_is_not_given_up_without_asking_it() -> None:
     assert effects(a_given_group(), TimerDue(), 120) == (Observe(GROUP, 0, 2),)
+
+
+EVENTS: tuple[GroupEvent, ...] = (
+    UpstreamCompleted(),
+    UpstreamFailed(),
+    HandedOver(),
+    StartImpossible("no such secret"),
+    StartParked("an admin is asked"),
+    Cancelled("bob"),
+    TimerDue(),
+    seen("lead", TaskStatus.RUNNING),
+    CreateAnswered(9, "done"),
+    CleanupAnswered(9),
+    ObserveAnswered(9, ()),
+    AbsenceSeen(),
+    AnchorSeen(0),
+)
+NEW = a_group(waits_for=1)
+STARTED, _ = ready(a_group(limits=ONCE), NOON)
+OVER = at(0, a_running_group(), seen("lead", TaskStatus.COMPLETED, 0))
+CANCELLED = at(0, NEW, Cancelled("bob"))
+"""No cluster ever had anything of it."""
+
+
+def test_every_event_has_its_rows() -> None:
+    assert {type(event) for event in EVENTS} == set(TABLE)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.kind)
+@pytest.mark.parametrize("group", [OVER, at(1, OVER, CleanupAnswered(2))], ids=["over", "cleaned"])
+def test_whatever_is_told_of_what_has_ended_is_late_news(group: Group, event: GroupEvent) -> None:
+    same, effects = decide(group, event, NOON + 999 * MINUTE)
+
+    if event == AnchorSeen(0) and group.cleanup is Cleanup.DONE:
+        assert effects == (CleanUp(GROUP, 0, 3),)
+    else:
+        assert (same, effects) == (group, ())
+
+
+@pytest.mark.parametrize(
+    ("group", "refused"),
+    [
+        (NEW, {"handed_over", "start_impossible", "start_parked", "pod_seen"}),
+        (STARTED, {"upstream_completed", "upstream_failed", "pod_seen"}),
+        (
+            a_given_group(),
+            {"upstream_completed", "upstream_failed", "handed_over", "start_parked"},
+        ),
+        (
+            a_running_group(),
+            {"upstream_completed", "upstream_failed", "handed_over", "start_parked"},
+        ),
+        (OVER, set()),
+        (CANCELLED, set()),
+    ],
+    ids=["waits", "started", "given", "runs", "over", "cancelled"],
+)
+def test_what_cannot_happen_to_a_group_is_refused(group: Group, refused: set[str]) -> None:
+    found = {
+        event.kind
+        for event in EVENTS
+        if any(isinstance(effect, Refused) for effect in decide(group, event, NOON)[1])
+    }
+
+    assert found == refused
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        STARTED,
+        a_given_group(),
+        at(0, a_made_group(), seen("lead", TaskStatus.SCHEDULING)),
+        at(0, a_made_group(), seen("lead", TaskStatus.INITIALIZING)),
+        a_running_group(),
+    ],
+    ids=lambda group: group.status,
+)
+def test_a_start_may_turn_out_to_be_impossible_until_the_end(group: Group) -> None:
+    ended = at(0, group, StartImpossible("the spec is gone"))
+
+    assert ended.status is TaskStatus.FAILED_SERVER_ERROR
+    assert ended.message == "the spec is gone"
+
+
+@pytest.mark.parametrize(
+    "group", [NEW, STARTED, a_given_group(), a_running_group()], ids=lambda group: group.status
+)
+def test_whatever_lives_can_be_cancelled_and_tells_nobody_downstream(group: Group) -> None:
+    ended, effects = decide(group, Cancelled("bob"), NOON)
+
+    assert ended.status is TaskStatus.FAILED_CANCELED
+    assert [type(effect) for effect in effects] == [CleanUp] * bool(group.ordinal)

@@ -47,3 +47,18 @@ def test_what_is_made_in_a_way_of_its_own_is_left_to_the_library() -> None:
 
     with pytest.raises(TypeError, match="in a way of its own"):
         replace(Own(1, 2), a=3)
+
+
+def test_a_value_of_two_fields_is_enough_and_of_one_is_left_to_the_library() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Pair:
+        a: int
+        b: int
+
+    @dataclass(frozen=True, slots=True)
+    class Single:
+        a: int
+
+    assert replace(Pair(1, 2), b=3) == Pair(1, 3)
+    with pytest.raises(TypeError, match="has too few fields"):
+        replace(Single(1), a=2)

@@ -242,8 +242,6 @@ def impossible(
     Empty where nothing is known: a cluster that is away may have grown meanwhile. A node that is
     not ready counts, because it may be again; a gang that is larger than all nodes together waits
     for them to become more."""
-    if site.nodes is None:
-        return {}
     whole = survey(site).nodes if nodes is None else nodes
     found: dict[TaskName, str] = {}
     for want, _ in _kinds(gangs):

@@ -360,7 +360,6 @@ def _hurry(group: Group, event: Cancelled, now: datetime) -> Decision:
     if not event.force or asked or group.cleanup is Cleanup.DONE:
         return group, ()
     group = _ask(group, "cleanup", group.incarnation, now, force=True)
-    group = replace(group, cleanup=Cleanup.ASKED)
     return group, (CleanUp(group.id, group.incarnation, group.ordinal, force=True),)
 
 
