@@ -27,6 +27,7 @@ class WorkflowChanges(BaseModel):
     max_num_tasks: Annotated[int, Field(ge=1, le=MOST_TASKS)] = MOST_TASKS
     max_retry_per_task: Retries = 0
     max_retry_disrupted: Retries = 0
+    keep_refused_submissions: bool = False
 
 
 class PatchWorkflowRequest(BaseModel):
@@ -53,4 +54,5 @@ def _view(config: WorkflowConfig) -> View:
         "max_num_tasks": config.max_num_tasks,
         "max_retry_per_task": config.max_retry_per_task,
         "max_retry_disrupted": config.max_retry_disrupted,
+        "keep_refused_submissions": config.keep_refused_submissions,
     }

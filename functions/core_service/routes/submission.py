@@ -109,7 +109,7 @@ def _submit(
             admin=who.admin,
         )
     except InvalidSpec as refused:
-        if not validation_only:
+        if not validation_only and has.configs.workflow().keep_refused_submissions:
             submit.keep_refusal(request, pool, refused, pools=has.pools, engine=has.engine)
         raise
     if validation_only:

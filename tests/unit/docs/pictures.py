@@ -22,8 +22,8 @@ ended stays as it is.
 _WORKFLOW = """
 ## A workflow
 
-`TABLE` of `domain/workflow.py`: it follows its groups. What is kept of a refused submission is
-FAILED_SUBMISSION from the beginning: it has no groups, and never moves.
+`TABLE` of `domain/workflow.py`: it follows its groups. What an admin has kept of a
+refused submission is FAILED_SUBMISSION from the beginning: it has no groups, and never moves.
 """
 
 _VERDICTS = """

@@ -43,7 +43,7 @@ class Bad:
     deployed: bool = True
     """Whether the deployed stack answers it so; what stands before the application may not."""
     kept: bool = False
-    """Whether a FAILED_SUBMISSION is kept of it, as with OSMO, and nothing else."""
+    """Whether a FAILED_SUBMISSION is kept of it where an admin wants that, and nothing else."""
 
 
 def a_spec(

@@ -156,6 +156,7 @@ def test_an_admin_sets_how_often_tasks_are_tried_again() -> None:
         "max_num_tasks": 10_000,
         "max_retry_per_task": 0,
         "max_retry_disrupted": 3,
+        "keep_refused_submissions": False,
     }
     assert after.body == {**before, "max_retry_per_task": 2}
     assert service.ask("GET", CONFIG, roles="osmo-admin").body == after.body

@@ -1,5 +1,5 @@
-"""What a caller can get wrong: one clear answer each, nothing stored but the refusal of a workflow
-whose name is known, nothing queued, and no traceback."""
+"""What a caller can get wrong: one clear answer each, nothing stored, nothing queued, and no
+traceback. Where an admin wants to see what was refused, that alone is kept."""
 
 import json
 import logging
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.builders_spec import a_task, yaml_of
+from tests.stories.world import USER
 from tests.unit.functions.core_service.bad_input import GOOD_BODY, REQUESTS, SPECS, Bad
 from tests.unit.functions.core_service.gateway import SUBMIT, Answer, CoreService
 from xylem.domain.status import WorkflowStatus
@@ -44,9 +45,7 @@ def ask(service: CoreService, bad: Bad) -> Answer:
 
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("bad", [*SPECS, *REQUESTS], ids=lambda bad: bad.name)
-def test_it_is_answered_in_one_shape_with_what_to_change_and_leaves_no_more_than_that(
-    bad: Bad,
-) -> None:
+def test_it_is_answered_in_one_shape_with_what_to_change_and_leaves_nothing(bad: Bad) -> None:
     service = CoreService()
     before = service.kept()
 
@@ -57,6 +56,26 @@ def test_it_is_answered_in_one_shape_with_what_to_change_and_leaves_no_more_than
     assert set(answer.body) - {"detail"} == {"message", "error_code", "workflow_id"}
     assert answer.headers["content-type"] == "application/json"
     assert len(json.dumps(answer.body)) < 10_000
+    assert service.kept() == before
+
+
+def a_service_that_keeps_refusals() -> CoreService:
+    service = CoreService()
+    world = service.world
+    changes = {"keep_refused_submissions": True}
+    world.configs.patch_workflow(changes, author=USER, now=world.clock())
+    return service
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("bad", [*SPECS, *REQUESTS], ids=lambda bad: bad.name)
+def test_where_refusals_are_kept_it_leaves_no_more_than_its_own(bad: Bad) -> None:
+    service = a_service_that_keeps_refusals()
+    before = service.kept()
+
+    answer = ask(service, bad)
+
+    assert (answer.status, answer.body["error_code"]) == (bad.status, bad.code), answer.body
     if bad.kept:
         require_refusal(service, answer)
     else:
@@ -76,7 +95,7 @@ def require_refusal(service: CoreService, answer: Answer) -> None:
 
 @pytest.mark.usefixtures("quiet")
 def test_a_refused_submission_is_found_again_with_its_reason_by_who_asks_for_it() -> None:
-    service = CoreService()
+    service = a_service_that_keeps_refusals()
     answer = service.submit(yaml_of(name="w", taks=[]))
 
     shown = service.ask("GET", "/api/workflow/w-1").body
@@ -105,7 +124,7 @@ def test_what_cannot_be_done_with_a_refused_submission_is_said(
     method: str, path: str, says: str
 ) -> None:
     """OSMO answers a restart of one with 500."""
-    service = CoreService()
+    service = a_service_that_keeps_refusals()
     service.submit(yaml_of(name="w", taks=[]))
     before = service.kept()
 
@@ -119,7 +138,7 @@ def test_what_cannot_be_done_with_a_refused_submission_is_said(
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("mode", ["validation_only=true", "dry_run=true"])
 def test_a_validation_that_fails_keeps_no_refusal(mode: str) -> None:
-    service = CoreService()
+    service = a_service_that_keeps_refusals()
     before = service.kept()
 
     service.submit(yaml_of(name="w", taks=[]), query=mode)
@@ -130,7 +149,7 @@ def test_a_validation_that_fails_keeps_no_refusal(mode: str) -> None:
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("mode", ["validation_only=true", "dry_run=true"])
 def test_who_only_asks_whether_it_would_do_leaves_nothing_either(mode: str) -> None:
-    service = CoreService()
+    service = a_service_that_keeps_refusals()
     before = service.kept()
 
     good = service.submit(yaml_of(), query=mode)
@@ -142,7 +161,7 @@ def test_who_only_asks_whether_it_would_do_leaves_nothing_either(mode: str) -> N
 
 @pytest.mark.usefixtures("quiet")
 def test_what_the_framework_refuses_keeps_the_detail_that_osmos_clients_know() -> None:
-    service = CoreService()
+    service = a_service_that_keeps_refusals()
 
     wrong = service.ask("POST", SUBMIT, query="priority=URGENT", body=GOOD_BODY)
     unknown = service.ask("GET", "/api/nothing")
@@ -161,7 +180,7 @@ def test_a_wrong_method_names_the_right_one_in_the_header_too() -> None:
 
 @pytest.mark.usefixtures("quiet")
 def test_a_finished_workflow_cannot_be_cancelled_and_stays_as_it_is() -> None:
-    service = CoreService()
+    service = a_service_that_keeps_refusals()
     name = service.submit(yaml_of(name="done")).body["name"]
     world = service.world
     world.settle()
@@ -183,7 +202,7 @@ def test_a_finished_workflow_cannot_be_cancelled_and_stays_as_it_is() -> None:
 
 @pytest.mark.usefixtures("quiet")
 def test_a_message_longer_than_a_row_should_carry_is_refused() -> None:
-    service = CoreService()
+    service = a_service_that_keeps_refusals()
     service.submit(yaml_of(name="w"))
     service.world.settle()
     before = service.kept()
@@ -197,7 +216,7 @@ def test_a_message_longer_than_a_row_should_carry_is_refused() -> None:
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("name", ["a" * 64, "A_b-C", "a", "Z9"])
 def test_a_name_that_osmo_takes_runs_whatever_kubernetes_thinks_of_it(name: str) -> None:
-    service = CoreService()
+    service = a_service_that_keeps_refusals()
     task = name[:58]
 
     answer = service.submit(yaml_of(a_task(task), name=name))

@@ -223,9 +223,9 @@ def test_each_row_of_osmos_table_has_its_answer(name: str) -> None:
     service = a_service(row)
     if "prev-1" in row.spec:
         service.submit(yaml_of(name="prev"))
-    if row.config:
-        world = service.world
-        world.configs.patch_workflow(dict(row.config), author=ALICE, now=world.clock())
+    world = service.world
+    changes = {"keep_refused_submissions": True, **row.config}
+    world.configs.patch_workflow(changes, author=ALICE, now=world.clock())
 
     answer = service.submit(row.spec, query=row.query)
 

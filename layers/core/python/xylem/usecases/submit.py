@@ -11,8 +11,9 @@ and started at once. A larger workflow is laid in several:
 So a crash anywhere leaves either a whole workflow, or rows and an object that nothing names and
 that are taken away.
 
-Of a submission that is refused once its name is known a workflow is kept, as with OSMO: it is
-FAILED_SUBMISSION, has no groups, and says why. A mere validation leaves none.
+A submission that is refused leaves nothing, unless an admin wants to see those, too
+(`keep_refused_submissions`): then a workflow is kept where OSMO keeps one, once its name is known.
+It is FAILED_SUBMISSION, has no groups, and says why. A mere validation leaves none.
 """
 
 from collections import Counter
