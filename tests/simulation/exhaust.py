@@ -18,9 +18,11 @@ nothing can happen any more everything has ended, and from every state such a on
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from tests.simulation.schedule import Violation
@@ -152,7 +154,7 @@ class Exploration:
 
     def run(self) -> "Exploration":
         numbers = {self._key(self._first): 0}
-        before: list[list[int]] = [[]]
+        ways = Ways()
         ends: list[int] = []
         open_states = [(0, self._first)]
         while open_states:
@@ -164,17 +166,17 @@ class Exploration:
                 any_left = True
                 self.steps += 1
                 self._hold(state, after)
-                key = self._key(after)
-                known = numbers.setdefault(key, len(numbers))
-                if known == len(before):
-                    before.append([])
+                met = len(numbers)
+                known = numbers.setdefault(self._key(after), met)
+                if known == met:
                     open_states.append((known, after))
-                before[known].append(number)
+                ways.add(number, known)
             if not any_left:
                 self._everything_ended(state)
                 ends.append(number)
         self.states, self.ended = len(numbers), len(ends)
-        self._an_end_can_be_reached(before, ends)
+        if lost := self.states - ways.that_reach(ends, states=self.states):
+            raise Violation("S6", f"{lost} states reach no end")
         return self
 
     # What may happen -----------------------------------------------------------------------------
@@ -348,17 +350,6 @@ class Exploration:
         if not (over and clean):
             raise Violation("S6", f"nothing can happen, and not all has ended: {state}")
 
-    def _an_end_can_be_reached(self, before: list[list[int]], ends: list[int]) -> None:
-        reaches = set(ends)
-        left = list(ends)
-        while left:
-            for number in before[left.pop()]:
-                if number not in reaches:
-                    reaches.add(number)
-                    left.append(number)
-        if len(reaches) != len(before):
-            raise Violation("S6", f"{len(before) - len(reaches)} states reach no end")
-
     # One state, whatever the way to it -----------------------------------------------------------
 
     def _key(self, state: State) -> int:
@@ -378,6 +369,41 @@ class Exploration:
                 state.scope,
             )
         )
+
+
+class Ways:
+    """Every step, from one state to another: eight bytes each, for there are a hundred million."""
+
+    def __init__(self) -> None:
+        self._first = array("I")
+        self._then = array("I")
+
+    def add(self, first: int, then: int) -> None:
+        self._first.append(first)
+        self._then.append(then)
+
+    def that_reach(self, ends: Sequence[int], *, states: int) -> int:
+        """From how many of the states one of these can be reached."""
+        place = array("I", bytes(4 * (states + 1)))
+        for then in self._then:
+            place[then] += 1
+        for state, so_far in enumerate(accumulate(place)):
+            place[state] = so_far
+        before = array("I", bytes(4 * len(self._then)))
+        for first, then in zip(self._first, self._then, strict=True):
+            place[then] -= 1
+            before[place[then]] = first
+        reaches = bytearray(states)
+        left = list(ends)
+        for end in ends:
+            reaches[end] = 1
+        while left:
+            state = left.pop()
+            for first in before[place[state] : place[state + 1]]:
+                if not reaches[first]:
+                    reaches[first] = 1
+                    left.append(first)
+        return reaches.count(1)
 
 
 def _of_group(group: Group) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@ one."""
 
 import pytest
 
-from tests.simulation.exhaust import Exploration, Scope
+from tests.simulation.exhaust import Exploration, Scope, Ways
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,11 @@ def test_the_scope_counts_each_state_once() -> None:
     once, again = (Exploration(Scope(1, 0, 0, 0), tasks=1).run() for _ in range(2))
 
     assert (once.states, once.steps) == (again.states, again.steps)
+
+
+def test_a_state_from_which_no_end_can_be_reached_is_counted_out() -> None:
+    ways = Ways()
+    for first, then in ((0, 1), (1, 2), (0, 3), (3, 4), (4, 3)):
+        ways.add(first, then)
+
+    assert ways.that_reach([2], states=5) == 3, "3 and 4 lead to each other for ever"
