@@ -14,7 +14,7 @@ from clients.sdk.spec_files import NeedsRendering, with_local_files
 from xylem import spec
 from xylem.domain.errors import InvalidSpec, TooLarge
 from xylem.domain.plan import WorkflowPlan
-from xylem.spec.template import rendered_here
+from xylem.spec.jinja import rendered_here
 
 NOT_CHECKED = (
     "without a service it is not known what the pool has and allows (platforms, nodes, mounts, "

@@ -12,7 +12,8 @@ import yaml
 
 from clients.sdk.errors import BadInput
 from clients.sdk.spec_files import NeedsRendering, with_local_files
-from xylem.spec.template import render, rendered_here
+from xylem.spec.jinja import rendered_here
+from xylem.spec.template import render
 
 BLOCK = """\
 # a comment that stays

@@ -6,33 +6,22 @@ the user has a variable of that name: then `{{ output }}` was the variable and s
 it reads the text: behind NUL characters, which no YAML text may contain. Wrapping them in
 `{% raw %}` would not do inside an expression or a raw block of the user's own.
 
-A text without a mark of Jinja is not rendered at all; that saves most submissions the fork.
+A text without a mark of Jinja is not rendered at all; that saves most submissions the fork, and
+each cold start of theirs the import of Jinja.
 """
 
 import re
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError
-from jinja2.sandbox import SandboxedEnvironment
 
 from xylem.domain.errors import InvalidSpec
 from xylem.domain.tokens import TOKEN
 from xylem.spec.document import check_size, mapping, sections
-from xylem.spec.sandbox import Bound, Exceeded, Limits, in_child
-
-Variables = Mapping[str, Any]
-Renderer = Callable[[str, Variables], str]
-"""Renders one template. Raises `TemplateFault`."""
+from xylem.spec.rendered import Renderer, TemplateFault, Variables
 
 _SHELL_LENGTH = "${#"
 _MARKS = ("{{", "{%", "{#")
 _HIDDEN = re.compile("\0([0-9]+)\0")
-
-
-class TemplateFault(Exception):
-    """The template cannot be rendered, in a sentence for its author."""
 
 
 def render(
@@ -45,7 +34,7 @@ def render(
     """The `workflow:` section of a spec, its template rendered: YAML, on the lines of the file.
 
     `set_variables` and `set_string_variables` are `NAME=VALUE`, and win over `default-values`.
-    `renderer`: `rendered_in_child` unless told otherwise. Raises `InvalidSpec`, `TooLarge`."""
+    `renderer`: in a child unless told otherwise. Raises `InvalidSpec`, `TooLarge`."""
     parts = sections(text)
     variables = {
         **mapping(parts.get("default-values", ""), "default-values"),
@@ -55,54 +44,17 @@ def render(
     template, hidden = _hide(parts["workflow"], variables)
     if any(mark in template for mark in _MARKS):
         try:
-            template = (renderer or rendered_in_child)(template, variables)
+            template = (renderer or _in_child)(template, variables)
         except TemplateFault as fault:
             raise InvalidSpec(f"The template cannot be rendered: {fault}") from None
         check_size(template, "The rendered spec")
     return _HIDDEN.sub(lambda found: hidden.get(found[1], found[0]), template)
 
 
-def rendered_in_child(template: str, variables: Variables, *, limits: Limits | None = None) -> str:
-    """A `Renderer` that comes back, whatever the template does."""
-    limits = limits or Limits()
+def _in_child(template: str, variables: Variables) -> str:
+    from xylem.spec.jinja import rendered_in_child  # noqa: PLC0415 - see above
 
-    def work() -> bytes:
-        try:
-            return b"+" + rendered_here(template, variables).encode()
-        except TemplateFault as fault:
-            return b"-" + str(fault).encode(errors="replace")
-        except UnicodeEncodeError:
-            return b"-it makes characters that no text has (half of a surrogate pair)."
-
-    try:
-        answer = in_child(work, limits)
-    except Exceeded as exceeded:
-        raise TemplateFault(_bound(exceeded.bound, limits)) from None
-    if not answer.startswith(b"+"):
-        raise TemplateFault(answer[1:].decode())
-    return answer[1:].decode()
-
-
-def rendered_here(template: str, variables: Variables) -> str:
-    """A `Renderer` in this process, for templates that are known to end."""
-    try:
-        return _ENVIRONMENT.from_string(template).render(variables)
-    except MemoryError:
-        raise
-    except TemplateSyntaxError as error:
-        raise TemplateFault(f"line {error.lineno}: {error.message}") from None
-    except UndefinedError as error:
-        raise TemplateFault(
-            f"{_line(error)}{error.message}. Give it a value under default-values, or with --set."
-        ) from None
-    except TemplateError as error:
-        raise TemplateFault(f"{_line(error)}{error.message}") from None
-    except Exception as error:
-        # The template is a program: whatever it raises is its author's to read.
-        raise TemplateFault(f"{_line(error)}{type(error).__name__}: {error}") from None
-
-
-_ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined)
+    return rendered_in_child(template, variables)
 
 
 def _hide(text: str, variables: Variables) -> tuple[str, Mapping[str, str]]:
@@ -139,22 +91,3 @@ def _number_or_text(text: str) -> int | float | str:
         except ValueError:
             continue
     return text
-
-
-def _line(error: Exception) -> str:
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename == "<template>"
-    ]
-    return f"line {lines[-1]}: " if lines else ""
-
-
-def _bound(bound: Bound, limits: Limits) -> str:
-    match bound:
-        case Bound.TIME:
-            return f"it runs longer than {limits.cpu_seconds} s. Does a loop in it never end?"
-        case Bound.MEMORY:
-            return f"it needs more than {limits.memory_bytes >> 20} MiB of memory."
-        case Bound.OUTPUT:
-            return f"it makes a text of more than {limits.output_bytes >> 20} MiB."
