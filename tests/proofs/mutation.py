@@ -255,6 +255,7 @@ def judge(change: Change, rounds: Rounds, bench: Bench) -> Verdict:
     if change.where:
         function = Function(name, change.where, change.text)
         noticed = bench.failed(function, list(chain.from_iterable(chosen)))
+        chosen = chosen[:1]  # what was hidden on the bench shows in the domain's own tests
     if noticed is None:
         [noticed] = in_a_process(Trial(name, change.text, chosen), PATIENCE_SECONDS) or [NEVER]
     return Verdict(
