@@ -29,7 +29,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 LOCAL_LOGIN := XYLEM_CONFIG_DIR=$${XYLEM_HOME:-.xylem}/login
 
 .PHONY: help install demo up down test check bench simulate synth deploy prove-kills prove-timers
-.PHONY: prove-simulation prove-mutation
+.PHONY: prove-simulation prove-mutation prove-scope
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ bench: install synth-prod ## how long a user waits and what it costs; RECORD=1 k
 prove-simulation: $(STAMPS)/venv ## N schedules in SHARDS, from SEED on; goes on where it was stopped
 	@$(BIN)/python -m tests.proofs.simulation --runs $(N) --shards $(SHARDS) --seed $(SEED) \
 		--jobs $(JOBS) $(if $(RECORD),--record)
+
+prove-scope: $(STAMPS)/venv ## each order of events in a small scope; TOGETHER=1 takes hours
+	@$(BIN)/python -m tests.proofs.scope $(if $(TOGETHER),--together) $(if $(RECORD),--record)
 
 prove-mutation: $(STAMPS)/venv ## change each guard and row of the domain; what nobody notices is listed
 	@$(BIN)/python -m tests.proofs.mutation --jobs $(JOBS) $(if $(RECORD),--record)

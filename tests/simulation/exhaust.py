@@ -1,7 +1,5 @@
 """A small scope, exhausted: every state that two groups of two tasks can come to, whatever happens
-first.
-
-    python -m tests.simulation.exhaust
+first: `make prove-scope`.
 
 The real use cases and machines on memory ports; between them a scheduler that has no time, only
 what may happen next: a job is performed, the cluster does what a mailbox row asks for, a pod ends,
@@ -17,7 +15,6 @@ nothing can happen any more everything has ended, and from every state such a on
 """
 
 import sys
-import time
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -431,15 +428,3 @@ def _of_job(job: Job) -> str:
             return f"start {groups} {job.attempts}"
         case _:
             return f"{job.work} {job.attempts}"
-
-
-def main() -> int:
-    began = time.monotonic()
-    found = Exploration(Scope()).run()
-    print(f"distinct states {found.states}, steps {found.steps}, ends {found.ended}")
-    print(f"exhausted without a violation in {time.monotonic() - began:.0f} s")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,5 +1,5 @@
-"""Small scopes, exhausted with every run of the tests; `tests.simulation.exhaust` does the large
-one."""
+"""Small scopes, exhausted with every run of the tests; `make prove-scope` does the large
+ones."""
 
 import pytest
 
