@@ -30,3 +30,13 @@ def test_an_error_knows_the_workflow_and_the_problems_that_it_is_about() -> None
     error = InvalidSpec("no", workflow="hello-1", problems=(UNKNOWN,))
 
     assert (error.workflow, error.problems, str(error)) == ("hello-1", (UNKNOWN,), "no")
+
+
+@pytest.mark.parametrize(
+    ("workflow", "kept_as", "name"),
+    [(None, None, None), ("flow", None, "flow"), (None, "kept", "kept"), ("flow", "kept", "kept")],
+)
+def test_a_refused_spec_is_kept_under_its_workflows_name_unless_another_is_said(
+    workflow: str | None, kept_as: str | None, name: str | None
+) -> None:
+    assert InvalidSpec("wrong", workflow=workflow, kept_as=kept_as).kept_as == name
