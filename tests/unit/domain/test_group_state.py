@@ -113,3 +113,10 @@ def test_a_row_says_only_what_does_not_follow_from_the_group() -> None:
 )
 def test_both_bounds_of_a_part_are_in_it(part: TaskRange | None, inside: bool) -> None:
     assert within(a_task("lead"), part) is inside
+
+
+def test_of_a_group_that_was_not_started_a_row_leaves_nothing_out() -> None:
+    task = a_task(status=TaskStatus.PROCESSING)
+
+    assert task.processing_at is None
+    assert bare(a_group(), task) is task
