@@ -33,22 +33,27 @@ from operators.shared.resources import (
     Refused,
     Unreachable,
 )
+from operators.task_runtime import runtime
+from operators.task_runtime.runtime import Decision, Life, Met, Phase, Restarted
 from tests.simulation.store import SimulatedStore, SimulatedWorkflows
 from tests.simulation.variant import Variant
 from xylem.domain.errors import Conflict
 from xylem.domain.group import Group
-from xylem.domain.ids import ConnectionId, GroupId, WorkflowId, mail_parts
+from xylem.domain.ids import ConnectionId, GroupId, TaskName, WorkflowId, mail_parts
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
 from xylem.manifests.names import RETRY
+from xylem.memory.logs import MemoryLogs
 from xylem.ports.backends import Mail
 from xylem.ports.jobs import Job, StartGroups
 from xylem.ports.stored import Change, Stored
+from xylem.ports.task_tokens import Attempt
 from xylem.ports.workflows import Commit
 from xylem.protocol import agent
 from xylem.protocol.agent import Ack, Bundle, Event, News, PodObservation, operator_message
 from xylem.protocol.link import Link, Order, Perform
 from xylem.protocol.queues import EventsOf, ResultOf, StockOf
+from xylem.protocol.runtime import AtBarrier
 from xylem.usecases.news import Part
 
 # The engine --------------------------------------------------------------------------------------
@@ -671,6 +676,60 @@ class ForgetsToMakeARetry(Variant):
     retries = True
 
 
+# Gangs -------------------------------------------------------------------------------------------
+
+
+class LetsCommandsRunOn(Variant):
+    """A sidecar hears of a restart, and does not end its command."""
+
+    gangs = True
+    retries = True
+
+    def lives(self, life: Life, event: runtime.Event) -> Decision:
+        if isinstance(event, Restarted) and life.phase is Phase.RUNNING:
+            return life._replace(restarts=max(life.restarts, event.restarts)), ()
+        return super().lives(life, event)
+
+
+class TakesAnyBarrierForTheNewest(Variant):
+    """Who heard of a restart on the way from a barrier begins, and is not at the next one."""
+
+    gangs = True
+    retries = True
+    needs = {"poll_late": 0.5, "pod_disrupted": 2.0}
+
+    def lives(self, life: Life, event: runtime.Event) -> Decision:
+        return super().lives(life, Met(life.restarts) if isinstance(event, Met) else event)
+
+
+class _OneBarrier(MemoryLogs):
+    def arrive(self, attempt: Attempt, restarts: int) -> None:
+        super().arrive(attempt, 0)
+
+    def arrived(self, group: GroupId, incarnation: int, restarts: int) -> set[tuple[TaskName, int]]:
+        return super().arrived(group, incarnation, 0)
+
+
+class MeetsAtOneBarrier(Variant):
+    """Who was at a barrier before is at the newest, too."""
+
+    logs = _OneBarrier
+    gangs = True
+    retries = True
+    needs = {"pod_disrupted": 2.0}
+
+
+class AsksWhatBarrierThereIs(Variant):
+    """An arrival counts for the newest restart, whichever its pod knows of."""
+
+    gangs = True
+    retries = True
+    needs = {"poll_twice": 0.5, "poll_late": 0.5}
+
+    def meets(self, here: AtBarrier) -> AtBarrier:
+        return AtBarrier()
+
+
 DEFECTS: dict[type[Variant], set[str]] = {
     AcknowledgesAtIngest: {"S4"},
     DeletesJobsAtDispatch: {"something is pending", "an intent has a job", "S6"},
@@ -682,7 +741,12 @@ DEFECTS: dict[type[Variant], set[str]] = {
     },
     LeavesOutTheAttemptFence: {"S3", "S5", "S4", "a task ends as its pod did"},
     ForgetsAWakeUp: {"something is pending"},
-    AppliesHalfAChange: {"counts", "counts equal what the groups say", "something is pending"},
+    AppliesHalfAChange: {
+        "counts",
+        "counts equal what the groups say",
+        "nothing is half changed",
+        "something is pending",
+    },
     CountsAnAttemptTwice: {"an attempt is counted once"},
     ReadsNoTenure: {"S2"},
     AsksForNoCleanupAgain: {"S6"},
@@ -709,5 +773,9 @@ DEFECTS: dict[type[Variant], set[str]] = {
     LeavesReplacedAttemptsAlone: {"S1", "S3"},
     CountsAnEndAgain: {"S3", "S5", "S4", "S1", "a task ends as its pod did"},
     ForgetsToMakeARetry: {"something is pending"},
+    LetsCommandsRunOn: {"a gang meets"},
+    TakesAnyBarrierForTheNewest: {"a gang meets"},
+    MeetsAtOneBarrier: {"a gang meets"},
+    AsksWhatBarrierThereIs: {"a gang meets"},
 }
 """Each mistake, and the promises that it may break first."""

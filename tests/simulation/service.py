@@ -39,8 +39,10 @@ from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.time import FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports.jobs import Job
+from xylem.ports.task_tokens import Attempt
 from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
-from xylem.usecases import backends, cancel, jobs, news, operators, submit, timers
+from xylem.protocol.runtime import AtBarrier, Barrier
+from xylem.usecases import backends, cancel, jobs, news, operators, runtime, submit, timers
 from xylem.usecases.start import Rendering, start_groups
 
 T = TypeVar("T")
@@ -143,6 +145,7 @@ class Service:
         self.ids = FakeIds()
         self.tokens = MemoryTaskTokens()
         self.credentials = MemoryCredentials()
+        self.logs = variant.logs()
         self.chance = schedule.random.random
         self.job_queue = Queue(schedule, faults, self._perform, lossy=True)
         self.news_queue = Queue(schedule, faults, self._apply, lossy=False)
@@ -155,6 +158,7 @@ class Service:
         self._faults = faults
         self._gate = gate
         self._variant = variant
+        self.opened: Callable[[Attempt, int], None] = lambda attempt, restarts: None
         sockets.ingest = self.ingest
 
     def wait(self, seconds: float) -> None:
@@ -305,6 +309,50 @@ class Service:
     def disconnected(self, connection: ConnectionId) -> None:
         self._alone("disconnect", partial(self.backends.disconnected, BACKEND, connection))
 
+    # What pods ask for ---------------------------------------------------------------------------
+
+    def meet(self, token: str, here: AtBarrier) -> Barrier | None:
+        """Of the twenty seconds of a hold one moment. None: nobody answers. Raises `Forbidden`."""
+
+        def arrive(attempt: Attempt) -> Barrier:
+            try:
+                barrier = runtime.arrive(
+                    attempt,
+                    self._variant.meets(here),
+                    workflows=self.workflows,
+                    logs=self.logs,
+                    wait=_hold,
+                )
+            except _Held:
+                return Barrier(open=False, restarts=here.restarts or 0)
+            if barrier.open:
+                self.opened(attempt, barrier.restarts)
+            return barrier
+
+        return self._answer(token, arrive)
+
+    def restarts(self, token: str) -> int | None:
+        """As `meet`."""
+
+        def look(attempt: Attempt) -> int:
+            return runtime.group_state(attempt, workflows=self.workflows).restarts
+
+        return self._answer(token, look)
+
+    def _answer(self, token: str, answer: Callable[[Attempt], T]) -> T | None:
+        """Of a route of the Logger; a token that has expired is renewed on the way."""
+        answers: list[T] = []
+
+        def handle() -> None:
+            attempt = self.tokens.verify(token, self.clock(), expired_ok=True)
+            answers.append(answer(attempt))
+
+        try:
+            whole = self._gate.invoke("logger", handle)
+        except EXPECTED:
+            return None
+        return answers[0] if whole else None
+
     # People --------------------------------------------------------------------------------------
 
     def submit(self, request: submit.Request, checked: submit.Checked) -> WorkflowId | None:
@@ -331,6 +379,14 @@ class Service:
                 self._alone("drop", drop)
             else:
                 self._alone("retry", partial(jobs.retry, job.id, engine=self, jobs=self.jobs))
+
+
+class _Held(Exception):
+    """The Logger would look again in half a second."""
+
+
+def _hold(seconds: float) -> None:
+    raise _Held
 
 
 class _Redirected:

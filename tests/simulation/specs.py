@@ -35,6 +35,7 @@ SMALL: Sequence[Shape] = (
     ((1, ()), (2, (0,)), (1, (1,))),
     ((1, ()), (1, (0,)), (1, (0,)), (1, (1, 2))),
 )
+GANGS: Sequence[Shape] = (((2, ()),), ((3, ()),))
 WIDE: Sequence[Shape] = (
     ((1, ()), *((1, (0,)) for _ in range(50))),
     ((110, ()),),
@@ -43,9 +44,11 @@ WIDE: Sequence[Shape] = (
 SHARDED: Sequence[Shape] = (((1, ()), *((1, (0,)) for _ in range(205))),)
 
 
-def drawn(random: Random) -> Shape:
+def drawn(random: Random, *, gangs: bool = False) -> Shape:
     """The large ones take a hundred times as long as the small ones; of a million schedules some
     hundreds have one."""
+    if gangs:
+        return random.choice(GANGS)
     chance = random.random()
     if chance < 0.00005:
         return random.choice(SHARDED)

@@ -219,6 +219,7 @@ class SimulatedStore(MemoryStore):
         self.schedule = schedule
         self.faults = faults
         self.eyes: Eyes | None = None
+        self.changed: Callable[[GroupId, int], None] = lambda group, restarts: None
         self.workflows = self.ports(self, gate)
         self.jobs = SimulatedJobs(self, gate)
         self.timers = SimulatedTimers(self, gate)
@@ -235,6 +236,8 @@ class SimulatedStore(MemoryStore):
         self.schedule.say(f"  committed: {commit.cause} {_in_short(commit)}")
         if self.eyes is not None:
             self.eyes.committed(commit, before)
+        for id in before:
+            self.changed(id, self.stored_groups[commit.workflow][id].value.restarts)
 
     def write(self, commit: Commit) -> None:
         """The transaction itself."""

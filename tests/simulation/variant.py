@@ -10,11 +10,14 @@ from operators.backend_listener.listener import Listener
 from operators.backend_worker.worker import Worker
 from operators.shared.calls import Call
 from operators.shared.lease import Tenure
+from operators.task_runtime.runtime import Decision, Event, Life, decide
 from tests.simulation.cluster import Kube
 from tests.simulation.store import SimulatedStore
 from xylem.domain.ids import ConnectionId
+from xylem.memory.logs import MemoryLogs
 from xylem.ports.jobs import Job
 from xylem.protocol.link import Link
+from xylem.protocol.runtime import AtBarrier
 from xylem.usecases.news import Part
 
 
@@ -23,6 +26,7 @@ class Variant:
     link: type[Link] = Link
     listener: type[Listener] = Listener
     worker: type[Worker] = Worker
+    logs: type[MemoryLogs] = MemoryLogs
     collects_forsaken = True
     needs: Mapping[str, float] = {}
     """Faults without which a defect does not show, at least at these rates."""
@@ -40,6 +44,8 @@ class Variant:
     """Deadlines are less than a minute."""
     retries = False
     """Every failure is tried again, as often as budgets allow."""
+    gangs = False
+    """All tasks are of gangs, which meet, and fail with any of their tasks."""
 
     def tenure(self, tenure: Tenure) -> Tenure:
         return tenure
@@ -61,6 +67,14 @@ class Variant:
     def connection(self, connection: ConnectionId, current: ConnectionId | None) -> ConnectionId:
         """Where something is pushed to."""
         return connection
+
+    def lives(self, life: Life, event: Event) -> Decision:
+        """What a sidecar makes of an event."""
+        return decide(life, event)
+
+    def meets(self, here: AtBarrier) -> AtBarrier:
+        """A pod's question at the barrier reaches the Logger."""
+        return here
 
     def begins(self, job: Job, store: SimulatedStore) -> None:
         """The Worker is about to perform this job."""

@@ -9,6 +9,7 @@ from itertools import islice
 from tests.simulation import faults as rates
 from tests.simulation import specs
 from tests.simulation.cluster import Habits, Kube
+from tests.simulation.gang import Gangs
 from tests.simulation.operator import Process
 from tests.simulation.oracle import Oracle
 from tests.simulation.schedule import Act, Schedule, Violation
@@ -39,6 +40,9 @@ ends."""
 TO_THE_LAST = 8
 """One schedule of so many goes on until its closed anchors are gone, too, which takes a quarter of
 an hour of nothing else."""
+
+GANGS_MEET = 0.5
+"""Of the schedules; in the others a pod of a gang runs as if it were alone."""
 
 ADMIN_EVERY = 10 * MINUTE
 
@@ -110,7 +114,7 @@ class World:
         self.manners = specs.Manners(
             self.limits,
             specs.RULES[-1] if variant.retries else random.choice(specs.RULES),
-            strict=random.random() < 0.3,
+            strict=variant.gangs or random.random() < 0.3,
         )
         self._variant = variant
         self.gate = Gate(self.schedule, self.faults)
@@ -122,6 +126,8 @@ class World:
         self.service.rows.eyes = self.oracle
         self.service.links.look = self.oracle.pushed
         self.kube.eyes = self.oracle
+        if variant.gangs or random.random() < GANGS_MEET:
+            self._let_gangs_meet()
         self.processes: list[Process] = []
         self.boots = 0
         self.slept = False
@@ -151,6 +157,12 @@ class World:
             execution=self.limits.execution.total_seconds(),
         )
 
+    def _let_gangs_meet(self) -> None:
+        gangs = Gangs(self.schedule, self.faults, self.service, self.oracle, self._variant)
+        self.kube.gangs = self.oracle.gangs = gangs
+        self.service.opened = self.oracle.opened
+        self.service.rows.changed = gangs.changed
+
     # The schedule --------------------------------------------------------------------------------
 
     def run(self) -> None:
@@ -174,6 +186,7 @@ class World:
     def _calm(self) -> None:
         self.schedule.say("the faults stop")
         self.faults.stop()
+        self.oracle.calm_since = self.schedule.seconds
         for process in self.processes:
             process.paused_until = min(process.paused_until, self.schedule.seconds)
         if not any(process.alive for process in self.processes):
@@ -183,7 +196,7 @@ class World:
 
     def _submit_some_time(self) -> None:
         schedule = self.schedule
-        request, checked = specs.checked(specs.drawn(schedule.random))
+        request, checked = specs.checked(specs.drawn(schedule.random, gangs=self._variant.gangs))
         checked = specs.with_manners(checked, self.manners)
         key = f"key-{schedule.random.random()}" if schedule.chance(0.5) else None
         request = replace(request, idempotency=key)
