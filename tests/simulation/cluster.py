@@ -108,9 +108,13 @@ class Container:
     end: Callable[[int], None]
 
 
-class Gangs(Protocol):
+class Sidecars(Protocol):
     def start(self, attempt: Attempt, secret: Json, container: Container) -> bool:
         """Whether the pod is one of a gang: then its sidecar says when it ends."""
+        ...
+
+    def ended(self, attempt: Attempt) -> None:
+        """A command that ran did, by itself or not."""
         ...
 
     def limited(self, attempt: Attempt) -> None:
@@ -125,7 +129,7 @@ class Kube:
         self.watchers: list[Watcher] = []
         self.lease_watchers: list[Callable[[Json], None]] = []
         self.eyes: Eyes | None = None
-        self.gangs: Gangs | None = None
+        self.sidecars: Sidecars | None = None
         self.of_group: Counter[str] = Counter()
         self._schedule = schedule
         self._faults = faults
@@ -334,7 +338,7 @@ class Kube:
 
     def _is_of_a_gang(self, pod: Json) -> bool:
         attempt = attempt_of(pod)
-        if self.gangs is None or is_planted(attempt):
+        if self.sidecars is None or is_planted(attempt):
             return False
         volumes = (one for one in pod["spec"]["volumes"] if one["name"] == "osmo-config")
         secret = self.objects.get(("Secret", next(volumes)["secret"]["secretName"]))
@@ -353,7 +357,7 @@ class Kube:
         def end(code: int) -> None:
             now(lambda here: self._ended(here, code))
 
-        return self.gangs.start(attempt, secret, Container(later, self._command, end))
+        return self.sidecars.start(attempt, secret, Container(later, self._command, end))
 
     def _killed(self, pod: Json) -> None:
         if pod["status"]["phase"] in ENDED:
@@ -373,8 +377,10 @@ class Kube:
             "reason": "Error" if code else "Completed",
             "finishedAt": self._stamp(),
         }
-        if limit and self.gangs is not None:
-            self.gangs.limited(attempt_of(pod))
+        if self.sidecars is not None:
+            self.sidecars.ended(attempt_of(pod))
+            if limit:
+                self.sidecars.limited(attempt_of(pod))
         if limit:
             terminated["message"] = '{"xylem":"exec_timeout"}'
         status = {

@@ -13,6 +13,7 @@ its test is `test_a_pod_that_an_old_request_makes_later_is_not_let_go`. And of "
 deleted with the rest" only half can happen as long as no group has a second incarnation.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -54,7 +55,10 @@ from xylem.protocol.agent import Ack, Bundle, Event, News, PodObservation, opera
 from xylem.protocol.link import Link, Order, Perform
 from xylem.protocol.queues import EventsOf, ResultOf, StockOf
 from xylem.protocol.runtime import AtBarrier
+from xylem.usecases.apply import Engine
 from xylem.usecases.news import Part
+from xylem.usecases.queries import spec_file
+from xylem.usecases.submit import Request
 
 # The engine --------------------------------------------------------------------------------------
 
@@ -730,6 +734,48 @@ class AsksWhatBarrierThereIs(Variant):
         return AtBarrier()
 
 
+# What is begun again -----------------------------------------------------------------------------
+
+
+class RunsCompletedAgain(Variant):
+    """A restart is the whole of the earlier workflow."""
+
+    restarts = True
+
+    def again(self, request: Request, engine: Engine) -> Request:
+        assert request.parent is not None
+        whole = spec_file(request.parent, workflows=engine.workflows, store=engine.store)
+        return replace(request, text=whole.rendered)
+
+
+class ForgetsWhereOutputsAre(Variant):
+    """What a restart reads of tasks that completed, it looks for among its own."""
+
+    restarts = True
+
+    def again(self, request: Request, engine: Engine) -> Request:
+        return replace(request, text=request.text.replace(f"{request.parent}:", ""))
+
+
+class ForgetsTheKey(Variant):
+    """A restart that is said again under the same key is another one."""
+
+    restarts = True
+
+    def again(self, request: Request, engine: Engine) -> Request:
+        return replace(request, idempotency=None)
+
+
+class ReadsTheFirstAttempt(Variant):
+    """A task reads what the first attempt wrote, whichever completed."""
+
+    restarts = True
+    retries = True
+
+    def reads(self, url: str) -> str:
+        return re.sub(r"/\d+/out", "/0/out", url)
+
+
 DEFECTS: dict[type[Variant], set[str]] = {
     AcknowledgesAtIngest: {"S4"},
     DeletesJobsAtDispatch: {"something is pending", "an intent has a job", "S6"},
@@ -771,11 +817,15 @@ DEFECTS: dict[type[Variant], set[str]] = {
     MixesTheBudgets: {"each cause has its budget", "S5"},
     NamesARetryAsTheFirst: {"S1", "S3", "S6"},
     LeavesReplacedAttemptsAlone: {"S1", "S3"},
-    CountsAnEndAgain: {"S3", "S5", "S4", "S1", "a task ends as its pod did"},
+    CountsAnEndAgain: {"S3", "S5", "S4", "S1", "S6", "a task ends as its pod did"},
     ForgetsToMakeARetry: {"something is pending"},
     LetsCommandsRunOn: {"a gang meets"},
     TakesAnyBarrierForTheNewest: {"a gang meets"},
     MeetsAtOneBarrier: {"a gang meets"},
     AsksWhatBarrierThereIs: {"a gang meets"},
+    RunsCompletedAgain: {"what completed is not run again"},
+    ForgetsWhereOutputsAre: {"what failed can be begun again"},
+    ForgetsTheKey: {"one key, one workflow"},
+    ReadsTheFirstAttempt: {"a task reads what completed"},
 }
 """Each mistake, and the promises that it may break first."""

@@ -34,7 +34,7 @@ from xylem.ports.workflows import Commit
 from xylem.protocol.agent import Ack, PodObservation, Rejected, agent_message
 
 if TYPE_CHECKING:
-    from tests.simulation.gang import Gangs
+    from tests.simulation.sidecars import Sidecars
 
 LOST = "The pod disappeared from its cluster."
 SMALL = 10
@@ -60,7 +60,7 @@ class Oracle:
         self._upstream: dict[GroupId, list[GroupId]] = {}
         self._groups: dict[str, WorkflowId] = {}
         self._at_barrier: set[tuple[Attempt, int]] = set()
-        self.gangs: Gangs | None = None
+        self.sidecars: Sidecars | None = None
         self.calm_since: float | None = None
 
     # The cluster's side --------------------------------------------------------------------------
@@ -70,6 +70,8 @@ class Oracle:
         if attempt in self._started:
             raise Violation("S1", f"attempt {attempt} runs twice")
         self._started.add(attempt)
+        if self._groups.get(group, workflow) != workflow:
+            raise Violation("names do not mix", f"{attempt} is of {workflow}")
         self._alone(attempt)
         stored, known = self._task(attempt)
         never = stored is not None and stored.status.final and stored.cleanup is Cleanup.DONE
@@ -147,6 +149,40 @@ class Oracle:
         same = task and (stored.value.incarnation, task.retry) == (incarnation, retry)
         return stored.value, task if same else None
 
+    # What is begun again -------------------------------------------------------------------------
+
+    def begun_again(self, earlier: WorkflowId, made: WorkflowId, *, restart: bool) -> None:
+        """Somebody was told that `made` is `earlier` once more, or what did not complete of it."""
+        rows = self._rows
+        new, old = rows.stored_workflows[made].value, rows.stored_workflows[earlier].value
+        if made == earlier or new.uuid == old.uuid or new.parent != earlier:
+            raise Violation("names do not mix", f"{made} comes of {new.parent}, not of {earlier}")
+        if restart and not old.status.failed:
+            raise Violation("what completed is not run again", f"{earlier} is {old.status}")
+        wanted = {
+            group.value.name
+            for group in rows.stored_groups[earlier].values()
+            if not restart or group.value.status.failed
+        }
+        names = {group.value.name for group in rows.stored_groups[made].values()}
+        if names != wanted:
+            raise Violation("what completed is not run again", f"{made}: {names}, not {wanted}")
+
+    def refused_again(self, earlier: Workflow, refusal: Exception, *, restart: bool) -> None:
+        """`earlier`: as it was when somebody asked."""
+        if earlier.status.failed or not restart:
+            raise Violation("what failed can be begun again", f"{earlier.id}: {refusal}")
+
+    def reads(self, attempt: Attempt, workflow: str, task: str, urls: list[str]) -> None:
+        """A pod's input, from a task of its own workflow or of an earlier one."""
+        groups = self._rows.stored_groups[WorkflowId(workflow)].values()
+        written = next(one for group in groups if (one := group.value.task(TaskName(task))))
+        place = f"data/{workflow}/{task}/{written.retry}/out"
+        if written.status is not TaskStatus.COMPLETED or not all(place in url for url in urls):
+            raise Violation("a task reads what completed", f"{attempt}: {urls}, not {place}")
+        if not urls:
+            raise Violation("a task reads what completed", f"{attempt}: there is no {place}")
+
     # Gangs ---------------------------------------------------------------------------------------
 
     def arrives(self, attempt: Attempt, restarts: int) -> None:
@@ -190,7 +226,7 @@ class Oracle:
 
     def waited(self, attempt: Attempt) -> None:
         """The limit came while a pod was at its barrier: then somebody was not to be had."""
-        assert self.gangs is not None
+        assert self.sidecars is not None
         group, known = self._task(attempt)
         since = self._schedule.seconds - MEETS_WITHIN
         if group is None or known is None or known.status.final:
@@ -200,7 +236,7 @@ class Oracle:
         alive = {attempt_of(pod) for pod in self._kube.pods_of(group.id) if self._kube.answers(pod)}
         for task in group.tasks:
             other = group.id, group.incarnation, task.name, task.retry
-            sidecar = self.gangs.of(other)
+            sidecar = self.sidecars.of(other)
             if not task.status.final and (
                 sidecar is None or sidecar.moved_at > since or other not in alive
             ):
@@ -213,7 +249,8 @@ class Oracle:
         groups = self._rows.stored_groups[workflow.id]
         upstream: dict[GroupId, list[GroupId]] = defaultdict(list)
         for stored in groups.values():
-            self._groups[stored.value.id] = workflow.id
+            if self._groups.setdefault(stored.value.id, workflow.id) != workflow.id:
+                raise Violation("names do not mix", f"{stored.value.id} is of two workflows")
             for id in stored.value.downstream:
                 upstream[id].append(stored.value.id)
         self._upstream.update((id, upstream[id]) for id in groups)

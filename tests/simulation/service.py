@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from tests.simulation.faults import Faults
 from tests.simulation.operator import BACKEND
@@ -29,11 +29,13 @@ from xylem.domain.errors import (
     Conflict,
     Gone,
     InvalidRequest,
+    InvalidSpec,
     Unavailable,
     UnknownJob,
     UnknownWorkflow,
 )
 from xylem.domain.ids import ConnectionId, GroupId, JobId, UserName, WorkflowId
+from xylem.domain.values import replace
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.time import FakeIds
@@ -41,9 +43,10 @@ from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports.jobs import Job
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
-from xylem.protocol.runtime import AtBarrier, Barrier
-from xylem.usecases import backends, cancel, jobs, news, operators, runtime, submit, timers
+from xylem.protocol.runtime import AtBarrier, Barrier, InputQuery, OutputFile, OutputQuery
+from xylem.usecases import again, backends, cancel, jobs, news, operators, runtime, submit, timers
 from xylem.usecases.start import Rendering, start_groups
+from xylem.usecases.submit import Checked, Request
 
 T = TypeVar("T")
 
@@ -158,6 +161,7 @@ class Service:
         self._faults = faults
         self._gate = gate
         self._variant = variant
+        self.data = MemoryBlobs()
         self.opened: Callable[[Attempt, int], None] = lambda attempt, restarts: None
         sockets.ingest = self.ingest
 
@@ -169,7 +173,7 @@ class Service:
     def fetched(self, url: str) -> bytes | None:
         """What is behind a presigned URL."""
         key = unquote(url.removeprefix("memory://get/").partition("?")[0])
-        return MemoryBlobs.get(self.store, key)
+        return self.store.plain.get(key)
 
     # Lambdas -------------------------------------------------------------------------------------
 
@@ -339,6 +343,22 @@ class Service:
 
         return self._answer(token, look)
 
+    def inputs(self, token: str, index: int) -> list[str]:
+        """The URLs of an input's files."""
+        attempt = self.tokens.verify(token, self.clock(), expired_ok=True)
+        query = InputQuery(index=index)
+        workflows = self.rows.plain
+        store, data = self.store.plain, self.data
+        page = runtime.inputs(attempt, query, workflows=workflows, store=store, data=data)
+        return [self._variant.reads(file.url) for file in page.files]
+
+    def upload(self, token: str) -> None:
+        """A command's only output."""
+        attempt = self.tokens.verify(token, self.clock(), expired_ok=True)
+        query = OutputQuery(files=[OutputFile(path="out", size=1)])
+        [file] = runtime.outputs(attempt, query, data=self.data).files
+        self.data.put(unquote(urlsplit(file.url).path.lstrip("/")), b"1")
+
     def _answer(self, token: str, answer: Callable[[Attempt], T]) -> T | None:
         """Of a route of the Logger; a token that has expired is renewed on the way."""
         answers: list[T] = []
@@ -360,6 +380,29 @@ class Service:
         made: list[WorkflowId] = []
         self._alone("submit", lambda: made.append(submit.submit(request, checked, engine=self)))
         return made[0] if made else None
+
+    def again(
+        self,
+        earlier: WorkflowId,
+        key: str | None,
+        check: Callable[[Request], Checked],
+        *,
+        restart: bool,
+    ) -> WorkflowId | InvalidRequest | InvalidSpec | None:
+        """The routes that begin an earlier workflow again. None: the caller heard of no id."""
+        answers: list[WorkflowId | InvalidRequest | InvalidSpec] = []
+
+        def begin() -> None:
+            begun = again.restart if restart else again.resubmission
+            try:
+                request = begun(earlier, by=USER, workflows=self.workflows, store=self.store)
+                request = self._variant.again(replace(request, idempotency=key), self)
+                answers.append(submit.submit(request, check(request), engine=self))
+            except (InvalidRequest, InvalidSpec) as refusal:
+                answers.append(refusal)
+
+        self._alone("again", begin)
+        return answers[0] if answers else None
 
     def cancel(self, workflow: WorkflowId, *, force: bool) -> None:
         def do() -> None:

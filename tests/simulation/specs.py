@@ -18,6 +18,7 @@ from xylem.domain.values import replace
 from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.store import MemoryStore
+from xylem.ports.workflows import Workflows
 from xylem.usecases import submit
 
 Shape = tuple[tuple[int, tuple[int, ...]], ...]
@@ -78,12 +79,16 @@ def checked(shape: Shape) -> tuple[submit.Request, submit.Checked]:
     ]
     text = yaml.safe_dump({"workflow": {"name": "flow", "groups": groups}})
     request = submit.Request(text=text, user=USER)
-    return request, submit.check(
+    return request, checked_again(request, MemoryStore().workflows)
+
+
+def checked_again(request: submit.Request, workflows: Workflows) -> submit.Checked:
+    return submit.check(
         request,
         "default",
         pools=_pools(),
         configs=MemoryConfigs(),
-        workflows=MemoryStore().workflows,
+        workflows=workflows,
         credentials=MemoryCredentials(),
     )
 

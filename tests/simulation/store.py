@@ -220,6 +220,9 @@ class SimulatedStore(MemoryStore):
         self.faults = faults
         self.eyes: Eyes | None = None
         self.changed: Callable[[GroupId, int], None] = lambda group, restarts: None
+        self.ended: Callable[[WorkflowId], None] = lambda workflow: None
+        self.plain = MemoryWorkflows(self)
+        """What answers at once, and always."""
         self.workflows = self.ports(self, gate)
         self.jobs = SimulatedJobs(self, gate)
         self.timers = SimulatedTimers(self, gate)
@@ -236,6 +239,9 @@ class SimulatedStore(MemoryStore):
         self.schedule.say(f"  committed: {commit.cause} {_in_short(commit)}")
         if self.eyes is not None:
             self.eyes.committed(commit, before)
+        moved = commit.workflow_change
+        if moved and moved.after.status.final and not moved.before.status.final:
+            self.ended(commit.workflow)
         for id in before:
             self.changed(id, self.stored_groups[commit.workflow][id].value.restarts)
 
@@ -300,13 +306,14 @@ class SimulatedBackends(MemoryBackends):
 class SimulatedBlobs(MemoryBlobs):
     def __init__(self, gate: Gate) -> None:
         super().__init__()
+        self.plain = MemoryBlobs()
         self._gate = gate
 
     def put(self, key: str, body: bytes) -> None:
-        self._gate.write("put object", partial(super().put, key, body))
+        self._gate.write("put object", partial(self.plain.put, key, body))
 
     def get(self, key: str) -> bytes | None:
-        return self._gate.read("get object", partial(super().get, key))
+        return self._gate.read("get object", partial(self.plain.get, key))
 
 
 class SimulatedDoorbell:

@@ -18,7 +18,9 @@ from xylem.memory.logs import MemoryLogs
 from xylem.ports.jobs import Job
 from xylem.protocol.link import Link
 from xylem.protocol.runtime import AtBarrier
+from xylem.usecases.apply import Engine
 from xylem.usecases.news import Part
+from xylem.usecases.submit import Request
 
 
 class Variant:
@@ -47,6 +49,9 @@ class Variant:
     gangs = False
     """All tasks are of gangs, which meet, and fail with any of their tasks."""
 
+    restarts = False
+    """Every workflow that ended is begun again."""
+
     def tenure(self, tenure: Tenure) -> Tenure:
         return tenure
 
@@ -67,6 +72,14 @@ class Variant:
     def connection(self, connection: ConnectionId, current: ConnectionId | None) -> ConnectionId:
         """Where something is pushed to."""
         return connection
+
+    def again(self, request: Request, engine: Engine) -> Request:
+        """What a workflow that is begun again becomes."""
+        return request
+
+    def reads(self, url: str) -> str:
+        """A file of an input, as a pod gets it."""
+        return url
 
     def lives(self, life: Life, event: Event) -> Decision:
         """What a sidecar makes of an event."""

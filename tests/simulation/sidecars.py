@@ -1,4 +1,5 @@
-"""Pods of a gang: a sidecar in each, which begins anew with the others when one is tried again.
+"""What runs in a pod beside its command: it reads inputs, writes outputs, and where the pod is of a
+gang, begins anew with the others when one is tried again.
 
 What a sidecar decides is `operators.task_runtime.runtime`; here are its threads, its wrapper and
 the way to the Logger, in virtual time. Of the questions that a pod asks every ten seconds only
@@ -44,8 +45,14 @@ class Logger(Protocol):
 
     def restarts(self, token: str) -> int | None: ...
 
+    def inputs(self, token: str, index: int) -> list[str]: ...
+
+    def upload(self, token: str) -> None: ...
+
 
 class Eyes(Protocol):
+    def reads(self, attempt: Attempt, workflow: str, task: str, urls: list[str]) -> None: ...
+
     def arrives(self, attempt: Attempt, restarts: int) -> None: ...
 
     def begins(self, attempt: Attempt, restarts: int, met: int) -> None: ...
@@ -57,7 +64,7 @@ class Eyes(Protocol):
     def waited(self, attempt: Attempt) -> None: ...
 
 
-class Gangs:
+class Sidecars:
     def __init__(
         self, schedule: Schedule, faults: Faults, logger: Logger, eyes: Eyes, variant: Variant
     ) -> None:
@@ -69,18 +76,28 @@ class Gangs:
         self.events: Counter[str] = Counter()
         """Of each group, of which somebody at its barrier wants to know."""
         self._sidecars: dict[str, list[Sidecar]] = defaultdict(list)
+        self._tokens: dict[Attempt, str] = {}
         self._there: set[tuple[Attempt, int]] = set()
 
     def start(self, attempt: Attempt, secret: Json, container: Container) -> bool:
         """Whether the pod is one of a gang, whose command starts when all have met."""
         config = json.loads(b64decode(secret["data"][CONFIG_FILE]))
+        token = b64decode(secret["data"][TOKEN_FILE]).decode()
+        self._tokens[attempt] = token
+        for one in config["inputs"]:
+            of = one.get("workflow", config["workflow"])
+            self.eyes.reads(attempt, of, one["task"], self.logger.inputs(token, one["index"]))
         if not config["gang"]:
             return False
-        token = b64decode(secret["data"][TOKEN_FILE]).decode()
         sidecar = Sidecar(attempt, config, token, container, self)
         self._sidecars[attempt[0]].append(sidecar)
         sidecar.begin()
         return True
+
+    def ended(self, attempt: Attempt) -> None:
+        """The command did, with whatever code."""
+        if attempt in self._tokens:
+            self.logger.upload(self._tokens[attempt])
 
     def changed(self, group: str, restarts: int) -> None:
         """Something was stored of the group."""
@@ -105,7 +122,7 @@ class Gangs:
 
 class Sidecar:
     def __init__(
-        self, attempt: Attempt, config: Json, token: str, container: Container, gangs: Gangs
+        self, attempt: Attempt, config: Json, token: str, container: Container, gangs: Sidecars
     ) -> None:
         self.attempt = attempt
         self.life, self._first = runtime.begin(
@@ -118,7 +135,7 @@ class Sidecar:
         self._look_every: float = config["gang"]["look_every"]
         self._token = token
         self._container = container
-        self._gangs = gangs
+        self._all = gangs
         self._code = 0
         self._run = 0
         """Which one of the command's runs this is; 0: none."""
@@ -141,11 +158,11 @@ class Sidecar:
             self._go(self.life.restarts)
 
     def _happened(self, event: runtime.Event) -> None:
-        self._turn(*self._gangs.variant.lives(self.life, event))
+        self._turn(*self._all.variant.lives(self.life, event))
 
     def _turn(self, life: runtime.Life, orders: tuple[runtime.Order, ...]) -> None:
         if life.phase is not self.life.phase:
-            self.moved_at = self._gangs.schedule.seconds
+            self.moved_at = self._all.schedule.seconds
         self.life = life
         for order in orders:
             match order:
@@ -156,7 +173,7 @@ class Sidecar:
                     self._go(restarts)
                 case runtime.Restart():
                     self._stops = True
-                    wait = self._gangs.schedule.between(0, STOPS_WITHIN)
+                    wait = self._all.schedule.between(0, STOPS_WITHIN)
                     self._container.later(wait, self._stopped)
                 case runtime.Stop(code):
                     self._code = code
@@ -174,7 +191,7 @@ class Sidecar:
     # The wrapper ---------------------------------------------------------------------------------
 
     def _go(self, restarts: int) -> None:
-        self._gangs.eyes.begins(self.attempt, restarts, self._met)
+        self._all.eyes.begins(self.attempt, restarts, self._met)
         self._runs += 1
         self._run, self._began = self._runs, restarts
         lasts, code = self._container.command()
@@ -188,7 +205,7 @@ class Sidecar:
             self._stopped()
             return
         self._run, self._code = 0, code
-        self._gangs.eyes.ran(self.attempt, self._began, self.life.restarts)
+        self._all.eyes.ran(self.attempt, self._began, self.life.restarts)
         self._happened(runtime.CommandEnded(code))
 
     def _stopped(self) -> None:
@@ -199,7 +216,7 @@ class Sidecar:
     # The barrier ---------------------------------------------------------------------------------
 
     def _arrive(self, restarts: int) -> None:
-        self._gangs.eyes.arrives(self.attempt, restarts)
+        self._all.eyes.arrives(self.attempt, restarts)
         self._knock(self._visit, restarts)
 
     def _knock(self, visit: int, known: int) -> None:
@@ -209,17 +226,17 @@ class Sidecar:
 
     def _at_the_barrier(self, known: int) -> tuple[Barrier, int] | None:
         """The answer, and how much had happened to the group by then."""
-        answer = self._gangs.logger.meet(self._token, AtBarrier(restarts=known))
+        answer = self._all.logger.meet(self._token, AtBarrier(restarts=known))
         if answer is None:
             return None
-        self._gangs.arrived(self.attempt, known)
-        return answer, self._gangs.events[self.attempt[0]]
+        self._all.arrived(self.attempt, known)
+        return answer, self._all.events[self.attempt[0]]
 
     def _answered(self, visit: int, known: int, answered: tuple[Barrier, int] | None) -> None:
         if visit != self._visit:
             return
         if answered is None:
-            self._gangs.eyes.refused(self.attempt)
+            self._all.eyes.refused(self.attempt)
             failed = runtime.Failed(Code.BARRIER, "Meeting the group at its barrier failed.")
             self._happened(failed)
             return
@@ -227,7 +244,7 @@ class Sidecar:
         anew = answer.restarts > known
         if anew:
             known = answer.restarts
-            self._gangs.eyes.arrives(self.attempt, known)
+            self._all.eyes.arrives(self.attempt, known)
             self._happened(runtime.Restarted(known))
         if answer.open:
             self._met = known
@@ -236,12 +253,12 @@ class Sidecar:
             self._knock(visit, known)
         else:
             self._held_at = known
-            if events != self._gangs.events[self.attempt[0]]:
+            if events != self._all.events[self.attempt[0]]:
                 self.stir()
 
     def stir(self, restarts: int = 0) -> None:
         """Something happened that a question of this pod's would find."""
-        schedule = self._gangs.schedule
+        schedule = self._all.schedule
         if self._held_at is not None:
             knock = partial(self._knock, self._visit, self._held_at)
             self._held_at = None
@@ -256,7 +273,7 @@ class Sidecar:
 
     def _look(self) -> None:
         again = partial(self._container.later, self._look_every, self._look)
-        self._ask("look", partial(self._gangs.logger.restarts, self._token), self._heard, again)
+        self._ask("look", partial(self._all.logger.restarts, self._token), self._heard, again)
 
     def _heard(self, restarts: int | None) -> None:
         if restarts is None:
@@ -277,7 +294,7 @@ class Sidecar:
         again: Callable[[], None],
     ) -> None:
         """`deliver`: the answer; None: refused. `again`: where nobody answered in time."""
-        schedule, faults, later = self._gangs.schedule, self._gangs.faults, self._container.later
+        schedule, faults, later = self._all.schedule, self._all.faults, self._container.later
         lost = schedule.chance(faults.poll_lost)
         arrives = not lost or schedule.chance(0.5)
         if lost:
@@ -305,8 +322,8 @@ class Sidecar:
             schedule.after(self._travel(), "", reach)
 
     def _travel(self) -> float:
-        schedule = self._gangs.schedule
-        if schedule.chance(self._gangs.faults.poll_late):
+        schedule = self._all.schedule
+        if schedule.chance(self._all.faults.poll_late):
             schedule.fault("poll late", self.attempt[2])
             return schedule.between(0.3, PATIENCE / 2)
         return schedule.between(0.01, 0.3)
