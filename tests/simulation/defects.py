@@ -36,7 +36,10 @@ from operators.shared.resources import (
 )
 from operators.task_runtime import runtime
 from operators.task_runtime.runtime import Decision, Life, Met, Phase, Restarted
-from tests.simulation.store import SimulatedStore, SimulatedWorkflows
+from tests.builders import NOON
+from tests.simulation.faults import Faults
+from tests.simulation.schedule import Schedule
+from tests.simulation.store import Gate, SimulatedJobs, SimulatedStore, SimulatedWorkflows
 from tests.simulation.variant import Variant
 from xylem.domain.errors import Conflict
 from xylem.domain.group import Group
@@ -776,6 +779,64 @@ class ReadsTheFirstAttempt(Variant):
         return re.sub(r"/\d+/out", "/0/out", url)
 
 
+# What it costs -----------------------------------------------------------------------------------
+
+
+class WritesOldNews(Variant):
+    """News that changes nothing is written all the same."""
+
+    needs = {"message_twice": 0.5, "frame_lost": 0.5}
+
+    def news(self, message: Part, store: SimulatedStore) -> Part:
+        if isinstance(message, EventsOf):
+            groups = store.stored_groups.get(message.workflow, {})
+            known = [groups[event.pod.group] for event in message.events]
+            same = {one.value.id: Change(one.version, one.value, one.value) for one in known}
+            now, groups_of = store.schedule.now(), tuple(same.values())
+            store.write(Commit(message.workflow, "news of old", now, groups=groups_of))
+        return message
+
+
+class _ForgetsQuestions(SimulatedStore):
+    def write(self, commit: Commit) -> None:
+        super().write(replace(commit, groups=tuple(map(_asked_long_ago, commit.groups))))
+
+
+def _asked_long_ago(change: Change[Group]) -> Change[Group]:
+    pending = (
+        replace(row, asked_at=NOON) if row.kind == "observe" else row
+        for row in change.after.pending
+    )
+    return replace(change, after=replace(change.after, pending=tuple(pending)))
+
+
+class AsksAgainAndAgain(Variant):
+    """A timer asks though its question waits in the mailbox of an operator that is away."""
+
+    store = _ForgetsQuestions
+    brief = True
+    needs = {"frame_lost": 0.8}
+
+
+class _ForgetsRings(SimulatedJobs):
+    def update(self, job: Job, *, expected: Job) -> bool:
+        return super().update(replace(job, rings=0), expected=expected)
+
+
+class _RingsAtOnce(SimulatedStore):
+    def __init__(self, schedule: Schedule, faults: Faults, gate: Gate) -> None:
+        super().__init__(schedule, faults, gate)
+        self.jobs = _ForgetsRings(self, gate)
+
+
+class RingsEachMinute(Variant):
+    """A sweep rings for what is forgotten as often as for the first time."""
+
+    store = _RingsAtOnce
+    long = True
+    needs = {"message_lost": 0.95}
+
+
 DEFECTS: dict[type[Variant], set[str]] = {
     AcknowledgesAtIngest: {"S4"},
     DeletesJobsAtDispatch: {"something is pending", "an intent has a job", "S6"},
@@ -823,6 +884,9 @@ DEFECTS: dict[type[Variant], set[str]] = {
     TakesAnyBarrierForTheNewest: {"a gang meets"},
     MeetsAtOneBarrier: {"a gang meets"},
     AsksWhatBarrierThereIs: {"a gang meets"},
+    WritesOldNews: {"cost in writes"},
+    AsksAgainAndAgain: {"cost in writes"},
+    RingsEachMinute: {"cost in writes"},
     RunsCompletedAgain: {"what completed is not run again"},
     ForgetsWhereOutputsAre: {"what failed can be begun again"},
     ForgetsTheKey: {"one key, one workflow"},

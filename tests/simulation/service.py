@@ -42,7 +42,7 @@ from xylem.memory.time import FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports.jobs import Job
 from xylem.ports.task_tokens import Attempt
-from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
+from xylem.protocol.queues import Greeted, NodesOf, Retired, StockOf, news_message
 from xylem.protocol.runtime import AtBarrier, Barrier, InputQuery, OutputFile, OutputQuery
 from xylem.usecases import again, backends, cancel, jobs, news, operators, runtime, submit, timers
 from xylem.usecases.start import Rendering, start_groups
@@ -213,13 +213,17 @@ class Service:
         def handle() -> None:
             for job, received in batch:
                 self.delivered[job] += 1
+                done = False
                 try:
                     outcome = jobs.perform(
                         job, engine=self, jobs=self.jobs, run=self._run, received=received
                     )
+                    done = outcome.kind in ("done", "nothing")
                 except EXPECTED:
                     failed.append(job)
                     continue
+                finally:
+                    self.rows.costs.performed(received, done=done)
                 if outcome.error is not None and not isinstance(outcome.error, EXPECTED):
                     raise Violation("no handler fails", f"job {job}: {outcome.error!r}")
 
@@ -275,6 +279,9 @@ class Service:
             try:
                 parts = [part for message in messages for part in news.parts(message)]
                 told = [self._variant.news(part, self.rows) for part in parts]
+                for part in told:
+                    if isinstance(part, StockOf):
+                        self._note(part)
                 news.apply(workflow, told, engine=self)
             except Conflict:
                 again = [
@@ -286,6 +293,20 @@ class Service:
                 failed += [body for body, _ in received]
             except Exception as error:
                 raise Violation("no handler fails", f"news of {workflow}: {error!r}") from error
+
+    def _note(self, stock: StockOf) -> None:
+        """What an inventory makes the service ask for is bounded by what it shows."""
+        groups = self.rows.stored_groups.get(stock.workflow, {})
+        for anchor in stock.anchors:
+            if anchor.group not in groups:
+                continue
+            group = groups[anchor.group].value
+            pods = {
+                (pod.task, pod.retry)
+                for pod in stock.pods
+                if (pod.group, pod.incarnation) == (group.id, group.incarnation)
+            }
+            self.rows.costs.shown(anchor, pods, group)
 
     def _look(
         self, batch: list[tuple[tuple[WorkflowId, GroupId], int]]
@@ -417,6 +438,7 @@ class Service:
     def tend_parked_jobs(self) -> None:
         """An admin looks at what is parked."""
         for job in self.rows.jobs.parked(limit=100):
+            self.rows.costs.counts["admin"] += 1
             if self.schedule.chance(0.2):
                 drop = partial(jobs.drop, job.id, by="bob", engine=self, jobs=self.jobs)
                 self._alone("drop", drop)

@@ -79,7 +79,7 @@ def simulate(seed: int, variant: Variant | None = None, cut: Cut | None = None) 
     schedule = world.schedule
     return Result(
         seed,
-        world.service.rows.made,
+        world.service.rows.costs.counts["commits"],
         schedule.events,
         schedule.faults,
         broken,
@@ -189,6 +189,8 @@ class World:
                 raise Violation("S6", "; ".join(left))
             schedule.run(schedule.seconds + MINUTE)
         self._look_at_submissions()
+        for story in self.service.rows.costs.over(schedule.seconds):
+            raise Violation("cost in writes", story)
 
     def _calm(self) -> None:
         self.schedule.say("the faults stop")
