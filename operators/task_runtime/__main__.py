@@ -195,7 +195,7 @@ class Sidecar:
     # Steps: each ends in one event.
 
     def _download(self) -> None:
-        def work(api: Api) -> None:
+        def work(api: Api) -> runtime.Event:
             inputs, folder = self._config["inputs"], self._config["input"]
             of_tasks = [one for one in inputs if "url" not in one]
             data.download(of_tasks, folder, api=api, say=self._spool.say, stop=self._stop)
@@ -204,11 +204,12 @@ class Sidecar:
                     from operators.task_runtime import stores  # noqa: PLC0415 - 20 ms
 
                     stores.download(one, folder, self._stores, say=self._spool.say, stop=self._stop)
+            return runtime.Downloaded()
 
-        self._step(work, runtime.Downloaded(), Code.DOWNLOAD, "Downloading inputs failed")
+        self._step(work, Code.DOWNLOAD, "Downloading inputs failed")
 
     def _meet(self, restarts: int) -> None:
-        def work(api: Api) -> None:
+        def work(api: Api) -> runtime.Event:
             known, is_open = restarts, False
             while not is_open:
                 body = {"restarts": known}
@@ -217,8 +218,9 @@ class Sidecar:
                 if answer.get("restarts", 0) > known:
                     known = answer["restarts"]
                     self._happened.put(runtime.Restarted(known))
+            return runtime.Met(known)
 
-        self._step(work, runtime.Met(), Code.BARRIER, "Meeting the group at its barrier failed")
+        self._step(work, Code.BARRIER, "Meeting the group at its barrier failed")
 
     def _await_stop(self, restarts: int) -> None:
         """The end of the pod ends the wait and is no stop: the command may still print."""
@@ -243,7 +245,7 @@ class Sidecar:
                 self._happened.put(runtime.Restarted(reply.body["restarts"]))
 
     def _upload(self) -> None:
-        def work(api: Api) -> None:
+        def work(api: Api) -> runtime.Event:
             output = self._config["output"]
             data.upload(output, api=api, say=self._spool.say, stop=self._stop)
             kpis = [_below(kpi["path"], output) for kpi in self._config.get("kpis", [])]
@@ -265,16 +267,14 @@ class Sidecar:
                 )
             for checkpoint in self._checkpoints:
                 checkpoint.copy_last(self._stop)
+            return runtime.Uploaded()
 
-        self._step(work, runtime.Uploaded(), Code.UPLOAD, "Uploading outputs failed")
+        self._step(work, Code.UPLOAD, "Uploading outputs failed")
 
-    def _step(
-        self, work: Callable[[Api], None], done: runtime.Event, code: int, failed: str
-    ) -> None:
+    def _step(self, work: Callable[[Api], runtime.Event], code: int, failed: str) -> None:
         event: runtime.Event
         try:
-            work(self._api())
-            event = done
+            event = work(self._api())
         except Stopped:
             return
         except Over as error:

@@ -17,7 +17,8 @@ uploaded any more, but what was printed is still sent, and what the command prin
 until `GraceOver`.
 
 When one task of a group is tried again, the others begin anew in their pods: the command is ended,
-all meet, it starts. `restarts` counts that for the group; who does not run has nothing to end.
+all meet, it starts. `restarts` counts that for the group; who does not run has nothing to end. Who
+hears of a restart on the way from a barrier turns back: the others wait at the next one.
 
 `decide` is total and pure; late and repeated events change nothing.
 """
@@ -66,7 +67,9 @@ class Downloaded(NamedTuple):
 
 
 class Met(NamedTuple):
-    """Everybody of the group is at the barrier."""
+    """Everybody of the group is at the barrier of this restart."""
+
+    restarts: int
 
 
 class Restarted(NamedTuple):
@@ -195,8 +198,8 @@ def decide(life: Life, event: Event) -> Decision:
     match event:
         case Downloaded() if phase is Phase.DOWNLOADING:
             return _meet(life)
-        case Met() if phase is Phase.MEETING:
-            return _run(life)
+        case Met(restarts) if phase is Phase.MEETING:
+            return _run(life) if restarts >= life.restarts else _meet(life)
         case Restarted(restarts) if restarts > life.restarts:
             return _restarted(life._replace(restarts=restarts))
         case CommandStopped() if phase is Phase.STOPPING:

@@ -6,8 +6,10 @@ scheduler that duplicates, reorders, delays, drops, crashes, pauses and deletes.
     service    Lambdas, queues and sweeps as AWS runs them
     sockets    the WebSocket API between them
     cluster    a Kubernetes with a kubelet, a garbage collector and people
+    sidecars   the sidecars of pods's pods: the real machine, its wrapper and its barrier
     operator   an operator's process: the real link, Listener, Worker and lease, request by request
     oracle     what must hold, looked at after each commit and each start of a command
+    costs      what a schedule writes, against formulas of what happened in it
     world      one schedule: all of it, wired; faults until some moment, then everything must end
     defects    mistakes that must be noticed
     shrink     what fails, made short

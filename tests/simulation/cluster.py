@@ -98,6 +98,30 @@ GONE_AFTER = 900.0
 """Seconds, at the most, until a node that does not come back is taken out of the cluster."""
 
 
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A pod as its sidecar has it. `later`: unless it has ended by then, and not while its node is
+    silent. `command`: how long it runs, and its exit code. `end`: with this code."""
+
+    later: Callable[[float, Callable[[], None]], None]
+    command: Callable[[], tuple[float, int]]
+    end: Callable[[int], None]
+
+
+class Sidecars(Protocol):
+    def start(self, attempt: Attempt, secret: Json, container: Container) -> bool:
+        """Whether the pod is one of a gang: then its sidecar says when it ends."""
+        ...
+
+    def ended(self, attempt: Attempt) -> None:
+        """A command that ran did, by itself or not."""
+        ...
+
+    def limited(self, attempt: Attempt) -> None:
+        """The pod's wrapper kept the limit."""
+        ...
+
+
 class Kube:
     def __init__(self, schedule: Schedule, faults: Faults, habits: Habits) -> None:
         self.objects: dict[tuple[str, str], Json] = {}
@@ -105,6 +129,7 @@ class Kube:
         self.watchers: list[Watcher] = []
         self.lease_watchers: list[Callable[[Json], None]] = []
         self.eyes: Eyes | None = None
+        self.sidecars: Sidecars | None = None
         self.of_group: Counter[str] = Counter()
         self._schedule = schedule
         self._faults = faults
@@ -295,15 +320,44 @@ class Kube:
             "containerStatuses": [{"name": _container(pod), "state": running}],
         }
         self._store(POD, {**pod, "status": status})
+        limit = partial(self._once, "limit", pod, self._habits.execution)
+        if self._is_of_a_gang(pod):
+            limit(self._on_node(partial(self._ended, limit=True)))
+            return
+        lasts, code = self._command()
+        if lasts > self._habits.execution:
+            limit(self._on_node(partial(self._ended, limit=True)))
+        else:
+            self._once("exit", pod, lasts, self._on_node(partial(self._ended, code=code)))
+
+    def _command(self) -> tuple[float, int]:
         usual = self._habits.running
         lasts = self._wait(usual / 20 if self._schedule.chance(0.4) else usual)
-        if lasts > self._habits.execution:
-            end = self._on_node(partial(self._ended, limit=True))
-            self._once("exit", pod, self._habits.execution, end)
-        else:
-            failing = self._schedule.chance(self._habits.failing)
-            code = self._schedule.random.choice(CODES) if failing else 0
-            self._once("exit", pod, lasts, self._on_node(partial(self._ended, code=code)))
+        failing = self._schedule.chance(self._habits.failing)
+        return lasts, self._schedule.random.choice(CODES) if failing else 0
+
+    def _is_of_a_gang(self, pod: Json) -> bool:
+        attempt = attempt_of(pod)
+        if self.sidecars is None or is_planted(attempt):
+            return False
+        volumes = (one for one in pod["spec"]["volumes"] if one["name"] == "osmo-config")
+        secret = self.objects.get(("Secret", next(volumes)["secret"]["secretName"]))
+        if secret is None:
+            return False
+
+        def now(act: Callable[[Json], None]) -> None:
+            here = self.objects.get(("Pod", pod["metadata"]["name"]))
+            same = here is not None and here["metadata"]["uid"] == pod["metadata"]["uid"]
+            if here is not None and same and here["status"]["phase"] not in ENDED:
+                self._on_node(act)(here)
+
+        def later(seconds: float, act: Callable[[], None]) -> None:
+            self._schedule.after(seconds, "", partial(now, lambda here: act()))
+
+        def end(code: int) -> None:
+            now(lambda here: self._ended(here, code))
+
+        return self.sidecars.start(attempt, secret, Container(later, self._command, end))
 
     def _killed(self, pod: Json) -> None:
         if pod["status"]["phase"] in ENDED:
@@ -323,6 +377,10 @@ class Kube:
             "reason": "Error" if code else "Completed",
             "finishedAt": self._stamp(),
         }
+        if self.sidecars is not None:
+            self.sidecars.ended(attempt_of(pod))
+            if limit:
+                self.sidecars.limited(attempt_of(pod))
         if limit:
             terminated["message"] = '{"xylem":"exec_timeout"}'
         status = {
@@ -491,6 +549,11 @@ class Kube:
 
     def pods_of(self, group: str) -> list[Json]:
         return [self.objects["Pod", name] for name in self._pods_of.get(group, ())]
+
+    def answers(self, pod: Json) -> bool:
+        """Its containers run, and nobody keeps them from it."""
+        silent = pod["spec"].get("nodeName") in self._silent
+        return _runs(pod) and not silent and not is_deleted(pod)
 
     def meddle_with_a_pod(self) -> None:
         pods = self.pods()

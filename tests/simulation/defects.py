@@ -13,6 +13,7 @@ its test is `test_a_pod_that_an_old_request_makes_later_is_not_let_go`. And of "
 deleted with the rest" only half can happen as long as no group has a second incarnation.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -33,23 +34,34 @@ from operators.shared.resources import (
     Refused,
     Unreachable,
 )
-from tests.simulation.store import SimulatedStore, SimulatedWorkflows
+from operators.task_runtime import runtime
+from operators.task_runtime.runtime import Decision, Life, Met, Phase, Restarted
+from tests.builders import NOON
+from tests.simulation.faults import Faults
+from tests.simulation.schedule import Schedule
+from tests.simulation.store import Gate, SimulatedJobs, SimulatedStore, SimulatedWorkflows
 from tests.simulation.variant import Variant
 from xylem.domain.errors import Conflict
 from xylem.domain.group import Group
-from xylem.domain.ids import ConnectionId, GroupId, WorkflowId, mail_parts
+from xylem.domain.ids import ConnectionId, GroupId, TaskName, WorkflowId, mail_parts
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
 from xylem.manifests.names import RETRY
+from xylem.memory.logs import MemoryLogs
 from xylem.ports.backends import Mail
 from xylem.ports.jobs import Job, StartGroups
 from xylem.ports.stored import Change, Stored
+from xylem.ports.task_tokens import Attempt
 from xylem.ports.workflows import Commit
 from xylem.protocol import agent
 from xylem.protocol.agent import Ack, Bundle, Event, News, PodObservation, operator_message
 from xylem.protocol.link import Link, Order, Perform
 from xylem.protocol.queues import EventsOf, ResultOf, StockOf
+from xylem.protocol.runtime import AtBarrier
+from xylem.usecases.apply import Engine
 from xylem.usecases.news import Part
+from xylem.usecases.queries import spec_file
+from xylem.usecases.submit import Request
 
 # The engine --------------------------------------------------------------------------------------
 
@@ -671,6 +683,160 @@ class ForgetsToMakeARetry(Variant):
     retries = True
 
 
+# Gangs -------------------------------------------------------------------------------------------
+
+
+class LetsCommandsRunOn(Variant):
+    """A sidecar hears of a restart, and does not end its command."""
+
+    gangs = True
+    retries = True
+
+    def lives(self, life: Life, event: runtime.Event) -> Decision:
+        if isinstance(event, Restarted) and life.phase is Phase.RUNNING:
+            return life._replace(restarts=max(life.restarts, event.restarts)), ()
+        return super().lives(life, event)
+
+
+class TakesAnyBarrierForTheNewest(Variant):
+    """Who heard of a restart on the way from a barrier begins, and is not at the next one."""
+
+    gangs = True
+    retries = True
+    needs = {"poll_late": 0.5, "pod_disrupted": 2.0}
+
+    def lives(self, life: Life, event: runtime.Event) -> Decision:
+        return super().lives(life, Met(life.restarts) if isinstance(event, Met) else event)
+
+
+class _OneBarrier(MemoryLogs):
+    def arrive(self, attempt: Attempt, restarts: int) -> None:
+        super().arrive(attempt, 0)
+
+    def arrived(self, group: GroupId, incarnation: int, restarts: int) -> set[tuple[TaskName, int]]:
+        return super().arrived(group, incarnation, 0)
+
+
+class MeetsAtOneBarrier(Variant):
+    """Who was at a barrier before is at the newest, too."""
+
+    logs = _OneBarrier
+    gangs = True
+    retries = True
+    needs = {"pod_disrupted": 2.0}
+
+
+class AsksWhatBarrierThereIs(Variant):
+    """An arrival counts for the newest restart, whichever its pod knows of."""
+
+    gangs = True
+    retries = True
+    needs = {"poll_twice": 0.5, "poll_late": 0.5}
+
+    def meets(self, here: AtBarrier) -> AtBarrier:
+        return AtBarrier()
+
+
+# What is begun again -----------------------------------------------------------------------------
+
+
+class RunsCompletedAgain(Variant):
+    """A restart is the whole of the earlier workflow."""
+
+    restarts = True
+
+    def again(self, request: Request, engine: Engine) -> Request:
+        assert request.parent is not None
+        whole = spec_file(request.parent, workflows=engine.workflows, store=engine.store)
+        return replace(request, text=whole.rendered)
+
+
+class ForgetsWhereOutputsAre(Variant):
+    """What a restart reads of tasks that completed, it looks for among its own."""
+
+    restarts = True
+
+    def again(self, request: Request, engine: Engine) -> Request:
+        return replace(request, text=request.text.replace(f"{request.parent}:", ""))
+
+
+class ForgetsTheKey(Variant):
+    """A restart that is said again under the same key is another one."""
+
+    restarts = True
+
+    def again(self, request: Request, engine: Engine) -> Request:
+        return replace(request, idempotency=None)
+
+
+class ReadsTheFirstAttempt(Variant):
+    """A task reads what the first attempt wrote, whichever completed."""
+
+    restarts = True
+    retries = True
+
+    def reads(self, url: str) -> str:
+        return re.sub(r"/\d+/out", "/0/out", url)
+
+
+# What it costs -----------------------------------------------------------------------------------
+
+
+class WritesOldNews(Variant):
+    """News that changes nothing is written all the same."""
+
+    needs = {"message_twice": 0.5, "frame_lost": 0.5}
+
+    def news(self, message: Part, store: SimulatedStore) -> Part:
+        if isinstance(message, EventsOf):
+            groups = store.stored_groups.get(message.workflow, {})
+            known = [groups[event.pod.group] for event in message.events]
+            same = {one.value.id: Change(one.version, one.value, one.value) for one in known}
+            now, groups_of = store.schedule.now(), tuple(same.values())
+            store.write(Commit(message.workflow, "news of old", now, groups=groups_of))
+        return message
+
+
+class _ForgetsQuestions(SimulatedStore):
+    def write(self, commit: Commit) -> None:
+        super().write(replace(commit, groups=tuple(map(_asked_long_ago, commit.groups))))
+
+
+def _asked_long_ago(change: Change[Group]) -> Change[Group]:
+    pending = (
+        replace(row, asked_at=NOON) if row.kind == "observe" else row
+        for row in change.after.pending
+    )
+    return replace(change, after=replace(change.after, pending=tuple(pending)))
+
+
+class AsksAgainAndAgain(Variant):
+    """A timer asks though its question waits in the mailbox of an operator that is away."""
+
+    store = _ForgetsQuestions
+    brief = True
+    needs = {"frame_lost": 0.8}
+
+
+class _ForgetsRings(SimulatedJobs):
+    def update(self, job: Job, *, expected: Job) -> bool:
+        return super().update(replace(job, rings=0), expected=expected)
+
+
+class _RingsAtOnce(SimulatedStore):
+    def __init__(self, schedule: Schedule, faults: Faults, gate: Gate) -> None:
+        super().__init__(schedule, faults, gate)
+        self.jobs = _ForgetsRings(self, gate)
+
+
+class RingsEachMinute(Variant):
+    """A sweep rings for what is forgotten as often as for the first time."""
+
+    store = _RingsAtOnce
+    long = True
+    needs = {"message_lost": 0.95}
+
+
 DEFECTS: dict[type[Variant], set[str]] = {
     AcknowledgesAtIngest: {"S4"},
     DeletesJobsAtDispatch: {"something is pending", "an intent has a job", "S6"},
@@ -682,7 +848,12 @@ DEFECTS: dict[type[Variant], set[str]] = {
     },
     LeavesOutTheAttemptFence: {"S3", "S5", "S4", "a task ends as its pod did"},
     ForgetsAWakeUp: {"something is pending"},
-    AppliesHalfAChange: {"counts", "counts equal what the groups say", "something is pending"},
+    AppliesHalfAChange: {
+        "counts",
+        "counts equal what the groups say",
+        "nothing is half changed",
+        "something is pending",
+    },
     CountsAnAttemptTwice: {"an attempt is counted once"},
     ReadsNoTenure: {"S2"},
     AsksForNoCleanupAgain: {"S6"},
@@ -707,7 +878,18 @@ DEFECTS: dict[type[Variant], set[str]] = {
     MixesTheBudgets: {"each cause has its budget", "S5"},
     NamesARetryAsTheFirst: {"S1", "S3", "S6"},
     LeavesReplacedAttemptsAlone: {"S1", "S3"},
-    CountsAnEndAgain: {"S3", "S5", "S4", "S1", "a task ends as its pod did"},
+    CountsAnEndAgain: {"S3", "S5", "S4", "S1", "S6", "a task ends as its pod did"},
     ForgetsToMakeARetry: {"something is pending"},
+    LetsCommandsRunOn: {"a gang meets"},
+    TakesAnyBarrierForTheNewest: {"a gang meets"},
+    MeetsAtOneBarrier: {"a gang meets"},
+    AsksWhatBarrierThereIs: {"a gang meets"},
+    WritesOldNews: {"cost in writes"},
+    AsksAgainAndAgain: {"cost in writes"},
+    RingsEachMinute: {"cost in writes"},
+    RunsCompletedAgain: {"what completed is not run again"},
+    ForgetsWhereOutputsAre: {"what failed can be begun again"},
+    ForgetsTheKey: {"one key, one workflow"},
+    ReadsTheFirstAttempt: {"a task reads what completed"},
 }
 """Each mistake, and the promises that it may break first."""

@@ -38,6 +38,11 @@ class Faults:
     create_pauses: float = 0.0
     """The process is paused for long just before this request of a create."""
     watch_breaks: float = 0.0
+    poll_lost: float = 0.0
+    """A pod's question to the Logger, or the answer."""
+    poll_late: float = 0.0
+    poll_twice: float = 0.0
+    """Answered again, minutes later, when its pod is elsewhere."""
 
     # A minute of the schedule; 2.5 is twice, and perhaps once more:
     socket_dies: float = 0.0
@@ -77,6 +82,9 @@ _RATES = {
     "request_slow": 0.3,
     "create_pauses": 0.03,
     "watch_breaks": 0.1,
+    "poll_lost": 0.4,
+    "poll_late": 0.5,
+    "poll_twice": 0.4,
     "socket_dies": 0.3,
     "service_restarts": 0.1,
     "operator_dies": 0.3,

@@ -6,6 +6,7 @@ It compares what the rows say with what really became of each pod, which only a 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from operators.shared.anchor import ordinal_of, was_bound
 from operators.shared.resources import Json
@@ -26,14 +27,21 @@ from xylem.domain.ids import ConnectionId, GroupId, JobId, TaskName, WorkflowId,
 from xylem.domain.status import ExitCode, TaskStatus
 from xylem.domain.task import Task
 from xylem.domain.workflow import Counts, Workflow
+from xylem.ports import task_tokens
 from xylem.ports.jobs import Job, SettleGroup, StartGroups, SweepWorkflow
 from xylem.ports.stored import Stored
 from xylem.ports.workflows import Commit
 from xylem.protocol.agent import Ack, PodObservation, Rejected, agent_message
 
+if TYPE_CHECKING:
+    from tests.simulation.sidecars import Sidecars
+
 LOST = "The pod disappeared from its cluster."
 SMALL = 10
 LARGE_EVERY = 20
+
+MEETS_WITHIN = 300.0
+"""Seconds, without faults, until a gang of which all pods run has met."""
 
 FROM_PODS = {TaskStatus.COMPLETED, TaskStatus.FAILED}
 
@@ -51,6 +59,9 @@ class Oracle:
         self._said: dict[tuple[str, int], PodObservation] = {}
         self._upstream: dict[GroupId, list[GroupId]] = {}
         self._groups: dict[str, WorkflowId] = {}
+        self._at_barrier: set[tuple[Attempt, int]] = set()
+        self.sidecars: Sidecars | None = None
+        self.calm_since: float | None = None
 
     # The cluster's side --------------------------------------------------------------------------
 
@@ -59,6 +70,8 @@ class Oracle:
         if attempt in self._started:
             raise Violation("S1", f"attempt {attempt} runs twice")
         self._started.add(attempt)
+        if self._groups.get(group, workflow) != workflow:
+            raise Violation("names do not mix", f"{attempt} is of {workflow}")
         self._alone(attempt)
         stored, known = self._task(attempt)
         never = stored is not None and stored.status.final and stored.cleanup is Cleanup.DONE
@@ -136,13 +149,108 @@ class Oracle:
         same = task and (stored.value.incarnation, task.retry) == (incarnation, retry)
         return stored.value, task if same else None
 
+    # What is begun again -------------------------------------------------------------------------
+
+    def begun_again(self, earlier: WorkflowId, made: WorkflowId, *, restart: bool) -> None:
+        """Somebody was told that `made` is `earlier` once more, or what did not complete of it."""
+        rows = self._rows
+        new, old = rows.stored_workflows[made].value, rows.stored_workflows[earlier].value
+        if made == earlier or new.uuid == old.uuid or new.parent != earlier:
+            raise Violation("names do not mix", f"{made} comes of {new.parent}, not of {earlier}")
+        if restart and not old.status.failed:
+            raise Violation("what completed is not run again", f"{earlier} is {old.status}")
+        wanted = {
+            group.value.name
+            for group in rows.stored_groups[earlier].values()
+            if not restart or group.value.status.failed
+        }
+        names = {group.value.name for group in rows.stored_groups[made].values()}
+        if names != wanted:
+            raise Violation("what completed is not run again", f"{made}: {names}, not {wanted}")
+
+    def refused_again(self, earlier: Workflow, refusal: Exception, *, restart: bool) -> None:
+        """`earlier`: as it was when somebody asked."""
+        if earlier.status.failed or not restart:
+            raise Violation("what failed can be begun again", f"{earlier.id}: {refusal}")
+
+    def reads(self, attempt: Attempt, workflow: str, task: str, urls: list[str]) -> None:
+        """A pod's input, from a task of its own workflow or of an earlier one."""
+        groups = self._rows.stored_groups[WorkflowId(workflow)].values()
+        written = next(one for group in groups if (one := group.value.task(TaskName(task))))
+        place = f"data/{workflow}/{task}/{written.retry}/out"
+        if written.status is not TaskStatus.COMPLETED or not all(place in url for url in urls):
+            raise Violation("a task reads what completed", f"{attempt}: {urls}, not {place}")
+        if not urls:
+            raise Violation("a task reads what completed", f"{attempt}: there is no {place}")
+
+    # Gangs ---------------------------------------------------------------------------------------
+
+    def arrives(self, attempt: Attempt, restarts: int) -> None:
+        """A pod is at its barrier, its command does not run."""
+        self._at_barrier.add((attempt, restarts))
+
+    def opened(self, who: task_tokens.Attempt, restarts: int) -> None:
+        """The Logger lets a pod begin."""
+        stored = self._rows.stored_groups[who.workflow][who.group].value
+        if restarts != stored.restarts:
+            raise Violation(
+                "a gang meets", f"{who.task} at barrier {restarts}; the newest is {stored.restarts}"
+            )
+        for task in stored.tasks:
+            attempt = stored.id, stored.incarnation, task.name, task.retry
+            if not task.status.final and (attempt, restarts) not in self._at_barrier:
+                raise Violation(
+                    "a gang meets", f"{who.task} begins, {attempt} is not at barrier {restarts}"
+                )
+
+    def begins(self, attempt: Attempt, restarts: int, met: int) -> None:
+        """A command, the first time or anew. `met`: the barrier that its pod came from."""
+        if met != restarts:
+            raise Violation("a gang meets", f"{attempt} begins run {restarts}, and met at {met}")
+        _, task = self._task(attempt)
+        if task is not None and task.status in FROM_PODS and task.exit_code is not None:
+            raise Violation("S3", f"{attempt} begins anew, and had ended: {task.status}")
+
+    def ran(self, attempt: Attempt, restarts: int, heard: int) -> None:
+        """A command ended by itself."""
+        if restarts != heard:
+            raise Violation(
+                "a gang meets", f"{attempt} ends run {restarts}, and knows of restart {heard}"
+            )
+
+    def refused(self, attempt: Attempt) -> None:
+        """A pod is not let in: its attempt was replaced by another."""
+        _, task = self._task(attempt)
+        if task is not None:
+            raise Violation("S5", f"{attempt} is refused at its barrier, and is {task.status}")
+
+    def waited(self, attempt: Attempt) -> None:
+        """The limit came while a pod was at its barrier: then somebody was not to be had."""
+        assert self.sidecars is not None
+        group, known = self._task(attempt)
+        since = self._schedule.seconds - MEETS_WITHIN
+        if group is None or known is None or known.status.final:
+            return
+        if self.calm_since is None or self.calm_since > since:
+            return
+        alive = {attempt_of(pod) for pod in self._kube.pods_of(group.id) if self._kube.answers(pod)}
+        for task in group.tasks:
+            other = group.id, group.incarnation, task.name, task.retry
+            sidecar = self.sidecars.of(other)
+            if not task.status.final and (
+                sidecar is None or sidecar.moved_at > since or other not in alive
+            ):
+                return
+        raise Violation("a gang meets", f"{attempt} waits, and all the others are there")
+
     # Commits -------------------------------------------------------------------------------------
 
     def created(self, workflow: Workflow) -> None:
         groups = self._rows.stored_groups[workflow.id]
         upstream: dict[GroupId, list[GroupId]] = defaultdict(list)
         for stored in groups.values():
-            self._groups[stored.value.id] = workflow.id
+            if self._groups.setdefault(stored.value.id, workflow.id) != workflow.id:
+                raise Violation("names do not mix", f"{stored.value.id} is of two workflows")
             for id in stored.value.downstream:
                 upstream[id].append(stored.value.id)
         self._upstream.update((id, upstream[id]) for id in groups)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from tests.simulation.faults import Faults
 from tests.simulation.operator import BACKEND
@@ -29,19 +29,24 @@ from xylem.domain.errors import (
     Conflict,
     Gone,
     InvalidRequest,
+    InvalidSpec,
     Unavailable,
     UnknownJob,
     UnknownWorkflow,
 )
 from xylem.domain.ids import ConnectionId, GroupId, JobId, UserName, WorkflowId
+from xylem.domain.values import replace
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.time import FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports.jobs import Job
-from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
-from xylem.usecases import backends, cancel, jobs, news, operators, submit, timers
+from xylem.ports.task_tokens import Attempt
+from xylem.protocol.queues import Greeted, NodesOf, Retired, StockOf, news_message
+from xylem.protocol.runtime import AtBarrier, Barrier, InputQuery, OutputFile, OutputQuery
+from xylem.usecases import again, backends, cancel, jobs, news, operators, runtime, submit, timers
 from xylem.usecases.start import Rendering, start_groups
+from xylem.usecases.submit import Checked, Request
 
 T = TypeVar("T")
 
@@ -143,6 +148,7 @@ class Service:
         self.ids = FakeIds()
         self.tokens = MemoryTaskTokens()
         self.credentials = MemoryCredentials()
+        self.logs = variant.logs()
         self.chance = schedule.random.random
         self.job_queue = Queue(schedule, faults, self._perform, lossy=True)
         self.news_queue = Queue(schedule, faults, self._apply, lossy=False)
@@ -155,6 +161,8 @@ class Service:
         self._faults = faults
         self._gate = gate
         self._variant = variant
+        self.data = MemoryBlobs()
+        self.opened: Callable[[Attempt, int], None] = lambda attempt, restarts: None
         sockets.ingest = self.ingest
 
     def wait(self, seconds: float) -> None:
@@ -165,7 +173,7 @@ class Service:
     def fetched(self, url: str) -> bytes | None:
         """What is behind a presigned URL."""
         key = unquote(url.removeprefix("memory://get/").partition("?")[0])
-        return MemoryBlobs.get(self.store, key)
+        return self.store.plain.get(key)
 
     # Lambdas -------------------------------------------------------------------------------------
 
@@ -205,13 +213,17 @@ class Service:
         def handle() -> None:
             for job, received in batch:
                 self.delivered[job] += 1
+                done = False
                 try:
                     outcome = jobs.perform(
                         job, engine=self, jobs=self.jobs, run=self._run, received=received
                     )
+                    done = outcome.kind in ("done", "nothing")
                 except EXPECTED:
                     failed.append(job)
                     continue
+                finally:
+                    self.rows.costs.performed(received, done=done)
                 if outcome.error is not None and not isinstance(outcome.error, EXPECTED):
                     raise Violation("no handler fails", f"job {job}: {outcome.error!r}")
 
@@ -267,6 +279,9 @@ class Service:
             try:
                 parts = [part for message in messages for part in news.parts(message)]
                 told = [self._variant.news(part, self.rows) for part in parts]
+                for part in told:
+                    if isinstance(part, StockOf):
+                        self._note(part)
                 news.apply(workflow, told, engine=self)
             except Conflict:
                 again = [
@@ -278,6 +293,20 @@ class Service:
                 failed += [body for body, _ in received]
             except Exception as error:
                 raise Violation("no handler fails", f"news of {workflow}: {error!r}") from error
+
+    def _note(self, stock: StockOf) -> None:
+        """What an inventory makes the service ask for is bounded by what it shows."""
+        groups = self.rows.stored_groups.get(stock.workflow, {})
+        for anchor in stock.anchors:
+            if anchor.group not in groups:
+                continue
+            group = groups[anchor.group].value
+            pods = {
+                (pod.task, pod.retry)
+                for pod in stock.pods
+                if (pod.group, pod.incarnation) == (group.id, group.incarnation)
+            }
+            self.rows.costs.shown(anchor, pods, group)
 
     def _look(
         self, batch: list[tuple[tuple[WorkflowId, GroupId], int]]
@@ -305,6 +334,66 @@ class Service:
     def disconnected(self, connection: ConnectionId) -> None:
         self._alone("disconnect", partial(self.backends.disconnected, BACKEND, connection))
 
+    # What pods ask for ---------------------------------------------------------------------------
+
+    def meet(self, token: str, here: AtBarrier) -> Barrier | None:
+        """Of the twenty seconds of a hold one moment. None: nobody answers. Raises `Forbidden`."""
+
+        def arrive(attempt: Attempt) -> Barrier:
+            try:
+                barrier = runtime.arrive(
+                    attempt,
+                    self._variant.meets(here),
+                    workflows=self.workflows,
+                    logs=self.logs,
+                    wait=_hold,
+                )
+            except _Held:
+                return Barrier(open=False, restarts=here.restarts or 0)
+            if barrier.open:
+                self.opened(attempt, barrier.restarts)
+            return barrier
+
+        return self._answer(token, arrive)
+
+    def restarts(self, token: str) -> int | None:
+        """As `meet`."""
+
+        def look(attempt: Attempt) -> int:
+            return runtime.group_state(attempt, workflows=self.workflows).restarts
+
+        return self._answer(token, look)
+
+    def inputs(self, token: str, index: int) -> list[str]:
+        """The URLs of an input's files."""
+        attempt = self.tokens.verify(token, self.clock(), expired_ok=True)
+        query = InputQuery(index=index)
+        workflows = self.rows.plain
+        store, data = self.store.plain, self.data
+        page = runtime.inputs(attempt, query, workflows=workflows, store=store, data=data)
+        return [self._variant.reads(file.url) for file in page.files]
+
+    def upload(self, token: str) -> None:
+        """A command's only output."""
+        attempt = self.tokens.verify(token, self.clock(), expired_ok=True)
+        query = OutputQuery(files=[OutputFile(path="out", size=1)])
+        [file] = runtime.outputs(attempt, query, data=self.data).files
+        self.data.put(unquote(urlsplit(file.url).path.lstrip("/")), b"1")
+
+    def _answer(self, token: str, answer: Callable[[Attempt], T]) -> T | None:
+        """Of a route of the Logger; a token that has expired is renewed on the way."""
+        answers: list[T] = []
+
+        def handle() -> None:
+            attempt = self.tokens.verify(token, self.clock(), expired_ok=True)
+            answers.append(answer(attempt))
+
+        try:
+            whole = self._gate.invoke("logger", handle)
+        except EXPECTED:
+            return None
+        return answers[0] if whole else None
+
     # People --------------------------------------------------------------------------------------
 
     def submit(self, request: submit.Request, checked: submit.Checked) -> WorkflowId | None:
@@ -312,6 +401,29 @@ class Service:
         made: list[WorkflowId] = []
         self._alone("submit", lambda: made.append(submit.submit(request, checked, engine=self)))
         return made[0] if made else None
+
+    def again(
+        self,
+        earlier: WorkflowId,
+        key: str | None,
+        check: Callable[[Request], Checked],
+        *,
+        restart: bool,
+    ) -> WorkflowId | InvalidRequest | InvalidSpec | None:
+        """The routes that begin an earlier workflow again. None: the caller heard of no id."""
+        answers: list[WorkflowId | InvalidRequest | InvalidSpec] = []
+
+        def begin() -> None:
+            begun = again.restart if restart else again.resubmission
+            try:
+                request = begun(earlier, by=USER, workflows=self.workflows, store=self.store)
+                request = self._variant.again(replace(request, idempotency=key), self)
+                answers.append(submit.submit(request, check(request), engine=self))
+            except (InvalidRequest, InvalidSpec) as refusal:
+                answers.append(refusal)
+
+        self._alone("again", begin)
+        return answers[0] if answers else None
 
     def cancel(self, workflow: WorkflowId, *, force: bool) -> None:
         def do() -> None:
@@ -326,11 +438,20 @@ class Service:
     def tend_parked_jobs(self) -> None:
         """An admin looks at what is parked."""
         for job in self.rows.jobs.parked(limit=100):
+            self.rows.costs.counts["admin"] += 1
             if self.schedule.chance(0.2):
                 drop = partial(jobs.drop, job.id, by="bob", engine=self, jobs=self.jobs)
                 self._alone("drop", drop)
             else:
                 self._alone("retry", partial(jobs.retry, job.id, engine=self, jobs=self.jobs))
+
+
+class _Held(Exception):
+    """The Logger would look again in half a second."""
+
+
+def _hold(seconds: float) -> None:
+    raise _Held
 
 
 class _Redirected:

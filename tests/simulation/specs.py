@@ -18,6 +18,7 @@ from xylem.domain.values import replace
 from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.store import MemoryStore
+from xylem.ports.workflows import Workflows
 from xylem.usecases import submit
 
 Shape = tuple[tuple[int, tuple[int, ...]], ...]
@@ -35,6 +36,7 @@ SMALL: Sequence[Shape] = (
     ((1, ()), (2, (0,)), (1, (1,))),
     ((1, ()), (1, (0,)), (1, (0,)), (1, (1, 2))),
 )
+GANGS: Sequence[Shape] = (((2, ()),), ((3, ()),))
 WIDE: Sequence[Shape] = (
     ((1, ()), *((1, (0,)) for _ in range(50))),
     ((110, ()),),
@@ -43,9 +45,11 @@ WIDE: Sequence[Shape] = (
 SHARDED: Sequence[Shape] = (((1, ()), *((1, (0,)) for _ in range(205))),)
 
 
-def drawn(random: Random) -> Shape:
+def drawn(random: Random, *, gangs: bool = False) -> Shape:
     """The large ones take a hundred times as long as the small ones; of a million schedules some
     hundreds have one."""
+    if gangs:
+        return random.choice(GANGS)
     chance = random.random()
     if chance < 0.00005:
         return random.choice(SHARDED)
@@ -75,12 +79,16 @@ def checked(shape: Shape) -> tuple[submit.Request, submit.Checked]:
     ]
     text = yaml.safe_dump({"workflow": {"name": "flow", "groups": groups}})
     request = submit.Request(text=text, user=USER)
-    return request, submit.check(
+    return request, checked_again(request, MemoryStore().workflows)
+
+
+def checked_again(request: submit.Request, workflows: Workflows) -> submit.Checked:
+    return submit.check(
         request,
         "default",
         pools=_pools(),
         configs=MemoryConfigs(),
-        workflows=MemoryStore().workflows,
+        workflows=workflows,
         credentials=MemoryCredentials(),
     )
 

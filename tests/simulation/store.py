@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol, TypeVar
 
+from tests.simulation.costs import Costs
 from tests.simulation.faults import Faults
 from tests.simulation.schedule import Schedule
 from xylem.domain.errors import Conflict, TooLarge, Unavailable
@@ -178,13 +179,19 @@ class SimulatedWorkflows(MemoryWorkflows):
 class SimulatedJobs(MemoryJobs):
     def __init__(self, store: "SimulatedStore", gate: Gate) -> None:
         super().__init__(store)
+        self._costs = store.costs
         self._gate = gate
 
     def load(self, id: JobId) -> Job | None:
         return self._gate.read("job", partial(super().load, id))
 
     def update(self, job: Job, *, expected: Job) -> bool:
-        return self._gate.write("update job", partial(super().update, job, expected=expected))
+        return self._gate.write("update job", partial(self._update, job, expected))
+
+    def _update(self, job: Job, expected: Job) -> bool:
+        done = super().update(job, expected=expected)
+        self._costs.counts["times of jobs"] += done
+        return done
 
     def drop(self, job: Job) -> bool:
         return self._gate.write("drop job", partial(super().drop, job))
@@ -196,14 +203,20 @@ class SimulatedJobs(MemoryJobs):
 class SimulatedTimers(MemoryTimers):
     def __init__(self, store: "SimulatedStore", gate: Gate) -> None:
         super().__init__(store)
+        self._costs = store.costs
         self._gate = gate
 
     def due(self, now: datetime, *, limit: int) -> list[Timer]:
         return self._gate.read("due timers", partial(super().due, now, limit=limit))
 
     def move(self, timer: Timer, *, next_ring_at: datetime, rings: int) -> bool:
-        act = partial(super().move, timer, next_ring_at=next_ring_at, rings=rings)
+        act = partial(self._move, timer, next_ring_at=next_ring_at, rings=rings)
         return self._gate.write("move timer", act)
+
+    def _move(self, timer: Timer, *, next_ring_at: datetime, rings: int) -> bool:
+        moved = super().move(timer, next_ring_at=next_ring_at, rings=rings)
+        self._costs.counts["times of timers"] += moved
+        return moved
 
 
 class SimulatedStore(MemoryStore):
@@ -215,10 +228,14 @@ class SimulatedStore(MemoryStore):
 
     def __init__(self, schedule: Schedule, faults: Faults, gate: Gate) -> None:
         super().__init__()
-        self.made = 0
+        self.costs = Costs()
         self.schedule = schedule
         self.faults = faults
         self.eyes: Eyes | None = None
+        self.changed: Callable[[GroupId, int], None] = lambda group, restarts: None
+        self.ended: Callable[[WorkflowId], None] = lambda workflow: None
+        self.plain = MemoryWorkflows(self)
+        """What answers at once, and always."""
         self.workflows = self.ports(self, gate)
         self.jobs = SimulatedJobs(self, gate)
         self.timers = SimulatedTimers(self, gate)
@@ -235,14 +252,26 @@ class SimulatedStore(MemoryStore):
         self.schedule.say(f"  committed: {commit.cause} {_in_short(commit)}")
         if self.eyes is not None:
             self.eyes.committed(commit, before)
+        moved = commit.workflow_change
+        if moved and moved.after.status.final and not moved.before.status.final:
+            self.ended(commit.workflow)
+        for id in before:
+            self.changed(id, self.stored_groups[commit.workflow][id].value.restarts)
 
     def write(self, commit: Commit) -> None:
         """The transaction itself."""
         super().commit(commit)
 
     def keep_audit(self, change: Audited) -> None:
-        """Commits are counted, nothing is kept: a sixth of the time of a schedule went into it."""
-        self.made += isinstance(change, Commit)
+        """Written rows are counted, nothing is kept: a sixth of the time of a schedule went into
+        it."""
+        match change:
+            case Commit():
+                self.costs.committed(change)
+            case Creation():
+                self.costs.created(change)
+            case _:
+                self.costs.large = True
 
     def create(self, creation: Creation) -> WorkflowId:
         known = set(self.stored_workflows)
@@ -297,13 +326,14 @@ class SimulatedBackends(MemoryBackends):
 class SimulatedBlobs(MemoryBlobs):
     def __init__(self, gate: Gate) -> None:
         super().__init__()
+        self.plain = MemoryBlobs()
         self._gate = gate
 
     def put(self, key: str, body: bytes) -> None:
-        self._gate.write("put object", partial(super().put, key, body))
+        self._gate.write("put object", partial(self.plain.put, key, body))
 
     def get(self, key: str) -> bytes | None:
-        return self._gate.read("get object", partial(super().get, key))
+        return self._gate.read("get object", partial(self.plain.get, key))
 
 
 class SimulatedDoorbell:

@@ -10,12 +10,17 @@ from operators.backend_listener.listener import Listener
 from operators.backend_worker.worker import Worker
 from operators.shared.calls import Call
 from operators.shared.lease import Tenure
+from operators.task_runtime.runtime import Decision, Event, Life, decide
 from tests.simulation.cluster import Kube
 from tests.simulation.store import SimulatedStore
 from xylem.domain.ids import ConnectionId
+from xylem.memory.logs import MemoryLogs
 from xylem.ports.jobs import Job
 from xylem.protocol.link import Link
+from xylem.protocol.runtime import AtBarrier
+from xylem.usecases.apply import Engine
 from xylem.usecases.news import Part
+from xylem.usecases.submit import Request
 
 
 class Variant:
@@ -23,6 +28,7 @@ class Variant:
     link: type[Link] = Link
     listener: type[Listener] = Listener
     worker: type[Worker] = Worker
+    logs: type[MemoryLogs] = MemoryLogs
     collects_forsaken = True
     needs: Mapping[str, float] = {}
     """Faults without which a defect does not show, at least at these rates."""
@@ -40,6 +46,11 @@ class Variant:
     """Deadlines are less than a minute."""
     retries = False
     """Every failure is tried again, as often as budgets allow."""
+    gangs = False
+    """All tasks are of gangs, which meet, and fail with any of their tasks."""
+
+    restarts = False
+    """Every workflow that ended is begun again."""
 
     def tenure(self, tenure: Tenure) -> Tenure:
         return tenure
@@ -61,6 +72,22 @@ class Variant:
     def connection(self, connection: ConnectionId, current: ConnectionId | None) -> ConnectionId:
         """Where something is pushed to."""
         return connection
+
+    def again(self, request: Request, engine: Engine) -> Request:
+        """What a workflow that is begun again becomes."""
+        return request
+
+    def reads(self, url: str) -> str:
+        """A file of an input, as a pod gets it."""
+        return url
+
+    def lives(self, life: Life, event: Event) -> Decision:
+        """What a sidecar makes of an event."""
+        return decide(life, event)
+
+    def meets(self, here: AtBarrier) -> AtBarrier:
+        """A pod's question at the barrier reaches the Logger."""
+        return here
 
     def begins(self, job: Job, store: SimulatedStore) -> None:
         """The Worker is about to perform this job."""

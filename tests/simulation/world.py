@@ -13,6 +13,7 @@ from tests.simulation.operator import Process
 from tests.simulation.oracle import Oracle
 from tests.simulation.schedule import Act, Schedule, Violation
 from tests.simulation.service import Service
+from tests.simulation.sidecars import Sidecars
 from tests.simulation.sockets import Sockets
 from tests.simulation.store import Gate
 from tests.simulation.variant import Variant
@@ -39,6 +40,12 @@ ends."""
 TO_THE_LAST = 8
 """One schedule of so many goes on until its closed anchors are gone, too, which takes a quarter of
 an hour of nothing else."""
+
+SIDECARS = 0.5
+"""Of the schedules have them; in the others a pod of a gang runs as if it were alone."""
+
+BEGIN_AGAIN = 0.2
+"""Of the schedules have users who begin again what ended, or is about to."""
 
 ADMIN_EVERY = 10 * MINUTE
 
@@ -72,7 +79,7 @@ def simulate(seed: int, variant: Variant | None = None, cut: Cut | None = None) 
     schedule = world.schedule
     return Result(
         seed,
-        world.service.rows.made,
+        world.service.rows.costs.counts["commits"],
         schedule.events,
         schedule.faults,
         broken,
@@ -110,7 +117,7 @@ class World:
         self.manners = specs.Manners(
             self.limits,
             specs.RULES[-1] if variant.retries else random.choice(specs.RULES),
-            strict=random.random() < 0.3,
+            strict=variant.gangs or random.random() < 0.3,
         )
         self._variant = variant
         self.gate = Gate(self.schedule, self.faults)
@@ -122,10 +129,16 @@ class World:
         self.service.rows.eyes = self.oracle
         self.service.links.look = self.oracle.pushed
         self.kube.eyes = self.oracle
+        if variant.gangs or variant.restarts or random.random() < SIDECARS:
+            self._add_sidecars()
         self.processes: list[Process] = []
         self.boots = 0
         self.slept = False
         self.keys: dict[str, WorkflowId] = {}
+        self.begun_again = 0
+        if variant.restarts or random.random() < BEGIN_AGAIN:
+            self.begun_again = random.choice((1, 2, 3))
+            self.service.rows.ended = self._begin_again_some_time
 
     def _limit(self, least: float, most: float) -> timedelta | None:
         """In minutes; most schedules have none of these."""
@@ -151,6 +164,12 @@ class World:
             execution=self.limits.execution.total_seconds(),
         )
 
+    def _add_sidecars(self) -> None:
+        sidecars = Sidecars(self.schedule, self.faults, self.service, self.oracle, self._variant)
+        self.kube.sidecars = self.oracle.sidecars = sidecars
+        self.service.opened = self.oracle.opened
+        self.service.rows.changed = sidecars.changed
+
     # The schedule --------------------------------------------------------------------------------
 
     def run(self) -> None:
@@ -170,10 +189,13 @@ class World:
                 raise Violation("S6", "; ".join(left))
             schedule.run(schedule.seconds + MINUTE)
         self._look_at_submissions()
+        for story in self.service.rows.costs.over(schedule.seconds):
+            raise Violation("cost in writes", story)
 
     def _calm(self) -> None:
         self.schedule.say("the faults stop")
         self.faults.stop()
+        self.oracle.calm_since = self.schedule.seconds
         for process in self.processes:
             process.paused_until = min(process.paused_until, self.schedule.seconds)
         if not any(process.alive for process in self.processes):
@@ -183,7 +205,7 @@ class World:
 
     def _submit_some_time(self) -> None:
         schedule = self.schedule
-        request, checked = specs.checked(specs.drawn(schedule.random))
+        request, checked = specs.checked(specs.drawn(schedule.random, gangs=self._variant.gangs))
         checked = specs.with_manners(checked, self.manners)
         key = f"key-{schedule.random.random()}" if schedule.chance(0.5) else None
         request = replace(request, idempotency=key)
@@ -204,6 +226,45 @@ class World:
                 raise Violation("one key, one workflow", f"{first} and {made}")
         if self._variant.cancels or self.schedule.chance(0.3):
             self._cancel_some_time(made)
+        if self.schedule.chance(0.3):
+            self._begin_again_some_time(made, within=self.faults_end / 2)
+
+    def _begin_again_some_time(self, workflow: WorkflowId, within: float = 2 * MINUTE) -> None:
+        """A user does who sees it fail, or cannot wait for its end."""
+        schedule = self.schedule
+        if not self.begun_again or schedule.seconds >= self.faults_end:
+            return
+        self.begun_again -= 1
+        restart = schedule.chance(0.8)
+        key = f"key-{schedule.random.random()}" if schedule.chance(0.5) else None
+        at = schedule.between(0, within)
+        for _ in range(1 + (key is not None)):
+            act = partial(self._begin_again, workflow, key, restart=restart)
+            schedule.after(at, "begin again", act)
+            at += schedule.between(0, 20)
+
+    def _begin_again(self, earlier: WorkflowId, key: str | None, *, restart: bool) -> None:
+        rows = self.service.rows
+        before = rows.stored_workflows[earlier].value
+
+        def check(request: submit.Request) -> submit.Checked:
+            found = specs.checked_again(request, self.service.workflows)
+            return specs.with_manners(found, self.manners)
+
+        made = self.service.again(earlier, key, check, restart=restart)
+        how = "restart" if restart else "again"
+        self.schedule.say(f"{how} of {earlier}: {made or 'no answer'}")
+        if made is None:
+            return
+        if not isinstance(made, str):
+            self.oracle.refused_again(before, made, restart=restart)
+            return
+        self.schedule.fault(f"begun {how}", made)
+        self.oracle.begun_again(earlier, made, restart=restart)
+        if self.schedule.chance(0.2):
+            self._cancel_some_time(made)
+        if key is not None and self.keys.setdefault(key, made) != made:
+            raise Violation("one key, one workflow", f"{self.keys[key]} and {made}")
 
     def _cancel_some_time(self, workflow: WorkflowId) -> None:
         soon = self._variant.cancels or self.schedule.chance(0.3)
