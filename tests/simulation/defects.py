@@ -39,7 +39,13 @@ from operators.task_runtime.runtime import Decision, Life, Met, Phase, Restarted
 from tests.builders import NOON
 from tests.simulation.faults import Faults
 from tests.simulation.schedule import Schedule
-from tests.simulation.store import Gate, SimulatedJobs, SimulatedStore, SimulatedWorkflows
+from tests.simulation.store import (
+    Gate,
+    SimulatedJobs,
+    SimulatedStore,
+    SimulatedTimers,
+    SimulatedWorkflows,
+)
 from tests.simulation.variant import Variant
 from xylem.domain.errors import Conflict
 from xylem.domain.group import Group
@@ -49,7 +55,7 @@ from xylem.domain.task import Task
 from xylem.manifests.names import RETRY
 from xylem.memory.logs import MemoryLogs
 from xylem.ports.backends import Mail
-from xylem.ports.jobs import Job, StartGroups
+from xylem.ports.jobs import Job, StartGroups, Timer
 from xylem.ports.stored import Change, Stored
 from xylem.ports.task_tokens import Attempt
 from xylem.ports.workflows import Commit
@@ -779,6 +785,46 @@ class ReadsTheFirstAttempt(Variant):
         return re.sub(r"/\d+/out", "/0/out", url)
 
 
+# Clocks ------------------------------------------------------------------------------------------
+
+
+class _BelievesPods(SimulatedStore):
+    def write(self, commit: Commit) -> None:
+        super().write(replace(commit, groups=tuple(map(_by_its_pod, commit.groups))))
+
+
+def _by_its_pod(change: Change[Group]) -> Change[Group]:
+    group = change.after
+    if group.running_since is None or group.started_at is None:
+        return change
+    return replace(change, after=replace(group, running_since=group.started_at))
+
+
+class BelievesPodsClocks(Variant):
+    """A limit counts from when a pod says that it started."""
+
+    store = _BelievesPods
+    needs = {"clock_moves": 2.0}
+
+
+class _NeverDue(SimulatedTimers):
+    def due(self, now: datetime, *, limit: int) -> list[Timer]:
+        return []
+
+
+class _WithoutTimers(SimulatedStore):
+    def __init__(self, schedule: Schedule, faults: Faults, gate: Gate) -> None:
+        super().__init__(schedule, faults, gate)
+        self.timers = _NeverDue(self, gate)
+
+
+class SweepsNoTimers(Variant):
+    """Nobody rings for a timer but who sets it, and he only once."""
+
+    store = _WithoutTimers
+    needs = {"message_lost": 0.95}
+
+
 # What it costs -----------------------------------------------------------------------------------
 
 
@@ -855,7 +901,7 @@ DEFECTS: dict[type[Variant], set[str]] = {
         "something is pending",
     },
     CountsAnAttemptTwice: {"an attempt is counted once"},
-    ReadsNoTenure: {"S2"},
+    ReadsNoTenure: {"S2", "S6"},
     AsksForNoCleanupAgain: {"S6"},
     HoldsNoAnchor: {"S1", "S3", "a task ends as its pod did"},
     CollectsNothing: {"S6"},
@@ -884,8 +930,10 @@ DEFECTS: dict[type[Variant], set[str]] = {
     TakesAnyBarrierForTheNewest: {"a gang meets"},
     MeetsAtOneBarrier: {"a gang meets"},
     AsksWhatBarrierThereIs: {"a gang meets"},
+    BelievesPodsClocks: {"S5"},
+    SweepsNoTimers: {"a timeout is lost"},
     WritesOldNews: {"cost in writes"},
-    AsksAgainAndAgain: {"cost in writes"},
+    AsksAgainAndAgain: {"cost in writes", "a timeout is lost"},
     RingsEachMinute: {"cost in writes"},
     RunsCompletedAgain: {"what completed is not run again"},
     ForgetsWhereOutputsAre: {"what failed can be begun again"},

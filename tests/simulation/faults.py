@@ -11,6 +11,8 @@ class Faults:
 
     lambda_dies: float = 0.0
     """An invocation, at one of its calls of a port, before or after it."""
+    lambda_skew: float = 0.0
+    """Seconds, at the most, by which the clock of an invocation is wrong."""
     no_answer: float = 0.0
     """A write or a read of a port fails, or is done and its answer is lost."""
     false_conflict: float = 0.0
@@ -62,8 +64,12 @@ class Faults:
             setattr(self, field.name, 0.0)
 
 
+SKEW = 5.0
+"""Seconds between a Lambda's clock and the true time, at the most."""
+
 _RATES = {
     "lambda_dies": 0.15,
+    "lambda_skew": SKEW,
     "no_answer": 0.06,
     "false_conflict": 0.15,
     "others_run": 0.4,

@@ -20,8 +20,10 @@ from tests.simulation.cluster import (
     is_deleted,
     is_planted,
 )
+from tests.simulation.faults import SKEW
 from tests.simulation.schedule import Schedule, Violation
 from tests.simulation.service import Service
+from xylem.domain.deadlines import deadline
 from xylem.domain.group import Cleanup, Group, to_make, to_start
 from xylem.domain.ids import ConnectionId, GroupId, JobId, TaskName, WorkflowId, mail_id, shard_of
 from xylem.domain.status import ExitCode, TaskStatus
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 LOST = "The pod disappeared from its cluster."
 SMALL = 10
 LARGE_EVERY = 20
+
+TIMEOUTS_WITHIN = 1500.0
+"""Seconds, without faults, until a deadline that has passed was noticed, and asked about."""
 
 MEETS_WITHIN = 300.0
 """Seconds, without faults, until a gang of which all pods run has met."""
@@ -451,6 +456,8 @@ class Oracle:
                 first = min((at for at in made if at is not None), default=None)
                 self._was_late(new, first, was.processing_at, was.limits.processing)
             case TaskStatus.FAILED_QUEUE_TIMEOUT if "upstream" in new.message:
+                if was.limits.waiting is not None:
+                    self._was_late(new, None, was.waiting_since, was.limits.waiting)
                 # Of a group that had to end in steps, some tasks end after it.
                 waited = was.status is TaskStatus.WAITING or was.settling is not None
                 if was.placed or not waited:
@@ -463,8 +470,7 @@ class Oracle:
             case TaskStatus.FAILED_EXEC_TIMEOUT:
                 if any(self._truth_of(was, task).limited for task in was.tasks):
                     return  # one pod ran into the limit, which is one for all
-                began = was.running_since
-                self._was_late(new, truth.ended_at, began, was.limits.execution)
+                self._was_late(new, truth.ended_at, self._began(was), was.limits.execution)
             case _:
                 return
 
@@ -472,13 +478,41 @@ class Oracle:
         attempt = group.id, group.incarnation, task.name, task.retry
         return self._kube.truths.get(attempt, Truth())
 
+    def _began(self, group: Group) -> datetime | None:
+        """When its first command did, whatever anybody's clock said; as it is stored where a task
+        has ended, for that begins a group's run, too."""
+        if any(task.status.final or task.retry for task in group.tasks):
+            return group.running_since
+        starts = [self._truth_of(group, task).started_at for task in group.tasks]
+        first = min((at for at in starts if at is not None), default=None)
+        return None if first is None else NOON + timedelta(seconds=first)
+
     def _was_late(
         self, task: Task, at: float | None, began: datetime | None, limit: timedelta
     ) -> None:
-        if at is None or began is None:
+        """Clocks of Lambdas differ, those of pods mean nothing."""
+        if began is None:
             return
-        if NOON + timedelta(seconds=at) < began + limit:
+        due = began + limit - timedelta(seconds=SKEW)
+        if self._schedule.now() < due - timedelta(seconds=SKEW):
+            raise Violation("S5", f"{task.name} is {task.status}, and its time was not over")
+        if at is not None and NOON + timedelta(seconds=at) < due:
             raise Violation("S5", f"{task.name} is {task.status}, and its pod was in time")
+
+    def timeouts_come(self) -> None:
+        """While there are no faults."""
+        since = max(self.calm_since or 0.0, 0.0)
+        patience = self._schedule.seconds - TIMEOUTS_WITHIN
+        if since > patience:
+            return
+        for groups in self._rows.stored_groups.values():
+            for stored in groups.values():
+                due = deadline(stored.value)
+                if due is None or due >= NOON + timedelta(seconds=patience):
+                    continue
+                asked = [row.asked_at for row in stored.value.pending if row.kind == "observe"]
+                if max(asked, default=NOON) < due - timedelta(seconds=SKEW):
+                    raise Violation("a timeout is lost", f"{stored.value.name}: {due}")
 
     # What is pending, and what is counted --------------------------------------------------------
 

@@ -144,7 +144,7 @@ class Service:
         self.backends = SimulatedBackends(self.rows, gate)
         self.links = _Redirected(self, sockets, variant)
         self.store = SimulatedBlobs(gate)
-        self.clock = schedule.now
+        self.clock = gate.now
         self.ids = FakeIds()
         self.tokens = MemoryTaskTokens()
         self.credentials = MemoryCredentials()

@@ -38,11 +38,18 @@ class Gate:
         self._schedule = schedule
         self._faults = faults
         self._left: list[int | None] = []
+        self._skew = 0.0
+
+    def now(self) -> datetime:
+        """By the clock of the process that asks; each invocation has one of its own."""
+        return self._schedule.now() + timedelta(seconds=self._skew)
 
     def invoke(self, what: str, act: Callable[[], object]) -> bool:
         """Whether the invocation came to its end. What it raises is raised here, but its death."""
         doomed = self._schedule.chance(self._faults.lambda_dies)
         self._left.append(self._schedule.random.randrange(CALLS) if doomed else None)
+        before, most = self._skew, self._faults.lambda_skew
+        self._skew = self._schedule.between(-most, most) if most else 0.0
         try:
             act()
         except Crash as crash:
@@ -50,6 +57,7 @@ class Gate:
             return False
         finally:
             self._left.pop()
+            self._skew = before
         return True
 
     def read(self, what: str, act: Callable[[], T]) -> T:

@@ -188,6 +188,7 @@ class World:
             if schedule.seconds >= deadline:
                 raise Violation("S6", "; ".join(left))
             schedule.run(schedule.seconds + MINUTE)
+            self.oracle.timeouts_come()
         self._look_at_submissions()
         for story in self.service.rows.costs.over(schedule.seconds):
             raise Violation("cost in writes", story)

@@ -411,14 +411,13 @@ def _settle(group: Group, now: datetime, *, tell: bool = True, force: bool = Fal
 
 
 def _counted_from(group: Group, now: datetime) -> Group:
-    """From when the limits count: by the service's clock, or by the pod's as far as that can be
-    true. A pod that started before its group was handed over, or after we heard of it, has a clock
-    that is wrong."""
+    """From when the limits count: from when we heard of it, by the service's clock. A pod's clock
+    may be slow by hours, and a limit that counts from there would end what has just begun. Late is
+    no harm: the pod itself keeps the limit of its run."""
     since = group.scheduling_since or now
     if group.status is not TaskStatus.RUNNING:
         return replace(group, scheduling_since=since)
-    started = min(max(group.started_at or now, group.processing_at or now), now)
-    return replace(group, scheduling_since=since, running_since=started)
+    return replace(group, scheduling_since=since, running_since=now)
 
 
 def _aggregate(group: Group) -> TaskStatus:
