@@ -512,10 +512,10 @@ def test_a_group_is_as_far_as_the_furthest_of_its_tasks() -> None:
     ]
 
 
-def test_a_group_that_is_first_seen_running_was_in_no_queue_before() -> None:
+def test_a_group_that_is_first_seen_running_counts_from_then() -> None:
     running = at(5, a_made_group(), seen("lead", TaskStatus.RUNNING, started_at=NOON))
 
-    assert (running.scheduling_since, running.running_since) == (LATER, NOON)
+    assert (running.scheduling_since, running.running_since) == (LATER, LATER)
 
 
 def test_what_a_group_learns_at_its_end_is_the_first_of_its_tasks_times() -> None:
