@@ -45,6 +45,10 @@ TIMEOUT = 30.0
 LATEST = 600.0
 """Seconds until a request that was given up may still land: within the 15 minutes assumed."""
 
+A_LOOK = 60.0
+"""Seconds until who sleeps is looked at again: where the faults stop, a pause is over for all of a
+process, and not for what it was asked since."""
+
 CALM_RENEWAL = 300.0
 """A holder's renewals that change nothing but a stamp are left out: each 4 s they would be most of
 the events of a schedule. Whenever the lease moves it looks within its 4 s."""
@@ -217,7 +221,7 @@ class Process:
         if not self.alive:
             return
         if self.paused:
-            left = self.paused_until - self._schedule.seconds
+            left = min(self.paused_until - self._schedule.seconds, A_LOOK)
             self._later(left + self._schedule.between(0, 1), act)
             return
         act()
