@@ -156,7 +156,7 @@ def test_a_change_that_no_module_can_be_imported_with_is_noticed(
 
 
 def test_who_waits_for_ever_is_not_waited_for() -> None:
-    assert in_a_process(partial(time.sleep, 60), 0.1) is None
+    assert in_a_process(partial(time.sleep, 60), 0.1) is None  # ended long before
 
 
 def test_a_survivor_is_listed_with_its_reason(tmp_path: Path) -> None:

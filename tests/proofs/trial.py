@@ -111,7 +111,7 @@ def _bounded() -> None:
 
 def _quiet() -> None:
     sys.dont_write_bytecode = False  # or every process compiles the tests' files anew
-    sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
 
 
 # What the tests execute --------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def render(
 
 
 def _in_child(template: str, variables: Variables) -> str:
-    from xylem.spec.jinja import rendered_in_child  # noqa: PLC0415 - see above
+    from xylem.spec.jinja import rendered_in_child  # noqa: PLC0415 - for marks alone
 
     return rendered_in_child(template, variables)
 
