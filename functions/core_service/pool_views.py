@@ -6,13 +6,13 @@ is there for them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from functions.core_service.views import View
 from xylem.domain.node import CORE, Amounts, Node, total
 from xylem.domain.placement import SIDECAR, Site, mismatch, nodes_of_pool, usage
 from xylem.domain.pool import UNBOUNDED, GpuQuota, Pool
+from xylem.domain.values import dataclass
 from xylem.spec.pools import config_of, gpu_of, timeouts_of
 
 _GIB = 1024**3

@@ -16,10 +16,10 @@ import base64
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from xylem.domain.errors import Unavailable
+from xylem.domain.values import dataclass
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient

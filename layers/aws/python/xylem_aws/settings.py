@@ -5,7 +5,8 @@ missing is a mistake of the infrastructure and is named.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from xylem.domain.values import dataclass
 
 DEAD = ("jobs", "news", "timers")
 

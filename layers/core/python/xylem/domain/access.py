@@ -1,10 +1,10 @@
 """Who asks, and what they may do. Tokens and headers are the business of the edges."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from xylem.domain.errors import Forbidden
 from xylem.domain.ids import BackendName, UserName, WorkflowId
+from xylem.domain.values import dataclass
 
 ADMIN = "osmo-admin"
 USER = "osmo-user"

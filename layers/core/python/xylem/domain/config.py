@@ -1,8 +1,7 @@
 """What an admin sets for all workflows (OSMO's config WORKFLOW), as far as this release has it."""
 
-from dataclasses import dataclass
-
 from xylem.domain.plan import Retries
+from xylem.domain.values import dataclass
 
 MOST_TASKS = 10_000
 """Of one workflow, whatever an admin allows."""

@@ -11,10 +11,10 @@ A payload is sealed before it is stored and never shown again, not even to whose
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from xylem.domain.errors import InvalidRequest
+from xylem.domain.values import dataclass, field
 
 NAME = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?", re.ASCII)
 KEY = re.compile(r"(?!\.\.)[-._a-zA-Z0-9]+", re.ASCII)

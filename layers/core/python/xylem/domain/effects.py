@@ -4,12 +4,12 @@ Adding a member breaks mypy until every interpreter performs it (`assert_never`)
 keeps two effects of the same shape apart once they were written down as JSON.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from xylem.domain.ids import GroupId
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
+from xylem.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

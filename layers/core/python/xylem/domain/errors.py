@@ -19,10 +19,9 @@
 DATABASE, USER, SUBMISSION) keep their meaning; ours are lower case.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
-from xylem.domain.values import replace
+from xylem.domain.values import dataclass, replace
 
 
 class XylemError(Exception):

@@ -6,9 +6,10 @@ again. The first rule that names the code counts; the task's own come before its
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+from xylem.domain.values import dataclass
 
 ExitAction = Literal["complete", "fail", "reschedule"]
 

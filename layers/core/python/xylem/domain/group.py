@@ -15,7 +15,6 @@ ordinal of its create and the time follow from the group (`dressed`), and its ro
 (`bare`). So a group of a thousand tasks is started by the change of one row.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -25,7 +24,7 @@ from xylem.domain.ids import BackendName, GroupId, JobId, TaskName, WorkflowId
 from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import PodSeen, Task
-from xylem.domain.values import replace
+from xylem.domain.values import dataclass, replace
 
 
 class Cleanup(StrEnum):

@@ -6,10 +6,10 @@ explain why something waits. They start and end nothing: that is the scheduler's
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from xylem.domain.ids import BackendName, PoolName
+from xylem.domain.values import dataclass, field
 
 Effect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 Resource = Literal["gpu", "cpu", "memory", "storage"]

@@ -24,7 +24,6 @@ scheduler nobody keeps it: there it is a check at submission and a hint for choo
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -32,7 +31,7 @@ from xylem.domain.ids import PoolName, TaskName
 from xylem.domain.node import CORE, RESOURCES, Amounts, Node, total, written
 from xylem.domain.plan import GroupPlan, Resources
 from xylem.domain.pool import UNBOUNDED, Platform, Pool, wanted
-from xylem.domain.values import replace
+from xylem.domain.values import dataclass, replace
 
 Priority = str
 """HIGH, NORMAL or LOW."""

@@ -7,12 +7,12 @@ are still in the strings, because some are known only when a group is rendered (
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
 from xylem.domain.exits import ExitRule
 from xylem.domain.ids import TaskName, WorkflowId
+from xylem.domain.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ finds what was written. An amount of -1 means "no bound".
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from xylem.domain.exits import ExitRule
 from xylem.domain.ids import BackendName, PoolName
 from xylem.domain.node import Toleration
 from xylem.domain.plan import Limits, Resources
-from xylem.domain.values import replace
+from xylem.domain.values import dataclass, field, replace
 
 UNBOUNDED = -1
 

@@ -11,14 +11,13 @@ asked for. Without budget the attempt's end stands, and says why.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from xylem.domain.exits import ExitAction, action_for
 from xylem.domain.plan import Retries
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
-from xylem.domain.values import replace
+from xylem.domain.values import dataclass, replace
 
 
 def judged(ended: Task, *, disrupted: bool, retries: Retries) -> Task:

@@ -10,14 +10,13 @@ time of receipt beside them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from xylem.domain.exits import ExitRule
 from xylem.domain.ids import TaskName
 from xylem.domain.status import TaskStatus
-from xylem.domain.values import replace
+from xylem.domain.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

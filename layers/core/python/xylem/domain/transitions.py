@@ -6,7 +6,6 @@ The picture in `docs/state-machines.md` is made of the table.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -57,7 +56,7 @@ from xylem.domain.group import (
 from xylem.domain.retries import judged, next_attempt
 from xylem.domain.status import ExitCode, TaskStatus
 from xylem.domain.task import PodSeen, Task
-from xylem.domain.values import replace
+from xylem.domain.values import dataclass, replace
 
 Decision = tuple[Group, tuple[Effect, ...]]
 

@@ -14,7 +14,6 @@ who finishes it decides that.
 """
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -30,7 +29,7 @@ from xylem.domain.ids import (
 from xylem.domain.placement import Choice
 from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus, WorkflowStatus
-from xylem.domain.values import replace
+from xylem.domain.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)

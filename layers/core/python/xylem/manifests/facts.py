@@ -5,7 +5,6 @@ attempt, so that a retry never waits for a deletion.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from xylem.domain.ids import (
     GroupId,
@@ -18,6 +17,7 @@ from xylem.domain.ids import (
 )
 from xylem.domain.plan import Limits, Resources, TaskPlan
 from xylem.domain.pool import SHIPPED_DEFAULTS, PodScheduling
+from xylem.domain.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,7 +20,7 @@ from xylem.domain.ids import (
     WorkflowUuid,
     shard_of,
 )
-from xylem.domain.values import replace
+from xylem.domain.values import dataclass, replace
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports.jobs import Job, Timer
 from xylem.ports.stored import Change, Stored

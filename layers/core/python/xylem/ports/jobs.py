@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from xylem.domain.ids import GroupId, JobId, WorkflowId  # noqa: TC001 - pydantic reads rows by them
+from xylem.domain.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,6 @@ away, or whose operator does not tell, refuses nobody; nor does a platform that 
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from xylem.domain.errors import InvalidSpec, Problem
@@ -27,6 +26,7 @@ from xylem.domain.placement import (
 )
 from xylem.domain.plan import GroupPlan, TaskPlan, WorkflowPlan
 from xylem.domain.pool import Assertion, Platform, Pool
+from xylem.domain.values import dataclass
 from xylem.spec.problems import Location, problem, refusal
 from xylem.spec.resources import size_in_bytes
 from xylem.spec.workflow import WorkflowSpec

@@ -7,11 +7,11 @@ and of no mistake that is only the echo of another.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
+from xylem.domain.values import dataclass
 from xylem.spec.problems import Location
 from xylem.spec.resources import ResourceSpec
 from xylem.spec.workflow import InputSpec, TaskSpec, WorkflowSpec, is_name

@@ -6,7 +6,6 @@ the plan has forgotten them.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import yaml
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 
 from xylem.domain.errors import InvalidSpec, Problem
 from xylem.domain.plan import WorkflowPlan
+from xylem.domain.values import dataclass
 from xylem.spec import labels as label_rules
 from xylem.spec.document import line_finder, mapping, sections, without_collector
 from xylem.spec.outline import DEFAULT, outline_of, outline_of_broken

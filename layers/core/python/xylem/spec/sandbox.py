@@ -19,10 +19,11 @@ import select
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Never
+
+from xylem.domain.values import dataclass
 
 _READ_BYTES = 1 << 16
 _NO_MEMORY = 3

@@ -7,13 +7,14 @@ their versions rebuilds its rows. Bodies of mail are left out: they hold the tok
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from xylem.domain.group import Group, bare
 from xylem.domain.ids import GroupId, WorkflowId
 from xylem.domain.task import Task
+from xylem.domain.values import dataclass
 from xylem.ports.backends import Mail
 from xylem.ports.workflows import Commit, Creation, Laying, Reservation
 from xylem.usecases.footprint import changed_tasks, mail_to_drop, mail_to_write

@@ -4,13 +4,13 @@ Apart from placing, because whoever shows a pool asks, too, and does without the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from xylem.domain.ids import BackendName
 from xylem.domain.node import Node
 from xylem.domain.placement import Site
 from xylem.domain.pool import Pool
+from xylem.domain.values import dataclass
 from xylem.ports.backends import Backend, Backends
 from xylem.ports.world import Clock
 from xylem.protocol.limits import OFFLINE_AFTER

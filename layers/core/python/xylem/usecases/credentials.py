@@ -10,12 +10,12 @@ overwrites a secret by accident cannot get it back.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from xylem.domain.credential import Credential, KnownCredential, opening
 from xylem.domain.errors import Conflict, InvalidRequest
 from xylem.domain.ids import UserName
 from xylem.domain.plan import CredentialUse, GroupPlan, TaskPlan, UrlInput
+from xylem.domain.values import dataclass, field
 from xylem.ports.configs import Credentials
 from xylem.ports.world import Clock
 

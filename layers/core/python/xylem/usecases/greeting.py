@@ -1,10 +1,10 @@
 """What a hello makes of a backend's row: the same rule over every kind of store."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from xylem.domain.errors import Forbidden
 from xylem.domain.ids import BackendName, ConnectionId
+from xylem.domain.values import dataclass
 from xylem.ports.backends import Backend
 
 SEEN_EVERY = timedelta(minutes=1)

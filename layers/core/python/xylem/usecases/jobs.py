@@ -12,14 +12,13 @@ attempt, up to a bound.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, assert_never
 
 from xylem.domain.errors import Conflict, InvalidRequest, UnknownJob
 from xylem.domain.group import StartImpossible, StartParked, to_start
 from xylem.domain.ids import GroupId, JobId
-from xylem.domain.values import replace
+from xylem.domain.values import dataclass, replace
 from xylem.ports.backends import Backend
 from xylem.ports.jobs import (
     PARK_AFTER,

@@ -12,13 +12,13 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from xylem.domain.errors import InvalidRequest, UnknownTask
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
+from xylem.domain.values import dataclass
 from xylem.ports.blobs import Blobs
 from xylem.ports.logs import Chunk, Logs, LogTail
 from xylem.ports.task_tokens import Attempt

@@ -7,10 +7,10 @@ stand, until the next inventory. These are hints; nothing is started or ended by
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from xylem.domain.ids import BackendName, PoolName
 from xylem.domain.node import Amounts, Node, Taint, Use
+from xylem.domain.values import dataclass
 from xylem.ports.backends import NodeFacts
 from xylem.protocol.agent import NodeAmounts, NodeObservation
 from xylem.protocol.queues import NodesOf

@@ -5,7 +5,6 @@ and who has enough stops reading.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
@@ -14,6 +13,7 @@ from xylem.domain.group import Group
 from xylem.domain.ids import GroupId, TaskName
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
+from xylem.domain.values import dataclass, field
 from xylem.domain.workflow import Workflow
 from xylem.ports.blobs import Blobs
 from xylem.ports.workflows import AuditEntry, Entry, Scope, Workflows

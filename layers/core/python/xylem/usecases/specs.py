@@ -7,7 +7,6 @@ leaves an object that nothing names.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 
 from pydantic import TypeAdapter
@@ -16,6 +15,7 @@ from pydantic_core import to_json
 from xylem.domain.ids import WorkflowUuid
 from xylem.domain.plan import WorkflowPlan
 from xylem.domain.pool import PodScheduling
+from xylem.domain.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ row came to name is swept by the bucket's lifecycle rule.
 """
 
 import gzip
-from dataclasses import dataclass
 from datetime import timedelta
 
 from xylem import manifests
@@ -16,6 +15,7 @@ from xylem.domain.errors import Conflict
 from xylem.domain.group import Group, HandedOver, StartImpossible, to_start
 from xylem.domain.ids import mail_id
 from xylem.domain.plan import GroupPlan
+from xylem.domain.values import dataclass
 from xylem.domain.workflow import Workflow
 from xylem.ports.backends import Mail
 from xylem.ports.configs import Credentials

@@ -19,7 +19,6 @@ It is FAILED_SUBMISSION, has no groups, and says why. A mere validation leaves n
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 
@@ -43,7 +42,7 @@ from xylem.domain.pool import Pool, bounded, scheduling, wanted
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.transitions import ready
-from xylem.domain.values import replace
+from xylem.domain.values import dataclass, replace
 from xylem.domain.workflow import Counts, Sweeping, Workflow, amount
 from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.jobs import Job, RemoveWorkflow, SweepWorkflow

@@ -16,7 +16,6 @@ thousand of them are a few kinds.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -27,7 +26,7 @@ from xylem.domain.ids import GroupId, TaskName
 from xylem.domain.placement import Gang, Outlook, Site, Survey, Want, gang, outlook, survey
 from xylem.domain.plan import WorkflowPlan
 from xylem.domain.status import TaskStatus
-from xylem.domain.values import replace
+from xylem.domain.values import dataclass, field, replace
 from xylem.domain.workflow import Workflow
 from xylem.ports.blobs import Blobs
 from xylem.ports.configs import Pools
