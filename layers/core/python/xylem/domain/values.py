@@ -10,20 +10,20 @@ pickles. What differs is what it costs, and there are two hundred of them:
 * **The making of a value.** A frozen class of the standard library sets each field through
   `object.__setattr__`, by name, which was most of the engine's time. Here a value is of an open
   class with the same slots until its fields are set: a third of the time.
-* **Another value like it.** `dataclasses.replace` looks at each field by name. Here what stays is
-  read at once and goes into the new value's slots.
+* **Another value like it.** `dataclasses.replace` looks at each field by name, and makes the value
+  as if by hand. Here a function of the class's own passes its slots on: a twelfth of the time.
 
 Rejected: `msgspec.Struct`, twice as quick again, but a third kind of model beside these and
 pydantic's; and classes that only the type checker holds to be frozen.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, FrozenInstanceError, field, fields
 from dataclasses import dataclass as standard_dataclass
 from functools import cache
 from operator import attrgetter
 from reprlib import recursive_repr
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 __all__ = ["dataclass", "field", "replace"]
 
@@ -40,32 +40,35 @@ else:
 
     def replace(value, /, **changes):
         """Another `value`, with these fields. Raises `TypeError` for one that there is not."""
-        kind = type(value)
-        shape = _shape(kind)
-        whole = list(shape.read(value))
-        for name, new in changes.items():
-            if name not in shape.places:
-                raise TypeError(f"{kind.__name__} has no field {name}.")
-            whole[shape.places[name]] = new
-        other = object.__new__(kind)
-        for put, new in zip(shape.put, whole, strict=True):
-            put(other, new)
-        return other
-
-
-class _Shape(NamedTuple):
-    places: Mapping[str, int]
-    read: Callable[[Any], Any]
-    put: tuple[Callable[[Any, Any], None], ...]
+        return _replacer(type(value))(value, changes)
 
 
 @cache
-def _shape(kind: type) -> _Shape:
-    names = [field.name for field in fields(kind)]
-    if len(names) < 2 or hasattr(kind, "__post_init__"):
-        raise TypeError(f"{kind.__name__} has too few fields, or is made in a way of its own.")
-    slots = tuple(getattr(kind, name).__set__ for name in names)
-    return _Shape({name: place for place, name in enumerate(names)}, attrgetter(*names), slots)
+def _replacer(kind: Any) -> Any:
+    if "__slots__" not in kind.__dict__:
+        raise TypeError(f"{kind.__name__} has no slots: the library's `replace` is for it.")
+    names = [each.name for each in fields(kind)]
+    lines = [
+        "def replacer(value, changes):",
+        "other = new(open_)",
+        *(f"other.{name} = value.{name}" for name in names),
+        "for name, changed in changes.items():",
+        " if name not in names: raise TypeError(f'{kind.__name__} has no field {name}.')",
+        " put(other, name, changed)",
+        "other.__class__ = kind",
+        *(["other.__post_init__()"] if hasattr(kind, "__post_init__") else []),
+        "return other",
+    ]
+    known = {"new": object.__new__, "put": object.__setattr__, "open_": _open(kind)}
+    return _compiled(lines, {**known, "kind": kind, "names": frozenset(names)})
+
+
+def _compiled(lines: Sequence[str], known: dict[str, Any]) -> Any:
+    """The function of these lines, which know these names."""
+    made: dict[str, Any] = {}
+    exec("\n ".join(lines), known, made)
+    [function] = made.values()
+    return function
 
 
 def _frozen(given: Any) -> Any:
@@ -76,7 +79,7 @@ def _frozen(given: Any) -> Any:
     for method in (*methods, *_REFUSING):
         if method.__name__ not in given.__dict__:
             setattr(kind, method.__name__, method)
-    kind.__dataclass_params__ = _Standard.__dataclass_params__
+    kind.__dataclass_params__ = vars(_Standard)["__dataclass_params__"]
     return kind
 
 
@@ -85,7 +88,7 @@ class _Standard:
     """What others, pydantic for one, read of how a class was made, is so for ours as well."""
 
 
-def _init(kind: Any, known: tuple[Field[Any], ...]) -> Callable[..., None]:
+def _init(kind: Any, known: tuple[Field[Any], ...]) -> Any:
     taken, done = ["self"], []
     names = {"__missing__": MISSING, "__kind__": kind, "__open__": _open(kind), "__turn__": _turn}
     for number, each in enumerate(known):
@@ -106,8 +109,7 @@ def _init(kind: Any, known: tuple[Field[Any], ...]) -> Callable[..., None]:
         done = ["__turn__(self, __open__)", *done, "self.__class__ = __kind__"]
     if hasattr(kind, "__post_init__"):
         done.append("self.__post_init__()")
-    exec(f"def __init__({', '.join(taken)}):\n " + "\n ".join(done or ["pass"]), names)
-    made: Callable[..., None] = names["__init__"]
+    made = _compiled([f"def __init__({', '.join(taken)}):", *(done or ["pass"])], names)
     made.__qualname__ = f"{kind.__qualname__}.__init__"
     return made
 

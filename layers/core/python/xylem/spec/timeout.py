@@ -9,7 +9,6 @@ is refused (OSMO takes it, and loses the workflow); `0` and `null` say "the defa
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -17,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from xylem.domain.plan import Limits
+from xylem.domain.values import replace
 from xylem.spec.model import SpecModel, fault
 
 LONGEST = timedelta(days=60)
