@@ -6,7 +6,7 @@ lost answer or one cancel: each is a scope, in which every order of events is fo
 happen: ten million states and some hours; `--together` adds it.
 
 A scope that is done is a line of a file below `build/`, so a proof that was stopped goes on with
-the next; a line counts only for the commit that it was run on. The states of each are among the
+the next; a line counts for the code that it was run on. The states of each are among the
 measurements in `docs/`.
 """
 
@@ -19,7 +19,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.reporting import ROOT, commit, record
+from tests.benchmarks.reporting import ROOT, record
+from tests.proofs.simulated import fingerprint
 from tests.simulation.exhaust import Exploration, Scope
 
 KEPT = ROOT / "build" / "proof-scope"
@@ -44,7 +45,7 @@ def main(
     parser.add_argument("--record", action="store_true", help="keep the result in docs/")
     given = parser.parse_args(arguments)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{commit()}.json"
+    path = folder / f"{fingerprint()}.json"
     done: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for name, scope in {**alone, **(TOGETHER if given.together else {})}.items():
         if name not in done:

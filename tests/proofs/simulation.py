@@ -1,7 +1,8 @@
 """A million schedules: `make prove-simulation N=1000000 SHARDS=1000 SEED=1`.
 
 The seeds are divided into shards. A shard that is done is a line of a file below `build/`, so a
-proof that was stopped goes on where it was; a line counts only for the commit that it was run on.
+proof that was stopped goes on where it was; a line counts for the code that it was run on
+(`simulated`).
 The first violation of a shard is made short and kept in its line, too: the proof goes on, and fails
 at its end.
 
@@ -23,7 +24,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from tests.benchmarks.reporting import ROOT, commit, record
+from tests.benchmarks.reporting import ROOT, record
+from tests.proofs.simulated import fingerprint
 from tests.simulation.shrink import shrink
 from tests.simulation.world import simulate
 
@@ -72,7 +74,7 @@ def divided(seed: int, runs: int, shards: int) -> list[Shard]:
 
 
 def kept_in(folder: Path) -> Path:
-    return folder / f"{commit()}.jsonl"
+    return folder / f"{fingerprint()}.jsonl"
 
 
 def kept(path: Path) -> dict[tuple[int, int], Shard]:

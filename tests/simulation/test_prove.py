@@ -1,10 +1,14 @@
 """The proof in small: its shards, that it goes on where it was, and what it says at its end."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.reporting import ROOT
+from tests.proofs.simulated import PLACES, fingerprint
 from tests.proofs.simulation import divided, kept, kept_in, main
 
 
@@ -31,3 +35,35 @@ def test_a_proof_goes_on_where_it_was_stopped(
     assert len(kept(path)) == 3
     assert (again["schedules"], again["violations"]) == (12, [])
     assert (again["events"], again["faults"]) == (whole["events"], whole["faults"])
+
+
+def test_what_is_done_counts_for_the_code_that_it_was_done_on(tmp_path: Path) -> None:
+    for name in ("machine", "adapter"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "code.py").write_text("1")
+    (tmp_path / "machine" / "page.md").write_text("1")
+    known = fingerprint(["machine"], tmp_path)
+
+    (tmp_path / "machine" / "page.md").write_text("2")
+    (tmp_path / "adapter" / "code.py").write_text("2")
+    assert fingerprint(["machine"], tmp_path) == known
+
+    (tmp_path / "machine" / "code.py").write_text("2")
+    assert fingerprint(["machine"], tmp_path) != known
+
+
+def test_all_of_ours_that_a_schedule_imports_is_in_the_fingerprint() -> None:
+    asked = (
+        "import sys; from tests.simulation.world import simulate; simulate(1);"
+        "print(*(m.__file__ for m in sys.modules.values() if getattr(m, '__file__', None)))"
+    )
+    told = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True)
+
+    ours = [
+        Path(name).relative_to(ROOT) for name in told.stdout.split() if name.startswith(f"{ROOT}/")
+    ]
+    ours = [
+        name for name in ours if not name.parts[0].startswith(".") and name.name != "__init__.py"
+    ]
+    assert ours
+    assert [str(name) for name in ours if not str(name).startswith(PLACES)] == []
