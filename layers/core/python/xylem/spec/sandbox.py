@@ -13,6 +13,7 @@ The child runs one thread, writes to one pipe and leaves by `os._exit`: no lock,
 exit handler of the parent is touched.
 """
 
+import gc
 import os
 import resource
 import select
@@ -75,6 +76,7 @@ def in_child(work: Callable[[], bytes], limits: Limits) -> bytes:
 
 def _work_and_leave(work: Callable[[], bytes], writing: int, limits: Limits) -> Never:
     status = _FAILED
+    gc.disable()  # it would look at all that the parent has, and so copy each page of it
     try:
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_PROF, limits.cpu_seconds)
