@@ -87,6 +87,9 @@ class Habits:
 
 CODES = (1, 1, 2, 3)
 NODES = ("node-1", "node-2", "node-3")
+CONTROL_PLANE = "control-plane"
+"""Its clock stamps what the API server, the scheduler and the controllers write; a kubelet's is
+that of its node."""
 
 LOST_FOR = 600.0
 """Seconds, at the most, that a node which comes back is silent."""
@@ -140,7 +143,7 @@ class Kube:
         self._pods_of: dict[str, dict[str, None]] = {}
         self._silent: dict[str, float] = {}
         """Nodes of which nothing is heard, and until when."""
-        self._clock = habits.skew
+        self._clocks = dict.fromkeys((CONTROL_PLANE, *NODES), habits.skew)
 
     # The API -------------------------------------------------------------------------------------
 
@@ -202,7 +205,7 @@ class Kube:
                 raise Conflict(409, f"precondition failed: {key} is not {value}")
         graceful = kind is POD and grace_seconds != 0 and _runs(stored)
         metadata = {
-            "deletionTimestamp": self._stamp(),
+            "deletionTimestamp": self._stamp(CONTROL_PLANE),
             **stored["metadata"],
             "deletionGracePeriodSeconds": GRACE_SECONDS if graceful else 0,
         }
@@ -287,7 +290,7 @@ class Kube:
         if "deletionTimestamp" in pod["metadata"] or was_bound(pod):
             return
         self._truth(pod).bound_at = self._schedule.seconds
-        at = self._stamp()
+        at = self._stamp(CONTROL_PLANE)
         status = {
             "phase": "Pending",
             "startTime": at,
@@ -312,7 +315,7 @@ class Kube:
                 self.eyes.started(attempt, pod["metadata"]["annotations"]["xylem.dev/workflow"])
         truth = self._truth(pod)
         truth.started_at = self._schedule.seconds
-        running = {"running": {"startedAt": self._stamp()}}
+        running = {"running": {"startedAt": self._stamp(_node(pod))}}
         status = {
             "phase": "Running",
             "startTime": pod["status"]["startTime"],
@@ -375,7 +378,7 @@ class Kube:
         terminated = {
             "exitCode": code,
             "reason": "Error" if code else "Completed",
-            "finishedAt": self._stamp(),
+            "finishedAt": self._stamp(_node(pod)),
         }
         if self.sidecars is not None:
             self.sidecars.ended(attempt_of(pod))
@@ -399,13 +402,17 @@ class Kube:
     def _truth(self, pod: Json) -> Truth:
         return self.truths[attempt_of(pod)]
 
-    def _stamp(self) -> str:
-        return (self._schedule.now() + self._clock).isoformat()
+    def _stamp(self, clock: str) -> str:
+        return (self._schedule.now() + self._clocks[clock]).isoformat()
 
     def move_clock(self) -> None:
-        """Of the nodes: what is stamped from now on says another time."""
-        self._clock = timedelta(seconds=self._schedule.random.choice((-3600, -120, 0, 120, 3600)))
-        self._schedule.fault("cluster's clock moved", str(self._clock))
+        """Of one machine, or of all: what it stamps from now on says another time."""
+        moved = timedelta(seconds=self._schedule.random.choice((-3600, -120, 0, 120, 3600)))
+        clocks = [*self._clocks]
+        if self._schedule.chance(0.5):
+            clocks = [self._schedule.random.choice(clocks)]
+        self._clocks |= dict.fromkeys(clocks, moved)
+        self._schedule.fault("cluster's clock moved", f"{' '.join(clocks)} {moved}")
 
     # Nodes, and who takes them away --------------------------------------------------------------
 
@@ -498,7 +505,7 @@ class Kube:
             "status": "True",
             "reason": reason,
             "message": message,
-            "lastTransitionTime": self._stamp(),
+            "lastTransitionTime": self._stamp(CONTROL_PLANE),
         }
         conditions = [*pod["status"].get("conditions", ()), target]
         phase = phase or pod["status"]["phase"]
@@ -632,6 +639,10 @@ def has_ended(pod: Json) -> bool:
 
 def is_deleted(pod: Json) -> bool:
     return "deletionTimestamp" in pod["metadata"]
+
+
+def _node(pod: Json) -> str:
+    return str(pod["spec"].get("nodeName", CONTROL_PLANE))
 
 
 def _container(pod: Json) -> str:
