@@ -52,6 +52,7 @@ from operators.shared.metrics import (
     INVENTORY_SECONDS,
     JOB_SECONDS,
     NEWS,
+    ORPHANS,
     PODS,
     UNACKNOWLEDGED,
     written,
@@ -79,6 +80,9 @@ LOST_LEASE = 3
 
 GOODBYE_SECONDS = 2
 INVENTORY_RETRY_SECONDS = 5
+
+SHOWN = 20
+"""Names in one line of the log."""
 
 
 class Operator:
@@ -214,6 +218,11 @@ class Operator:
             "inventory",
             extra={"facts": {"anchors": len(held.anchors), "pods": len(held.pods)}},
         )
+        if held.strange:
+            ORPHANS.labels("strange").inc(len(held.strange))
+            facts = {"objects": held.strange[:SHOWN], "count": len(held.strange)}
+            log.warning("labelled like ours, and not ours", extra={"facts": facts})
+        ORPHANS.labels("forsaken").inc(len(held.suspects))
         for pod in held.suspects:
             self._errands.add(partial(collect_forsaken, pod), "collect forsaken", _name(pod))
 
@@ -255,6 +264,7 @@ class Operator:
                 case LetGo(name, uid, finalizers):
                     self._errands.add(partial(release, name, uid, finalizers), "release", name)
                 case Discard(name, uid):
+                    ORPHANS.labels("unknown").inc()
                     self._errands.add(partial(collect, name, uid), "collect", name)
                 case Stir(group):
                     self._hands.stir(group)

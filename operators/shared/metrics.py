@@ -57,6 +57,13 @@ COMPLAINTS = Counter(
     "Frames that were refused and news that was rejected.",
     registry=REGISTRY,
 )
+ORPHANS = Counter(
+    "xylem_operator_orphans",
+    "Objects that nobody asks for: pods that the service does not know (unknown), pods that can "
+    "never start (forsaken), and what is labelled like ours and is not (strange).",
+    ["what"],
+    registry=REGISTRY,
+)
 JOB_SECONDS = Histogram(
     "xylem_operator_job_seconds",
     "From a job's receipt to its outcome.",
