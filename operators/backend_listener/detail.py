@@ -104,13 +104,13 @@ def _containers(status: Json) -> Iterator[ContainerDetail]:
         *(status.get("initContainerStatuses") or ()),
     )
     for container in every:
-        name, restarts = _name(container.get("name")), int(container.get("restartCount") or 0)
+        restarts = int(container.get("restartCount") or 0)
         state = container.get("state") or {}
         if waiting := state.get("waiting"):
             if waiting.get("reason") in ON_ITS_WAY and not restarts:
                 continue
             yield ContainerDetail(
-                name=name,
+                name=_name(container.get("name")),
                 state="waiting",
                 reason=_name(waiting.get("reason")),
                 message=_text(waiting.get("message")),
@@ -121,7 +121,7 @@ def _containers(status: Json) -> Iterator[ContainerDetail]:
             if code == 0 and ended.get("reason") in {None, "Completed"} and not restarts:
                 continue
             yield ContainerDetail(
-                name=name,
+                name=_name(container.get("name")),
                 state="terminated",
                 reason=_name(ended.get("reason")),
                 message=_text(ended.get("message")),
@@ -133,7 +133,7 @@ def _containers(status: Json) -> Iterator[ContainerDetail]:
         elif restarts:
             running = state.get("running") or {}
             yield ContainerDetail(
-                name=name,
+                name=_name(container.get("name")),
                 state="running",
                 restarts=restarts,
                 started_at=moment(running.get("startedAt")),
@@ -142,14 +142,13 @@ def _containers(status: Json) -> Iterator[ContainerDetail]:
 
 def _conditions(status: Json) -> Iterator[PodCondition]:
     for condition in status.get("conditions") or ():
-        type_, value = _name(condition.get("type")), _name(condition.get("status"))
-        reason = _name(condition.get("reason"))
-        if AS_IT_SHOULD.get(type_) == value or reason in COMING:
+        type_, value = condition.get("type"), condition.get("status")
+        if AS_IT_SHOULD.get(type_, "") == value or condition.get("reason") in COMING:
             continue
         yield PodCondition(
-            type=type_,
-            status=value,
-            reason=reason,
+            type=_name(type_),
+            status=_name(value),
+            reason=_name(condition.get("reason")),
             message=_text(condition.get("message")),
             since=moment(condition.get("lastTransitionTime")),
         )
@@ -166,5 +165,6 @@ def _name(text: object) -> str:
 def _text(text: object) -> str:
     """Without control characters, which JSON writes as six, and halves of surrogate pairs."""
     kept = "" if text is None else str(text)[:DETAIL_CHARS]
-    plain = "".join(each if each.isprintable() else " " for each in kept)
-    return plain.encode(errors="replace").decode()
+    if kept.isprintable():
+        return kept
+    return "".join(each if each.isprintable() else " " for each in kept)

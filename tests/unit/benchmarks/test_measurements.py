@@ -55,19 +55,19 @@ def a_part(seconds: float, cpu: float, mib: float) -> dict[str, float]:
 
 def test_an_operator_is_held_by_its_memory_its_listing_and_its_rates() -> None:
     parts = {"listing": a_part(30, 18, 200), "running": a_part(5, 4, 250)}
-    held = operator.summary(10_000, {**parts, "ending": a_part(9, 8, 255)})
-    missed = operator.summary(10_000, {**parts, "ending": a_part(11, 8, 257)})
+    held = operator.summary(10_000, {**parts, "ending": a_part(12, 9, 255)})
+    missed = operator.summary(10_000, {**parts, "ending": a_part(9, 11, 257)})
 
     assert {name: part["value"] for name, part in held["limits"].items()} == {
         "resident_mib": 255,
         "listing_cpu_per_1000": 1.8,
-        "running_per_second": 2000,
-        "ending_per_second": 1111.11,
+        "running_per_cpu_second": 2500,
+        "ending_per_cpu_second": 1111.11,
     }
     assert all(part["held"] for part in held["limits"].values())
     assert [name for name, part in missed["limits"].items() if not part["held"]] == [
         "resident_mib",
-        "ending_per_second",
+        "ending_per_cpu_second",
     ]
     assert operator.table(held).row_count == 3
 
