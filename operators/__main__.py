@@ -31,27 +31,38 @@ from uuid import uuid4
 
 from operators.backend_listener.inventory import Closed, take_inventory
 from operators.backend_listener.listener import Discard, LetGo, Listener, News, Stir, Want
-from operators.backend_listener.nodes import Nodes, count_others
-from operators.backend_listener.observe import observe
-from operators.backend_listener.watch import Gone, Interrupted, Listed, Seen, Sighting, Watch
+from operators.backend_listener.nodes import count_others
+from operators.backend_listener.sightings import Sightings
+from operators.backend_listener.watch import Seen, Sighting, Watch
 from operators.backend_worker.apply import Answer, Unanswered
 from operators.backend_worker.worker import Worker
-from operators.shared.calls import THREADS, Hands, Procedure, drive
+from operators.shared.calls import THREADS, Hands, drive
+from operators.shared.clock import now, wall
+from operators.shared.errands import Errands
 from operators.shared.health import serve_health
+from operators.shared.inbox import Inbox
 from operators.shared.kube import BadConfiguration, Kube
 from operators.shared.lease import Tenure, acquire, keep, resign
-from operators.shared.link_io import Pump, now
-from operators.shared.release import (
-    collect,
-    collect_forsaken,
-    release,
-    remove_anchor,
-    until_reached,
+from operators.shared.link_io import Pump
+from operators.shared.metrics import (
+    COMPLAINTS,
+    CONNECTED,
+    ERRANDS,
+    IN_OFFICE,
+    INVENTORY_SECONDS,
+    JOB_SECONDS,
+    NEWS,
+    ORPHANS,
+    PODS,
+    UNACKNOWLEDGED,
+    written,
 )
-from operators.shared.resources import NODE, POD, Json, Kind, KubeError
+from operators.shared.release import collect, collect_forsaken, release, remove_anchor
+from operators.shared.resources import NODE, POD, POD_WARNING, Json, Kind, KubeError
 from operators.shared.settings import BadSettings, Settings, settings
 from xylem.domain.ids import BackendName
-from xylem.protocol.agent import Hello, NodeObservation, PodObservation
+from xylem.manifests.names import GROUP_LABEL
+from xylem.protocol.agent import Hello, PodObservation
 from xylem.protocol.link import (
     Collect,
     Complaint,
@@ -69,6 +80,9 @@ LOST_LEASE = 3
 
 GOODBYE_SECONDS = 2
 INVENTORY_RETRY_SECONDS = 5
+
+SHOWN = 20
+"""Names in one line of the log."""
 
 
 class Operator:
@@ -88,44 +102,55 @@ class Operator:
         self._link = Link(hello, random=dice, now=now())
         self._pump = Pump(url, token, self._link, self._take)
         self._listener = Listener()
-        self._nodes = Nodes()
-        self._lists: set[Kind] = set()
-        self._worker = Worker(tenure, _observed)
+        self._sightings = Sightings(self._listener, self._link.nodes, self._want, now)
+        self._worker = Worker(tenure, self._observed)
         self._closed = Closed()
         self._hands = Hands(kube, self._say)
+        self._errands = Errands(self._hands.perform)
         self._group: asyncio.TaskGroup | None = None
         self._changed = asyncio.Event()
-        self._watching = False
         self._inventory = 0
 
     @property
     def ready(self) -> bool:
-        return self._watching and self._link.welcomed
+        return self._sightings.watching and self._link.welcomed
+
+    def measure(self) -> None:
+        """States, for whoever asks for /metrics."""
+        CONNECTED.set(self._link.welcomed)
+        PODS.set(self._listener.pods)
+        UNACKNOWLEDGED.set(self._link.unacknowledged)
+        ERRANDS.set(self._errands.waiting)
 
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
+        inbox = Inbox(asyncio.get_running_loop(), self._sighted)
 
-        def deliver(sighting: Sighting) -> None:
-            """In the watch's thread; waits, so that a long list does not pile up."""
-            asyncio.run_coroutine_threadsafe(self._sighted(sighting), loop).result()
+        def watch(kind: Kind, selector: str = "") -> Watch:
+            def deliver(sighting: Sighting) -> None:
+                """In the watch's thread; waits, so that a long list does not pile up."""
+                inbox.put(
+                    (kind, sighting), len(sighting.objects) if isinstance(sighting, Seen) else 1
+                )
 
-        def deliver_node(sighting: Sighting) -> None:
-            asyncio.run_coroutine_threadsafe(self._node_sighted(sighting), loop).result()
+            return Watch(self._kube, deliver, kind=kind, selector=selector)
 
-        watches = (
-            Watch(self._kube, deliver),
-            Watch(self._kube, deliver_node, kind=NODE, selector=""),
-        )
+        watches = (watch(POD, GROUP_LABEL), watch(NODE), watch(POD_WARNING))
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                for watch in watches:
-                    watch.start()
+                for each in watches:
+                    each.start()
+                self._errands.start(group)
                 group.create_task(self._pump.run())
                 group.create_task(self._tick())
         finally:
-            for watch in watches:
-                watch.end()
+            for each in watches:
+                each.end()
+
+    def _sighted(self, seen: tuple[Kind, Sighting]) -> None:
+        self._sightings.take(*seen)
+        self._pump.stir()
+        self._changed.set()
 
     # What the link orders ------------------------------------------------------------------------
 
@@ -141,6 +166,7 @@ class Operator:
                 self._start(self._take_inventory(number))
                 self._start(self._count_others())
             case Complaint(text):
+                COMPLAINTS.inc()
                 log.warning("complaint", extra={"facts": {"complaint": text}})
 
     async def _perform(self, order: Perform) -> None:
@@ -154,10 +180,12 @@ class Operator:
             why = "the operator could not perform this job; its log says why"
             outcome = Answer("failed", why) if create else Unanswered(why)
         result, followers = self._worker.ended(order, outcome)
+        named = result.status if result is not None else type(outcome).__name__.lower()
+        JOB_SECONDS.labels(job.kind, named).observe((now() - begun).total_seconds())
         facts = {
             "job": job.job_id,
             "kind": job.kind,
-            "outcome": result.status if result is not None else type(outcome).__name__.lower(),
+            "outcome": named,
             "detail": getattr(outcome, "message", "") or getattr(outcome, "why", ""),
             "ms": round((now() - begun).total_seconds() * 1000),
         }
@@ -172,8 +200,9 @@ class Operator:
 
     async def _take_inventory(self, number: int) -> None:
         self._inventory = number
+        begun = now()
         try:
-            held = await drive(take_inventory(_understood), self._hands.perform)
+            held = await drive(take_inventory(self._understood), self._hands.perform)
         except KubeError as error:
             log.warning("no inventory", extra={"facts": {"error": str(error)}})
             await asyncio.sleep(INVENTORY_RETRY_SECONDS)
@@ -182,14 +211,20 @@ class Operator:
             return
         self._link.inventory(number, [anchor.news for anchor in held.anchors], held.pods)
         self._pump.stir()
+        INVENTORY_SECONDS.observe((now() - begun).total_seconds())
         self._closed.listed(held.anchors, now())
         self._changed.set()
         log.info(
             "inventory",
             extra={"facts": {"anchors": len(held.anchors), "pods": len(held.pods)}},
         )
+        if held.strange:
+            ORPHANS.labels("strange").inc(len(held.strange))
+            facts = {"objects": held.strange[:SHOWN], "count": len(held.strange)}
+            log.warning("labelled like ours, and not ours", extra={"facts": facts})
+        ORPHANS.labels("forsaken").inc(len(held.suspects))
         for pod in held.suspects:
-            self._do(partial(collect_forsaken, pod), "collect forsaken", _name(pod))
+            self._errands.add(partial(collect_forsaken, pod), "collect forsaken", _name(pod))
 
     async def _count_others(self) -> None:
         """Without it what others take is not known, and nodes look emptier than they are."""
@@ -198,89 +233,39 @@ class Operator:
         except KubeError as error:
             log.warning("pods of others not counted", extra={"facts": {"error": str(error)}})
             return
-        self._tell_nodes(self._nodes.counted(found))
-
-    # What the watches see -------------------------------------------------------------------------
-
-    async def _sighted(self, sighting: Sighting) -> None:
-        moment = now()
-        match sighting:
-            case Seen(pods):
-                for pod in pods:
-                    self._listen(pod, partial(self._listener.seen, pod, moment))
-                    self._hear_nodes(pod, partial(self._nodes.pod_seen, pod))
-            case Gone(pod):
-                self._listen(pod, partial(self._listener.gone, pod, moment))
-                self._hear_nodes(pod, partial(self._nodes.pod_gone, pod["metadata"]["uid"]))
-            case Listed(uids):
-                self._want(self._listener.listed(uids))
-                self._tell_nodes(self._nodes.pods_listed(uids))
-                self._watching = True
-                self._listed(POD)
-            case Interrupted(why):
-                self._watching = False
-                log.warning("watch interrupted", extra={"facts": {"error": why}})
+        self._sightings.counted(found)
         self._changed.set()
 
-    async def _node_sighted(self, sighting: Sighting) -> None:
-        moment = now()
-        match sighting:
-            case Seen(nodes):
-                for node in nodes:
-                    self._hear_nodes(node, partial(self._nodes.seen, node))
-            case Gone(node):
-                self._link.nodes.gone(self._nodes.gone(node), moment)
-                self._pump.stir()
-            case Listed(uids):
-                for name in self._nodes.listed(uids):
-                    self._link.nodes.gone(name, moment)
-                self._listed(NODE)
-            case Interrupted(why):
-                log.warning("watch on nodes interrupted", extra={"facts": {"error": why}})
-
-    def _listed(self, kind: Kind) -> None:
-        """Nodes are spoken of when their pods are known, too: they would look empty before."""
-        self._lists.add(kind)
-        if {POD, NODE} <= self._lists:
-            self._link.nodes.listed(now())
-            self._pump.stir()
-
-    def _hear_nodes(self, seen: Json, hear: Callable[[], list[NodeObservation]]) -> None:
-        try:
-            nodes = hear()
-        except Exception:  # see `_listen`
-            log.exception("nodes not understood", extra={"facts": {"object": _name(seen)}})
-        else:
-            self._tell_nodes(nodes)
-
-    def _tell_nodes(self, nodes: list[NodeObservation]) -> None:
-        for node in nodes:
-            self._link.nodes.seen(node, now())
-        if nodes:
-            self._pump.stir()
-
-    def _listen(self, pod: Json, hear: Callable[[], list[Want]]) -> None:
-        try:
-            wants = hear()
-        except Exception:  # a pod that we do not understand must not hide the others
-            log.exception("pod not understood", extra={"facts": {"object": _name(pod)}})
-        else:
-            self._want(wants)
+    # What the Listener wants ----------------------------------------------------------------------
 
     def _say(self, pod: Json) -> bool:
         self._want(self._listener.seen(pod, now()))
         return self._link.is_said(pod["metadata"]["uid"])
 
+    def _observed(self, pod: Json) -> PodObservation | None:
+        return self._listener.observe(pod, now())
+
+    def _understood(self, pod: Json) -> PodObservation | None:
+        """For an inventory alone: what is absent there decides nothing, so it may leave out a
+        pod."""
+        try:
+            return self._observed(pod)
+        except Exception:  # one pod that we do not understand must not hide the others
+            log.exception("not understood", extra={"facts": {"object": _name(pod)}})
+            return None
+
     def _want(self, wants: Iterable[Want]) -> None:
         for want in wants:
             match want:
                 case News(pod):
+                    NEWS.labels(pod.status).inc()
                     self._link.report(pod, now())
                     self._pump.stir()
-                case LetGo(name, uid):
-                    self._do(partial(release, name, uid), "release", name)
+                case LetGo(name, uid, finalizers):
+                    self._errands.add(partial(release, name, uid, finalizers), "release", name)
                 case Discard(name, uid):
-                    self._do(partial(collect, name, uid), "collect", name)
+                    ORPHANS.labels("unknown").inc()
+                    self._errands.add(partial(collect, name, uid), "collect", name)
                 case Stir(group):
                     self._hands.stir(group)
 
@@ -288,9 +273,11 @@ class Operator:
         while True:
             moment = now()
             self._want(self._listener.ticked(moment))
+            self._sightings.ticked(moment)
+            self._pump.stir()
             for anchor in self._closed.outlived(moment):
-                self._do(partial(remove_anchor, anchor), "remove", anchor.name)
-            moments = [self._listener.wake_at, self._closed.wake_at]
+                self._errands.add(partial(remove_anchor, anchor), "remove", anchor.name)
+            moments = [self._listener.wake_at, self._sightings.wake_at, self._closed.wake_at]
             due = min((each for each in moments if each is not None), default=None)
             seconds = None if due is None else max((due - now()).total_seconds(), 0.1)
             try:
@@ -299,18 +286,6 @@ class Operator:
             except TimeoutError:
                 continue
             self._changed.clear()
-
-    # Doing ---------------------------------------------------------------------------------------
-
-    def _do(self, make: Callable[[], Procedure[Any]], what: str, name: str) -> None:
-        async def run() -> None:
-            try:
-                await drive(until_reached(make), self._hands.perform)
-                log.info(what, extra={"facts": {"object": name}})
-            except Exception:  # one object that resists must not end the process
-                log.exception(what, extra={"facts": {"object": name}})
-
-        self._start(run())
 
     def _start(self, coroutine: Any) -> None:
         if self._group is None:
@@ -327,7 +302,11 @@ async def serve(told: Settings, boot_id: str, dice: Callable[[], float]) -> int:
     office = Hands(kube, lambda pod: False, threads=1)
     serving: list[Operator] = []
     if told.health is not None:
-        await serve_health(*told.health, lambda: not serving or serving[0].ready)
+        await serve_health(
+            *told.health,
+            lambda: not serving or serving[0].ready,
+            partial(_metrics, serving),
+        )
     log.info("standing by", extra={"facts": {"pod": told.pod_name, "namespace": told.namespace}})
     ending = asyncio.create_task(stop.wait())
     standing_by = asyncio.create_task(_until_in_office(office, kube, told, boot_id))
@@ -335,6 +314,7 @@ async def serve(told: Settings, boot_id: str, dice: Callable[[], float]) -> int:
     if not standing_by.done():
         return 0
     tenure, lease, cluster_uid = standing_by.result()
+    IN_OFFICE.set(1)
     log.info("in office", extra={"facts": {"transitions": tenure.transitions}})
     hello = Hello(
         backend=BackendName(told.backend),
@@ -347,7 +327,7 @@ async def serve(told: Settings, boot_id: str, dice: Callable[[], float]) -> int:
     )
     serving.append(operator)
     working = asyncio.create_task(operator.run())
-    keeping = asyncio.create_task(drive(keep(tenure, lease, now), office.perform))
+    keeping = asyncio.create_task(drive(keep(tenure, lease, now, wall), office.perform))
     await asyncio.wait({ending, working, keeping}, return_when=asyncio.FIRST_COMPLETED)
     if keeping.done():
         log.error("lost the lease", extra={"facts": {"why": keeping.result()}})
@@ -366,22 +346,15 @@ async def serve(told: Settings, boot_id: str, dice: Callable[[], float]) -> int:
 async def _until_in_office(
     office: Hands, kube: Kube, told: Settings, boot_id: str
 ) -> tuple[Tenure, Json, str]:
-    tenure, lease = await drive(acquire(told.pod_name, boot_id, now), office.perform)
+    tenure, lease = await drive(acquire(told.pod_name, boot_id, now, wall), office.perform)
     cluster_uid = await asyncio.to_thread(kube.cluster_uid)
     return tenure, lease, cluster_uid
 
 
-def _observed(pod: Json) -> PodObservation | None:
-    return observe(pod, now())
-
-
-def _understood(pod: Json) -> PodObservation | None:
-    """For an inventory alone: what is absent there decides nothing, so it may leave out a pod."""
-    try:
-        return _observed(pod)
-    except Exception:  # see `Operator._listen`
-        log.exception("pod not understood", extra={"facts": {"object": _name(pod)}})
-        return None
+def _metrics(serving: list[Operator]) -> bytes:
+    for operator in serving:
+        operator.measure()
+    return written()
 
 
 def _name(pod: Json) -> str:

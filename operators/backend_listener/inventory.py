@@ -34,6 +34,9 @@ class Holdings:
     pods: list[PodObservation] = field(default_factory=list)
     suspects: list[Json] = field(default_factory=list)
     """Pods that were never bound and perhaps never will be."""
+    strange: list[str] = field(default_factory=list)
+    """Labelled like ours, and do not say whose they are: for an admin, because nobody else will
+    ever remove them."""
 
 
 def take_inventory(observe: Callable[[Json], PodObservation | None]) -> Procedure[Holdings]:
@@ -41,14 +44,19 @@ def take_inventory(observe: Callable[[Json], PodObservation | None]) -> Procedur
     by_name: dict[str, Anchor] = {}
 
     def take_anchors(config_maps: list[Json]) -> None:
-        found = [anchor for each in config_maps if (anchor := anchor_of(each)) is not None]
-        held.anchors.extend(found)
-        by_name.update({anchor.name: anchor for anchor in found})
+        for each in config_maps:
+            anchor = anchor_of(each)
+            if anchor is None:
+                held.strange.append(f"configmap {each['metadata']['name']}")
+                continue
+            held.anchors.append(anchor)
+            by_name[anchor.name] = anchor
 
     def take_pods(pods: list[Json]) -> None:
         for pod in pods:
             seen = observe(pod)
             if seen is None:
+                held.strange.append(f"pod {pod['metadata']['name']}")
                 continue
             held.pods.append(seen)
             anchor = by_name.get(anchor_name(seen.group, seen.incarnation))

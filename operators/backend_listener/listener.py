@@ -9,13 +9,20 @@ name, which an acknowledgement does not. It decides who is let go of:
   forsaken pods at every listing (`operators.backend_listener.inventory`).
 
 A pod that is gone is no news: only the answer to an `observe` says that something is lost.
+
+Pods are not kept: ten thousand of them as dictionaries are half a gigabyte. What is kept of one
+that is waited for is the part that `observe` reads, as text.
 """
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from operators.backend_listener.observe import observed, verdict
+from pydantic_core import from_json
+
+from operators.backend_listener.detail import Warnings
+from operators.backend_listener.observe import observed, patience, verdict
 from operators.shared.anchor import was_bound
 from operators.shared.resources import Json
 from xylem.domain.ids import GroupId
@@ -30,10 +37,11 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class LetGo:
-    """Our finalizer off this pod."""
+    """Our finalizer off this pod. `finalizers`: what it was seen to carry."""
 
     name: str
     uid: str
+    finalizers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,35 +66,72 @@ Want = News | LetGo | Discard | Stir
 class _Known:
     name: str
     bound: bool
-    held: bool
-    """It carries our finalizer."""
-    seen: PodObservation
+    finalizers: tuple[str, ...]
+    said: PodObservation
+    """Without its detail, which is no news of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """A pod with a container that is waited for."""
+
+    reason: str
+    since: datetime
+    """By our own clock, when we first saw it wait for this."""
+    look_again_at: datetime | None
+    pod: bytes
 
 
 class Listener:
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
-        self._undecided: dict[str, tuple[datetime, Json]] = {}
+        self._waiting: dict[str, _Waits] = {}
         """Pods that will mean something else at a later moment, though nothing happens to them."""
+        self._warnings = Warnings()
+
+    @property
+    def pods(self) -> int:
+        return len(self._known)
 
     @property
     def wake_at(self) -> datetime | None:
-        return min((moment for moment, _ in self._undecided.values()), default=None)
+        moments = (waits.look_again_at for waits in self._waiting.values())
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def seen(self, pod: Json, now: datetime) -> list[Want]:
         """A pod as a list or the watch shows it."""
-        uid = pod["metadata"]["uid"]
-        self._undecided.pop(uid, None)
-        said = verdict(pod, now)
-        seen = observed(pod, said)
+        seen = self.observe(pod, now)
         if seen is None:
             return []
-        if said.look_again_at is not None:
-            self._undecided[uid] = (said.look_again_at, pod)
-        before = self._known.get(uid)
-        held = FINALIZER in (pod["metadata"].get("finalizers") or ())
-        self._known[uid] = _Known(pod["metadata"]["name"], was_bound(pod), held, seen)
-        return [] if before is not None and before.seen == seen else [News(seen)]
+        before = self._known.get(seen.uid)
+        said = seen if seen.detail is None else seen.model_copy(update={"detail": None})
+        finalizers = tuple(pod["metadata"].get("finalizers") or ())
+        if before is not None and before.said == said:
+            said = before.said
+        self._known[seen.uid] = _Known(pod["metadata"]["name"], was_bound(pod), finalizers, said)
+        return [] if before is not None and before.said is said else [News(seen)]
+
+    def observe(self, pod: Json, now: datetime) -> PodObservation | None:
+        """What this pod says, to whoever asks for it now; it may still be news after this. None:
+        it is not one of ours."""
+        uid = pod["metadata"]["uid"]
+        reason = patience(pod)
+        waits = self._waiting.get(uid)
+        since = waits.since if waits is not None and waits.reason == reason else now
+        judged = verdict(pod, now, since)
+        seen = observed(pod, judged)
+        if reason is None or seen is None:
+            self._waiting.pop(uid, None)
+        else:
+            self._waiting[uid] = _Waits(reason, since, judged.look_again_at, kept(pod))
+        if seen is None:
+            return None
+        detail = self._warnings.joined(uid, seen.detail)
+        return seen if detail is seen.detail else seen.model_copy(update={"detail": detail})
+
+    def warned(self, event: Json) -> None:
+        """A cluster's event: told with what is said of its pod next."""
+        self._warnings.heard(event)
 
     def gone(self, pod: Json, now: datetime) -> list[Want]:
         """The watch says that the pod was removed; its last state is told all the same."""
@@ -95,19 +140,23 @@ class Listener:
 
     def listed(self, uids: Collection[str]) -> list[Want]:
         """A list ended: these are all that there are."""
-        missing = [uid for uid in self._known if uid not in uids]
-        return [want for uid in missing for want in self._forget(uid)]
+        missing = [uid for uid in {*self._known, *self._waiting} if uid not in uids]
+        return [want for uid in sorted(missing) for want in self._forget(uid)]
 
     def ticked(self, now: datetime) -> list[Want]:
-        due = [pod for moment, pod in self._undecided.values() if now >= moment]
-        return [want for pod in due for want in self.seen(pod, now)]
+        due = [
+            waits.pod
+            for waits in self._waiting.values()
+            if waits.look_again_at is not None and now >= waits.look_again_at
+        ]
+        return [want for pod in due for want in self.seen(from_json(pod), now)]
 
     def settled(self, uid: str) -> list[Want]:
         """An event of this pod that was terminal is durable."""
         known = self._known.get(uid)
-        if known is None or not known.bound or not known.held:
+        if known is None or not known.bound or FINALIZER not in known.finalizers:
             return []
-        return [LetGo(known.name, uid)]
+        return [LetGo(known.name, uid, known.finalizers)]
 
     def unknown(self, uid: str) -> list[Want]:
         """The service, by a consistent read, has no such task."""
@@ -115,6 +164,22 @@ class Listener:
         return [] if known is None else [Discard(known.name, uid)]
 
     def _forget(self, uid: str) -> list[Want]:
-        self._undecided.pop(uid, None)
+        self._waiting.pop(uid, None)
+        self._warnings.forget(uid)
         known = self._known.pop(uid, None)
-        return [] if known is None else [Stir(known.seen.group)]
+        return [] if known is None else [Stir(known.said.group)]
+
+
+def kept(pod: Json) -> bytes:
+    """Of a pod, what `observe` and this Listener read."""
+    metadata = pod["metadata"]
+    kept = {
+        "metadata": {
+            key: metadata[key]
+            for key in ("name", "uid", "annotations", "finalizers")
+            if key in metadata
+        },
+        "spec": {"nodeName": (pod.get("spec") or {}).get("nodeName")},
+        "status": pod.get("status"),
+    }
+    return json.dumps(kept, separators=(",", ":")).encode()

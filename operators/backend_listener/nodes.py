@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from sys import intern
 
 from operators.shared.calls import Procedure, pages
 from operators.shared.quantities import parse_quantity
@@ -40,105 +41,127 @@ class _Pod:
     asks: Mapping[str, Decimal]
 
 
+@dataclass(slots=True)
+class _Sum:
+    pods: int
+    asks: Sums
+
+
 class Nodes:
-    """What is known of nodes. Each method names the nodes of which something may have changed, as
-    they are now; `gone` the name of one that is not there any more."""
+    """What is known of nodes. What is seen only marks the nodes that it is about; `told` makes
+    facts of them when somebody wants to tell these. A gang of a thousand that starts at once is a
+    thousand sightings, and one fact for each node.
+
+    A node's own object is read once and dropped: with its images and managed fields it is twenty
+    times what is concluded from it."""
 
     def __init__(self) -> None:
-        self._nodes: dict[str, Json] = {}
-        self._name_of: dict[str, str] = {}
+        self._nodes: dict[str, NodeObservation] = {}
+        """Without their pods."""
+        self._uid_of: dict[str, str] = {}
         self._pods: dict[str, _Pod] = {}
-        self._on: dict[str, set[str]] = defaultdict(set)
+        self._uses: dict[str, dict[tuple[str, str], _Sum]] = defaultdict(dict)
+        """By node, then by pool and priority."""
         self._others: dict[str, Sums] = {}
+        self._touched: set[str] = set()
 
-    def seen(self, node: Json) -> list[NodeObservation]:
+    @property
+    def touched(self) -> bool:
+        return bool(self._touched)
+
+    def told(self) -> list[NodeObservation]:
+        """The nodes of which something may have changed since, as they are now."""
+        touched, self._touched = self._touched, set()
+        return [self._fact(name) for name in sorted(touched) if name in self._nodes]
+
+    def seen(self, node: Json) -> None:
         name = node["metadata"]["name"]
-        self._nodes[name] = node
-        self._name_of[node["metadata"]["uid"]] = name
-        return self._facts([name])
+        self._nodes[name] = _observed(node)
+        self._uid_of[name] = node["metadata"]["uid"]
+        self._touched.add(name)
 
     def gone(self, node: Json) -> str:
         name = str(node["metadata"]["name"])
         self._nodes.pop(name, None)
-        self._name_of.pop(node["metadata"]["uid"], None)
+        self._uid_of.pop(name, None)
         return name
 
     def listed(self, uids: Collection[str]) -> list[str]:
         """A list ended: these are all that there are. The names of those that were."""
-        missing = [uid for uid in self._name_of if uid not in uids]
-        return [name for uid in missing if (name := self._forget(uid)) is not None]
+        missing = [name for name, uid in self._uid_of.items() if uid not in uids]
+        for name in missing:
+            del self._nodes[name], self._uid_of[name]
+        return missing
 
-    def pod_seen(self, pod: Json) -> list[NodeObservation]:
+    def pod_seen(self, pod: Json) -> None:
         uid = pod["metadata"]["uid"]
+        place = _place(pod)
         before = self._pods.get(uid)
-        now = _taking(pod)
-        if before == now:
-            return []
-        self._put(uid, now)
-        touched = {one.node for one in (before, now) if one is not None}
-        return self._facts(touched)
+        if before is not None and place == (before.node, before.pool, before.priority):
+            return  # what ours ask for stays as it was made: nobody resizes them in place
+        if place is not None or before is not None:
+            self._put(uid, None if place is None else _Pod(*place, _asks(pod)))
 
-    def pod_gone(self, uid: str) -> list[NodeObservation]:
-        before = self._pods.get(uid)
+    def pod_gone(self, uid: str) -> None:
         self._put(uid, None)
-        return self._facts([before.node] if before else [])
 
-    def pods_listed(self, uids: Collection[str]) -> list[NodeObservation]:
-        missing = [uid for uid in self._pods if uid not in uids]
-        return [fact for uid in missing for fact in self.pod_gone(uid)]
+    def pods_listed(self, uids: Collection[str]) -> None:
+        for uid in [uid for uid in self._pods if uid not in uids]:
+            self._put(uid, None)
 
-    def counted(self, others: Mapping[str, Sums]) -> list[NodeObservation]:
+    def counted(self, others: Mapping[str, Sums]) -> None:
         """What everybody else's pods ask for, by node."""
-        touched = set(others) | set(self._others)
+        self._touched |= {*others, *self._others}
         self._others = dict(others)
-        return self._facts(touched)
-
-    def _forget(self, uid: str) -> str | None:
-        name = self._name_of.pop(uid)
-        node = self._nodes.get(name)
-        if node is None or node["metadata"]["uid"] != uid:
-            return None
-        del self._nodes[name]
-        return name
 
     def _put(self, uid: str, pod: _Pod | None) -> None:
         before = self._pods.pop(uid, None)
         if before is not None:
-            self._on[before.node].discard(uid)
+            uses = self._uses[before.node]
+            sum_ = uses[before.pool, before.priority]
+            sum_.pods -= 1
+            sum_.asks = _less(sum_.asks, before.asks)
+            if not sum_.pods:
+                del uses[before.pool, before.priority]
+            self._touched.add(before.node)
         if pod is not None:
             self._pods[uid] = pod
-            self._on[pod.node].add(uid)
+            sum_ = self._uses[pod.node].setdefault((pod.pool, pod.priority), _Sum(0, {}))
+            sum_.pods += 1
+            sum_.asks = _plus(sum_.asks, pod.asks)
+            self._touched.add(pod.node)
 
-    def _facts(self, names: Iterable[str]) -> list[NodeObservation]:
-        return [self._fact(self._nodes[name]) for name in sorted(names) if name in self._nodes]
+    def _fact(self, name: str) -> NodeObservation:
+        pods = {"uses": self._used(name), "others": _amounts(self._others.get(name, {}))}
+        return self._nodes[name].model_copy(update=pods)
 
-    def _fact(self, node: Json) -> NodeObservation:
-        name = node["metadata"]["name"]
-        spec, status = node.get("spec") or {}, node.get("status") or {}
-        allocatable = status.get("allocatable") or {}
-        return NodeObservation(
-            name=name,
-            allocatable=_amounts({key: _quantity(value) for key, value in allocatable.items()}),
-            uses=self._uses(name),
-            others=_amounts(self._others.get(name, {})),
-            ready=_is_ready(status),
-            cordoned=bool(spec.get("unschedulable")),
-            labels=_labels(node["metadata"].get("labels") or {}),
-            taints=_taints(spec.get("taints") or ()),
-        )
-
-    def _uses(self, node: str) -> list[NodeUse]:
-        found: dict[tuple[str, str], tuple[int, Sums]] = {}
-        for uid in self._on.get(node, ()):
-            pod = self._pods[uid]
-            count, sums = found.get((pod.pool, pod.priority), (0, {}))
-            found[pod.pool, pod.priority] = (count + 1, _plus(sums, pod.asks))
+    def _used(self, node: str) -> list[NodeUse]:
         uses = [
-            NodeUse(pool=pool, priority=priority, pods=count, amounts=_amounts(sums))
-            for (pool, priority), (count, sums) in sorted(found.items())
+            NodeUse(pool=pool, priority=priority, pods=sum_.pods, amounts=_amounts(sum_.asks))
+            for (pool, priority), sum_ in sorted(self._uses.get(node, {}).items())
         ]
         largest = sorted(uses, key=lambda use: (use.amounts.gpu, use.pods), reverse=True)
         return uses if len(uses) <= NODE_USES else largest[:NODE_USES]
+
+
+def _observed(node: Json) -> NodeObservation:
+    metadata = node["metadata"]
+    spec, status = node.get("spec") or {}, node.get("status") or {}
+    return NodeObservation(
+        name=metadata["name"],
+        capacity=_told_amounts(status.get("capacity")),
+        allocatable=_told_amounts(status.get("allocatable")) or NodeAmounts(),
+        ready=_is_ready(status),
+        cordoned=bool(spec.get("unschedulable")),
+        labels=_labels(metadata.get("labels") or {}),
+        taints=_taints(spec.get("taints") or ()),
+    )
+
+
+def _told_amounts(amounts: Mapping[str, object] | None) -> NodeAmounts | None:
+    if not amounts:
+        return None
+    return _amounts({key: _quantity(value) for key, value in amounts.items()})
 
 
 def count_others() -> Procedure[dict[str, Sums]]:
@@ -155,14 +178,14 @@ def count_others() -> Procedure[dict[str, Sums]]:
     return found
 
 
-def _taking(pod: Json) -> _Pod | None:
-    """None: it takes nothing of a node, not yet or no more."""
+def _place(pod: Json) -> tuple[str, str, str] | None:
+    """Node, pool and priority. None: it takes nothing of a node, not yet or no more."""
     node = (pod.get("spec") or {}).get("nodeName")
     if not node or (pod.get("status") or {}).get("phase") in ENDED:
         return None
     labels = pod["metadata"].get("labels") or {}
     priority = str(labels.get(PRIORITY_LABEL, "normal")).upper()
-    return _Pod(node, str(labels.get(POOL_LABEL, "")), priority, _asks(pod))
+    return intern(str(node)), intern(str(labels.get(POOL_LABEL, ""))), intern(priority)
 
 
 def _asks(pod: Json) -> Sums:
@@ -201,6 +224,10 @@ def _quantity(value: object) -> Decimal:
 
 def _plus(sums: Mapping[str, Decimal], more: Mapping[str, Decimal]) -> Sums:
     return {key: sums.get(key, _NONE) + more.get(key, _NONE) for key in {*sums, *more}}
+
+
+def _less(sums: Mapping[str, Decimal], less: Mapping[str, Decimal]) -> Sums:
+    return {key: amount - less.get(key, _NONE) for key, amount in sums.items()}
 
 
 def _highest(one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> Sums:

@@ -6,7 +6,7 @@ where OSMO's is a slip, on purpose:
 
 * CreateContainerConfigError has its exit code, 303 (OSMO misspells the reason: 999).
 * InvalidImageName and ErrImageNeverPull are failures of an image, too: they never mend themselves.
-* A pod whose node is lost failed by its backend, and a pod that Failed stays failed although a
+* A pod whose node is lost failed by its backend, and a pod that has ended stays so although a
   container still waits for its configuration: otherwise its task would never end.
 * A command that ran longer than its limit was ended by its wrapper, which says so; a pod that ran
   longer than `activeDeadlineSeconds` by its kubelet: both are FAILED_EXEC_TIMEOUT.
@@ -16,6 +16,11 @@ A pod is `disrupted` when its node, the scheduler or somebody's drain ended it: 
 tried again. What it did to itself (out of memory, over its own limit of disk, a secret that is not
 there) is not.
 
+A container that may be waited for (`PATIENCE`) is waited for from when we first saw it, by our own
+clock (`since`, the Listener keeps it): the stamps of a pod are its kubelet's, and the pod's Ready
+is False from its first moment, however long its images took. A pod that comes without our own
+`since` is judged by its stamps.
+
 Exit codes are a container's own plus an offset that says whose it is; the highest wins.
 """
 
@@ -23,7 +28,9 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from sys import intern
 
+from operators.backend_listener.detail import detail_of
 from operators.shared.anchor import was_bound
 from operators.shared.resources import Json
 from xylem.domain.ids import GroupId, TaskName, WorkflowId
@@ -41,6 +48,7 @@ WAITING_CODE = {
     "ImagePullBackOff": 301,
     "ErrImagePull": 302,
     "CreateContainerConfigError": 303,
+    "ContainerCreateConfigError": 303,  # OSMO's spelling, which no kubelet has
     "CrashLoopBackOff": 304,
     "ContainerStatusUnknown": 305,
 }
@@ -61,6 +69,7 @@ PHASE = {
     "Running": TaskStatus.RUNNING,
     "Succeeded": TaskStatus.COMPLETED,
     "Failed": TaskStatus.FAILED,
+    "StartError": TaskStatus.FAILED_START_ERROR,
     "Unknown": TaskStatus.FAILED_BACKEND_ERROR,
 }
 POD_REASON = {
@@ -88,21 +97,23 @@ class Verdict:
     disrupted: bool = False
 
 
-def observe(pod: Json, now: datetime) -> PodObservation | None:
-    """None for a pod that does not say whose attempt it is: it is not one of ours."""
-    return observed(pod, verdict(pod, now))
+def observe(pod: Json, now: datetime, since: datetime | None = None) -> PodObservation | None:
+    """None for a pod that does not say whose attempt it is: it is not one of ours. Names that
+    thousands of pods share are kept once."""
+    return observed(pod, verdict(pod, now, since))
 
 
 def observed(pod: Json, said: Verdict) -> PodObservation | None:
     """As `observe`, of a pod that was judged already."""
     notes = pod["metadata"].get("annotations") or {}
-    names = [str(notes.get(key, "")) for key in (WORKFLOW, GROUP, TASK)]
+    names = [intern(str(notes.get(key, ""))) for key in (WORKFLOW, GROUP, TASK)]
     numbers = [str(notes.get(key, "")) for key in (INCARNATION, RETRY)]
     if not all(0 < len(name) <= NAME_CHARS for name in names):
         return None
     if not all(number.isdecimal() and len(number) < 10 for number in numbers):
         return None
     status = pod.get("status") or {}
+    node = (pod.get("spec") or {}).get("nodeName")
     return PodObservation(
         workflow=WorkflowId(names[0]),
         group=GroupId(names[1]),
@@ -113,7 +124,7 @@ def observed(pod: Json, said: Verdict) -> PodObservation | None:
         status=said.status,
         exit_code=said.exit_code,
         message=_clean(said.message),
-        node=(pod.get("spec") or {}).get("nodeName"),
+        node=None if node is None else intern(str(node)),
         pod_ip=status.get("podIP"),
         bound=was_bound(pod),
         scheduled_at=_since(_condition(status, "PodScheduled", "True")),
@@ -121,10 +132,19 @@ def observed(pod: Json, said: Verdict) -> PodObservation | None:
         started_at=_started_at(status),
         ended_at=_ended_at(status) if said.status.final else None,
         disrupted=said.disrupted,
+        detail=detail_of(status, done=said.status is TaskStatus.COMPLETED),
     )
 
 
-def verdict(pod: Json, now: datetime) -> Verdict:
+def patience(pod: Json) -> str | None:
+    """Why this pod is waited for, though one of its containers is in trouble."""
+    status = pod.get("status") or {}
+    trouble = next(_trouble(status), None)
+    return trouble[1] if trouble is not None and trouble[1] in PATIENCE else None
+
+
+def verdict(pod: Json, now: datetime, since: datetime | None = None) -> Verdict:
+    """`since`: when we first saw it wait for what `patience` says."""
     status = pod.get("status") or {}
     phase = status.get("phase") or "Pending"
     preempted = _preempted(status)
@@ -133,7 +153,7 @@ def verdict(pod: Json, now: datetime) -> Verdict:
         message = f"Pod was preempted at {at}. "
         return Verdict(TaskStatus.FAILED_PREEMPTED, ExitCode.PREEMPTED, message, disrupted=True)
     said = _by_phase(phase, pod, status)
-    said = _by_waiting(said, phase, status, now)
+    said = _by_waiting(said, phase, status, now, since)
     return _by_reason(said, phase, status)
 
 
@@ -141,59 +161,62 @@ def _preempted(status: Json) -> Json | None:
     done = status.get("phase") == "Succeeded"
     for condition in status.get("conditions") or ():
         if condition.get("status") == "True" and condition.get("reason") == "PreemptionByScheduler":
-            return None if done and condition.get("type") == "DisruptionTarget" else condition
+            if done and condition.get("type") == "DisruptionTarget":
+                continue
+            found: Json = condition
+            return found
     return None
 
 
 def _by_phase(phase: str, pod: Json, status: Json) -> Verdict:
     reached = PHASE.get(phase, TaskStatus.SCHEDULING)
-    if reached is TaskStatus.SCHEDULING:
-        return Verdict(TaskStatus.INITIALIZING if _initializing(status) else reached)
+    if reached in {TaskStatus.SCHEDULING, TaskStatus.RUNNING} and _initializing(status):
+        return Verdict(TaskStatus.INITIALIZING)
     if reached is TaskStatus.COMPLETED:
         return Verdict(TaskStatus.COMPLETED, 0)
     failures = list(_failures(status))
     highest = max((code for code, _ in failures), default=None)
     message = _failure_message(pod, status, failures)
-    match reached:
-        case TaskStatus.RUNNING if highest is not None and _doomed(status):
-            return Verdict(TaskStatus.FAILED, highest, message)
-        case TaskStatus.FAILED if _ran_too_long(status):
-            return Verdict(TaskStatus.FAILED_EXEC_TIMEOUT)
-        case TaskStatus.FAILED if _out_of_memory(status):
-            return Verdict(TaskStatus.FAILED_EVICTED, ExitCode.EVICTED, message)
-        case TaskStatus.FAILED:
-            code = ExitCode.UNKNOWN if highest is None else highest
-            return Verdict(TaskStatus.FAILED, code, message)
-        case TaskStatus.FAILED_BACKEND_ERROR:
-            message = f"The pod's node is lost. {message}"
-            return Verdict(reached, ExitCode.BACKEND_ERROR, message, disrupted=True)
-        case _:
-            return Verdict(reached)
+    if reached is TaskStatus.FAILED_BACKEND_ERROR:
+        message = f"The pod's node is lost. {message}"
+        return Verdict(reached, ExitCode.BACKEND_ERROR, message, disrupted=True)
+    if reached is TaskStatus.RUNNING and highest is not None and _doomed(status):
+        reached = TaskStatus.FAILED
+    elif not reached.failed:
+        return Verdict(reached)
+    if _ran_too_long(status):
+        return Verdict(TaskStatus.FAILED_EXEC_TIMEOUT)
+    if _out_of_memory(status):
+        return Verdict(TaskStatus.FAILED_EVICTED, ExitCode.EVICTED, message)
+    return Verdict(reached, ExitCode.UNKNOWN if highest is None else highest, message)
 
 
-def _by_waiting(said: Verdict, phase: str, status: Json, now: datetime) -> Verdict:
-    for container, reason, detail in _waiting(status):
-        if reason not in IMAGE_TROUBLE and not any(part in reason for part in TROUBLE):
-            continue
-        code = OFFSET.get(container, 0) + WAITING_CODE.get(reason, OTHER_WAITING_CODE)
-        message = (
-            f"Failure reason: Exit code {code} due to {_called(container)} failed with "
-            f"{reason}: {detail}."
-        )
-        if reason in IMAGE_TROUBLE:
-            return Verdict(TaskStatus.FAILED_IMAGE_PULL, code, message)
-        if reason not in PATIENCE or phase == "Failed":
-            return Verdict(TaskStatus.FAILED, code, message)
-        since = _since(_condition(status, "Ready", "False"))
-        if since is None:
-            return Verdict(TaskStatus.SCHEDULING)
-        until = since + PATIENCE[reason]
-        if now <= until:
-            return Verdict(TaskStatus.SCHEDULING, look_again_at=until + timedelta(seconds=1))
-        lost = reason == "ContainerStatusUnknown"
-        code = ExitCode.BACKEND_ERROR
-        return Verdict(TaskStatus.FAILED_BACKEND_ERROR, code, message, disrupted=lost)
-    return said
+def _by_waiting(
+    said: Verdict, phase: str, status: Json, now: datetime, since: datetime | None
+) -> Verdict:
+    trouble = next(_trouble(status), None)
+    if trouble is None:
+        return said
+    container, reason, detail = trouble
+    code = OFFSET.get(container, 0) + WAITING_CODE.get(reason, OTHER_WAITING_CODE)
+    message = (
+        f"Failure reason: Exit code {code} due to {_called(container)} failed with "
+        f"{reason}: {detail}."
+    )
+    if reason in IMAGE_TROUBLE:
+        return Verdict(TaskStatus.FAILED_IMAGE_PULL, code, message)
+    if reason not in PATIENCE or phase == "Failed":
+        return Verdict(TaskStatus.FAILED, code, message)
+    if said.status.final:
+        return said
+    since = since or _since(_condition(status, "Ready", "False"))
+    if since is None:
+        return Verdict(TaskStatus.SCHEDULING)
+    until = since + PATIENCE[reason]
+    if now <= until:
+        return Verdict(TaskStatus.SCHEDULING, look_again_at=until + timedelta(seconds=1))
+    lost = reason == "ContainerStatusUnknown"
+    return Verdict(TaskStatus.FAILED_BACKEND_ERROR, ExitCode.BACKEND_ERROR, message, disrupted=lost)
 
 
 def _by_reason(said: Verdict, phase: str, status: Json) -> Verdict:
@@ -295,11 +318,13 @@ def _called(container: str) -> str:
     return CALLED.get(container, f"Task {container}")
 
 
-def _waiting(status: Json) -> Iterator[tuple[str, str, str]]:
+def _trouble(status: Json) -> Iterator[tuple[str, str, str]]:
+    """Containers that wait in vain: name, reason and what more is said. Main containers first."""
     for container in _containers(status):
         waiting = _state(container, "waiting")
-        if waiting.get("reason"):
-            yield container["name"], waiting["reason"], waiting.get("message") or ""
+        reason = waiting.get("reason") or ""
+        if reason in IMAGE_TROUBLE or any(part in reason for part in TROUBLE):
+            yield container["name"], reason, waiting.get("message") or ""
 
 
 def _containers(status: Json) -> Iterator[Json]:

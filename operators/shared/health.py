@@ -1,4 +1,5 @@
-"""/healthz and /readyz, for a kubelet's probes: a few lines of HTTP, because that is all of it.
+"""/healthz and /readyz for a kubelet's probes, /metrics for Prometheus: a few lines of HTTP,
+because that is all of it.
 
 `healthz` fails when the event loop no longer answers; `readyz` is what the operator says of itself.
 """
@@ -6,16 +7,23 @@
 import asyncio
 from collections.abc import Callable
 
+from operators.shared.metrics import CONTENT_TYPE
+
 REQUEST_SECONDS = 5
 LINE_LIMIT = 4096
 
 
-async def serve_health(host: str, port: int, is_ready: Callable[[], bool]) -> asyncio.Server:
+TEXT = "text/plain"
+
+
+async def serve_health(
+    host: str, port: int, is_ready: Callable[[], bool], metrics: Callable[[], bytes]
+) -> asyncio.Server:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 line = await reader.readline()
-                writer.write(_answer(line.split(), is_ready))
+                writer.write(_answer(line.split(), is_ready, metrics))
                 await writer.drain()
         except (OSError, TimeoutError, ValueError):
             pass
@@ -25,7 +33,10 @@ async def serve_health(host: str, port: int, is_ready: Callable[[], bool]) -> as
     return await asyncio.start_server(answer, host, port, limit=LINE_LIMIT)
 
 
-def _answer(request: list[bytes], is_ready: Callable[[], bool]) -> bytes:
+def _answer(
+    request: list[bytes], is_ready: Callable[[], bool], metrics: Callable[[], bytes]
+) -> bytes:
+    type_ = TEXT
     match request:
         case [b"GET", b"/healthz", *_]:
             status, body = b"200 OK", b"ok\n"
@@ -33,8 +44,9 @@ def _answer(request: list[bytes], is_ready: Callable[[], bool]) -> bytes:
             status, body = b"200 OK", b"ready\n"
         case [b"GET", b"/readyz", *_]:
             status, body = b"503 Service Unavailable", b"not ready\n"
+        case [b"GET", b"/metrics", *_]:
+            status, body, type_ = b"200 OK", metrics(), CONTENT_TYPE
         case _:
-            status, body = b"404 Not Found", b"there are /healthz and /readyz\n"
-    length = str(len(body)).encode()
-    head = b"HTTP/1.1 " + status + b"\r\nContent-Type: text/plain\r\nConnection: close\r\n"
-    return head + b"Content-Length: " + length + b"\r\n\r\n" + body
+            status, body = b"404 Not Found", b"there are /healthz, /readyz and /metrics\n"
+    fields = f"Content-Type: {type_}\r\nConnection: close\r\nContent-Length: {len(body)}"
+    return b"HTTP/1.1 " + status + b"\r\n" + fields.encode() + b"\r\n\r\n" + body

@@ -56,8 +56,11 @@ class Tenure:
         return (self.holder, self.transitions) == (_holder(lease), _transitions(lease))
 
 
-def acquire(pod_name: str, boot_id: str, clock: Clock) -> Procedure[tuple[Tenure, Json]]:
-    """Waits until this process is in office. Returns its tenure and the lease."""
+def acquire(
+    pod_name: str, boot_id: str, clock: Clock, stamps: Clock | None = None
+) -> Procedure[tuple[Tenure, Json]]:
+    """Waits until this process is in office. Returns its tenure and the lease. What passes is
+    measured by `clock`; `stamps` is the time that others read."""
     holder = f"{pod_name}_{boot_id}"
     seen: Json | None = None
     unchanged_since = clock()
@@ -72,20 +75,20 @@ def acquire(pod_name: str, boot_id: str, clock: Clock) -> Procedure[tuple[Tenure
         if lease is None or seen is None or lease["spec"] != seen["spec"]:
             seen, unchanged_since = lease, clock()
         if lease is None or _is_free(lease, pod_name, clock() - unchanged_since):
-            taken = yield from _taken(lease, holder, clock())
+            taken = yield from _taken(lease, holder, (stamps or clock)())
             if taken is not None:
                 return Tenure(holder, _transitions(taken)), taken
         yield Pause(RETRY_SECONDS)
 
 
-def keep(tenure: Tenure, lease: Json, clock: Clock) -> Procedure[str]:
+def keep(tenure: Tenure, lease: Json, clock: Clock, stamps: Clock | None = None) -> Procedure[str]:
     """Renews until the office is lost; returns how. The caller exits."""
     renewed_at = clock()
     while True:
         yield Pause(RENEW_SECONDS)
         begun_at = clock()
         try:
-            lease = yield from replace(LEASE, _renewed(lease, begun_at))
+            lease = yield from replace(LEASE, _renewed(lease, (stamps or clock)()))
             renewed_at = begun_at
         except Conflict:
             try:

@@ -13,13 +13,15 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.frames import CloseCode
 
+from operators.shared.clock import now
+from operators.shared.metrics import FRAME_BYTES, FRAMES
 from operators.shared.settings import BadSettings
 from xylem.protocol.link import Link, Order
 
@@ -34,10 +36,6 @@ TICK_SECONDS = 0.02
 
 MESSAGE_BYTES = 128 * 1024
 """API Gateway's largest message."""
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Pump:
@@ -129,6 +127,8 @@ class Pump:
             for text in self._link.to_send(number, now()):
                 async with asyncio.timeout(SEND_SECONDS):
                     await peer.send(text)
+                FRAMES.labels("up").inc()
+                FRAME_BYTES.labels("up").inc(len(text))
             self._changed.set()
             await stirred.wait()
         await peer.close()
@@ -136,6 +136,8 @@ class Pump:
     async def _receive(self, peer: ClientConnection, number: int) -> None:
         while True:
             text = await peer.recv(decode=True)
+            FRAMES.labels("down").inc()
+            FRAME_BYTES.labels("down").inc(len(text))
             for order in self._link.received(number, text, now()):
                 self._take(order)
             self.stir()

@@ -9,7 +9,7 @@ Every removal is a JSON patch that tests the uid: a pod of the same name that ca
 own.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from operators.shared.anchor import Anchor, anchor_name, anchor_of, is_forsaken, was_bound
 from operators.shared.calls import Delete, Patch, Pause, Procedure, read, together
@@ -38,8 +38,21 @@ UNREACHABLE_PAUSE = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds between tries while the API server does not answer; the last one repeats."""
 
 
-def release(pod_name: str, uid: str) -> Procedure[None]:
-    """Our finalizer off this pod. Done, too, when there is no such pod any more."""
+def release(pod_name: str, uid: str, finalizers: Sequence[str] = ()) -> Procedure[None]:
+    """Our finalizer off this pod. Done, too, when there is no such pod any more. `finalizers`: what
+    it carries as far as we know, which saves to read it; the patch tests that."""
+    known = {"metadata": {"name": pod_name, "uid": uid, "finalizers": list(finalizers)}}
+    patch = _patch(POD, known, _finalizer)
+    if patch is not None:
+        try:
+            yield patch
+        except NotFound:
+            return
+        except Refused as refused:
+            if refused.status not in {409, 422}:
+                raise
+        else:
+            return
     yield from _remove(POD, pod_name, uid, _finalizer)
 
 

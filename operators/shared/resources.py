@@ -41,12 +41,14 @@ class Expired(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`namespaced`: what is asked of it lies in our namespace; else in the whole cluster."""
+    """`namespaced`: what is asked of it lies in our namespace; else in the whole cluster. `fields`:
+    a field selector, where only some are ever listed."""
 
     api_version: str
     name: str
     plural: str
     namespaced: bool = True
+    fields: str = ""
 
     @property
     def root(self) -> str:
@@ -60,6 +62,9 @@ SECRET = Kind("v1", "Secret", "secrets")
 SERVICE = Kind("v1", "Service", "services")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 NODE = Kind("v1", "Node", "nodes", namespaced=False)
+POD_WARNING = Kind("v1", "Event", "events", fields="involvedObject.kind=Pod,type=Warning")
+"""Of a pod that starts as it should there are five events, and none of them is one of these."""
+
 ANYBODYS_POD = Kind("v1", "Pod", "pods", namespaced=False)
 """Only ever listed: what the pods of others take of our nodes."""
 

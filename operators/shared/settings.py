@@ -8,7 +8,7 @@
 | XYLEM_NAMESPACE | where tasks run (`xylem`) |
 | KUBECONFIG | a kubeconfig; without it the service account of the pod |
 | POD_NAME | unique among running operators: the holder's name in the Lease (the host's name) |
-| XYLEM_HEALTH | `host:port` of /healthz and /readyz; without it there is none |
+| XYLEM_HEALTH | `host:port` of /healthz, /readyz and /metrics; without it there is none |
 """
 
 import socket

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 from operators.backend_listener.inventory import Closed, Holdings, take_inventory
 from operators.backend_listener.listener import Discard, LetGo, News, Stir, Want
-from operators.backend_listener.observe import observe
 from operators.backend_worker.apply import Answer, Outcome
 from operators.shared.calls import Call, Fetch, List, Pause, Procedure, Read, Say, Together, ask
 from operators.shared.lease import Tenure, acquire, keep
@@ -375,7 +374,7 @@ class Process:
         self._run("inventory", take_inventory(self._observe), done, failed)
 
     def _observe(self, pod: Json) -> PodObservation | None:
-        return observe(pod, self._schedule.now())
+        return self._listener.observe(pod, self._schedule.now())
 
     # What the watch sees -------------------------------------------------------------------------
 
@@ -424,8 +423,8 @@ class Process:
                         self._ends[pod.uid] = pod
                     self._link.report(pod, self._schedule.now())
                     self._stir()
-                case LetGo(name, uid):
-                    self._do("release", partial(release, name, uid))
+                case LetGo(name, uid, finalizers):
+                    self._do("release", partial(release, name, uid, finalizers))
                 case Discard(name, uid):
                     self._do("collect", partial(collect, name, uid))
                 case Stir(group):

@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tests.stories.world import BACKEND, BOOT, World
 from xylem.domain.group import Cleanup
-from xylem.domain.ids import ConnectionId
+from xylem.domain.ids import ConnectionId, mail_id, mail_parts
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.protocol import agent
 
@@ -351,3 +353,46 @@ def test_an_inventory_in_which_many_groups_lack_their_pods_asks_for_each_of_them
     world.apply(world.bodies(agent.Inventory(boot_id=BOOT, first="", last="~", anchors=anchors)))
 
     assert [mail.kind for mail in world.backends.mailbox(BACKEND)] == ["observe"] * 80
+
+
+@pytest.mark.parametrize("state", ["creating", "created", "closing"])
+def test_what_a_cluster_holds_of_a_group_that_is_not_there_is_cleaned_up(state: str) -> None:
+    """Of a deployment that was made anew, say. The pods are rejected by their news; the anchor, and
+    the secrets that it owns, have no news."""
+    world = World()
+    hello = world.submit(HELLO)
+    world.settle()
+    known = world.group(hello, "hello-group").id
+    orphan = an_anchor("nobody-7", "f" * 32, state)
+    world.cluster.jobs.clear()
+
+    for _ in range(2):
+        shown = [orphan, an_anchor(hello, known, state)]
+        world.say(agent.Inventory(boot_id=BOOT, first="", last="~", anchors=shown))
+        world.settle()
+
+    told = {(job.kind, job.after, mail_parts(job.job_id)) for job in world.cluster.jobs}
+    cleanups = {each for each in told if each[0] == "cleanup"}
+    assert cleanups == {("cleanup", 0, (orphan.group, 2, 4))}
+    answer = agent.JobResult(
+        workflow=orphan.workflow, job_id=mail_id(orphan.group, 2, 4), status="done"
+    )
+    world.say(answer)
+    world.settle()
+    assert not any(mail.kind == "cleanup" for mail in world.backends.mailbox(BACKEND))
+
+
+def test_an_orphan_that_is_closed_is_left_to_its_operator() -> None:
+    world = World()
+
+    orphan = an_anchor("nobody-7", "f" * 32, "closed")
+    world.say(agent.Inventory(boot_id=BOOT, first="", last="~", anchors=[orphan]))
+    world.settle()
+
+    assert world.cluster.jobs == []
+
+
+def an_anchor(workflow: str, group: str, state: str) -> agent.Anchor:
+    return agent.Anchor.model_validate(
+        {"workflow": workflow, "group": group, "incarnation": 2, "state": state, "done": 3}
+    )

@@ -36,6 +36,30 @@ GROUP = GroupId("0" + "a" * 31)
 MAIL = mail_id(GROUP, 0, 1)
 BOOT = "boot-1"
 
+DETAIL = agent.PodDetail(
+    containers=[
+        agent.ContainerDetail(
+            name="lead",
+            state="terminated",
+            reason="OOMKilled",
+            message="Memory cgroup out of memory",
+            exit_code=137,
+            restarts=1,
+            started_at=NOON.replace(second=2),
+            ended_at=NOON.replace(minute=5),
+        )
+    ],
+    conditions=[
+        agent.PodCondition(
+            type="PodScheduled",
+            status="False",
+            reason="Unschedulable",
+            message="0/3 nodes are available",
+            since=NOON,
+        )
+    ],
+    warnings=[agent.PodWarning(reason="FailedMount", message="secret not found", count=4, at=NOON)],
+)
 POD = agent.PodObservation(
     workflow=HELLO,
     group=GROUP,
@@ -50,6 +74,7 @@ POD = agent.PodObservation(
     pod_ip="10.0.0.7",
     bound=True,
     disrupted=True,
+    detail=DETAIL,
     scheduled_at=NOON,
     initializing_at=NOON.replace(second=1),
     started_at=NOON.replace(second=2),
@@ -82,6 +107,7 @@ NODES = agent.Nodes(
     nodes=[
         agent.NodeObservation(
             name="node-1",
+            capacity=agent.NodeAmounts(cpu=64_000, gpu=8, memory=2**40, storage=2**41),
             allocatable=agent.NodeAmounts(cpu=63_500, gpu=8, memory=2**39, storage=2**40),
             uses=[
                 agent.NodeUse(

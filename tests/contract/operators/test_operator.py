@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,9 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.server import ServerConnection, serve
 
 from operators.shared.anchor import ANCHOR_LABEL
@@ -147,7 +150,7 @@ def cluster_delete(kube: Kube, name: str, kind: Any) -> None:
 
 @contextmanager
 def an_operator(
-    url: str, kubeconfig: Path, pod_name: str = "op"
+    url: str, kubeconfig: Path, pod_name: str = "op", **more: str
 ) -> Iterator[subprocess.Popen[str]]:
     told = {
         "XYLEM_URL": url,
@@ -156,6 +159,7 @@ def an_operator(
         "XYLEM_NAMESPACE": "default",
         "KUBECONFIG": str(kubeconfig),
         "POD_NAME": pod_name,
+        **more,
     }
     command = [sys.executable, "-m", "operators"]
     process = subprocess.Popen(
@@ -270,6 +274,38 @@ def test_a_second_operator_stands_by_and_succeeds_the_first(kubeconfig: Path, ku
                     assert len(service.hellos) == 1
                     first.send_signal(signal.SIGTERM)
                     await service.until(lambda: len(service.hellos) == 2)
+
+    asyncio.run(story())
+
+
+def test_probes_and_prometheus_are_answered_while_pods_are_followed(
+    kubeconfig: Path, kube: Kube
+) -> None:
+    create = a_create(a_running_pod("sleep 60"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+
+    async def story() -> None:
+        async with a_service() as (service, url), httpx.AsyncClient(trust_env=False) as client:
+            with an_operator(url, kubeconfig, XYLEM_HEALTH=address):
+                await service.until(lambda: service.hellos)
+                await service.push(create)
+                await service.until(lambda: service.seen(TaskStatus.RUNNING))
+                ready = await client.get(f"http://{address}/readyz")
+                metrics = await client.get(f"http://{address}/metrics")
+
+        counted = {
+            sample.name: sample.value
+            for family in text_string_to_metric_families(metrics.text)
+            for sample in family.samples
+            if not sample.labels
+        }
+        assert ready.status_code == 200
+        assert counted["xylem_operator_in_office"] == counted["xylem_operator_connected"] == 1
+        assert counted["xylem_operator_pods"] == 1
+        assert counted["process_resident_memory_bytes"] > 0
+        assert 'xylem_operator_job_seconds_count{kind="create",outcome="done"} 1.0' in metrics.text
+        assert 'xylem_operator_news_total{status="RUNNING"} 1.0' in metrics.text
 
     asyncio.run(story())
 

@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
-from tests.benchmarks import cold_start, specs, throughput
+from operators.backend_listener.observe import observe
+from tests.benchmarks import cluster, cold_start, operator, specs, throughput
 from tests.benchmarks.reporting import record
 from tests.benchmarks.throughput import component_of
+from tests.builders import NOON
+from xylem.manifests.names import GROUP
 
 
 def test_a_lambda_process_is_known_by_its_component() -> None:
@@ -43,6 +46,42 @@ def test_a_spec_is_held_by_its_best_run() -> None:
 
 def test_specs_are_measured_whole_in_both_forms() -> None:
     assert specs.written_out(20)() == specs.from_template(20)() == 20
+
+
+def a_part(seconds: float, cpu: float, mib: float) -> dict[str, float]:
+    most = mib * 1024**2
+    return {"seconds": seconds, "cpu": cpu, "most_bytes": most, "frames": 10, "sent_bytes": 2048}
+
+
+def test_an_operator_is_held_by_its_memory_its_listing_and_its_rates() -> None:
+    parts = {"listing": a_part(30, 18, 200), "running": a_part(5, 4, 250)}
+    held = operator.summary(10_000, {**parts, "ending": a_part(12, 9, 255)})
+    missed = operator.summary(10_000, {**parts, "ending": a_part(9, 11, 257)})
+
+    assert {name: part["value"] for name, part in held["limits"].items()} == {
+        "resident_mib": 255,
+        "listing_cpu_per_1000": 1.8,
+        "running_per_cpu_second": 2500,
+        "ending_per_cpu_second": 1111.11,
+    }
+    assert all(part["held"] for part in held["limits"].values())
+    assert [name for name, part in missed["limits"].items() if not part["held"]] == [
+        "resident_mib",
+        "ending_per_cpu_second",
+    ]
+    assert operator.table(held).row_count == 3
+
+
+def test_the_pods_that_an_operator_is_measured_with_are_ours_and_as_large_as_real_ones() -> None:
+    pods = cluster.Cluster(60)
+    one = json.loads(pods.pod(59, "Succeeded", 7))
+
+    seen = observe(one, NOON)
+
+    assert seen is not None
+    assert (seen.status, seen.uid, seen.node) == ("COMPLETED", "uid-59", "node-59")
+    assert seen.group != json.loads(pods.pod(0))["metadata"]["annotations"][GROUP]
+    assert 6_000 < len(json.dumps(one)) < 12_000
 
 
 def test_a_recorded_result_has_its_commit_its_day_and_its_machine(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from xylem.protocol.agent import (
     Ack,
     Anchor,
     Bundle,
+    ContainerDetail,
     Event,
     Heartbeat,
     Hello,
@@ -22,13 +23,18 @@ from xylem.protocol.agent import (
     JobResult,
     Jobs,
     News,
+    PodDetail,
     PodObservation,
+    PodWarning,
     Refusal,
     Rejected,
     Welcome,
     operator_message,
 )
 from xylem.protocol.limits import (
+    DETAIL_CHARS,
+    DETAIL_CONTAINERS,
+    DETAIL_WARNINGS,
     FRAME_BYTES,
     LONGEST_NEWS_HOLD,
     MESSAGE_CHARS,
@@ -726,6 +732,33 @@ def test_no_frame_is_too_large_whatever_pods_say(
     messages_said = said(link, number, NOON)
 
     assert seqs(messages_said) == list(range(1, len(pods) + 1))
+
+
+def test_what_only_explains_gives_way_to_what_is_said() -> None:
+    """Attempts of one task are told together, and share a frame's room."""
+    text = "\N{PILE OF POO}" * DETAIL_CHARS
+    container = ContainerDetail(name="main", state="waiting", message=text)
+    warning = PodWarning(reason="FailedMount", message=text)
+    detail = PodDetail(
+        containers=[container] * DETAIL_CONTAINERS, warnings=[warning] * DETAIL_WARNINGS
+    )
+    small, large = ("one", "two", "three", "four", "five", "six"), "\x01" * MESSAGE_CHARS
+    link = a_link()
+    number = connected(link)
+    explained = a_pod("pod-1", COMPLETED).model_copy(update={"detail": detail})
+    crowded = a_pod("pod-2", COMPLETED, message=large).model_copy(update={"detail": detail})
+    link.report(explained, NOON)
+    link.report(crowded, NOON)
+    pods = [explained.model_copy(update={"uid": uid, "message": uid}) for uid in small]
+    link.inventory(1, [], pods)
+
+    messages = said(link, number, NOON)
+
+    events = [event.pod for each in messages if isinstance(each, News) for event in each.events]
+    stock = [pod for each in messages if isinstance(each, Inventory) for pod in each.pods]
+    assert [pod.detail for pod in events] == [detail, None]
+    assert len(events[1].message) > MESSAGE_CHARS // 2
+    assert {pod.message for pod in stock} >= set(small)
 
 
 def test_a_short_message_is_said_whole() -> None:

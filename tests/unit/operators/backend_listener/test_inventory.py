@@ -63,7 +63,7 @@ def test_pods_that_are_named_or_bound_are_not_suspected() -> None:
     assert inventory(kube).run().suspects == []
 
 
-def test_somebody_elses_pods_and_config_maps_are_not_in_it() -> None:
+def test_what_is_labelled_like_ours_and_is_not_is_named_and_left_alone() -> None:
     kube = FakeKube()
     foreign = a_pod()
     foreign["metadata"]["annotations"] = {}
@@ -74,6 +74,7 @@ def test_somebody_elses_pods_and_config_maps_are_not_in_it() -> None:
     held = inventory(kube).run()
 
     assert (held.anchors, held.pods) == ([], [])
+    assert held.strange == ["configmap mine", "pod main-r0-1"]
 
 
 def test_a_closed_anchor_is_removed_fifteen_minutes_after_it_was_seen_closed() -> None:

@@ -1,5 +1,6 @@
 """Nodes and the pods on them go in; what is there and what is taken comes out."""
 
+from decimal import Decimal
 from typing import Any
 
 from operators.backend_listener.nodes import Nodes, count_others
@@ -16,6 +17,7 @@ def a_node(name: str = "node-1", *, uid: str = "", **spec: Any) -> Json:
         "metadata": {"name": name, "uid": uid or f"uid-{name}", "labels": {"kind": "a100"}},
         "spec": spec,
         "status": {
+            "capacity": {"cpu": "64", "nvidia.com/gpu": "8"},
             "allocatable": {
                 "cpu": "63500m",
                 "memory": "512Gi",
@@ -62,6 +64,17 @@ def known(*nodes: Json) -> Nodes:
     return found
 
 
+def facts_of(node: Json) -> NodeObservation:
+    [fact] = known(node).told()
+    return fact
+
+
+def after_pod(nodes: Nodes, pod: Json) -> list[NodeObservation]:
+    nodes.told()
+    nodes.pod_seen(pod)
+    return nodes.told()
+
+
 def uses(facts: list[NodeObservation]) -> list[tuple[str, int, int, int]]:
     [fact] = facts
     return [(use.priority, use.pods, use.amounts.gpu, use.amounts.cpu) for use in fact.uses]
@@ -72,10 +85,11 @@ def test_a_node_is_what_its_object_says() -> None:
         unschedulable=True, taints=[{"key": "dedicated", "value": "ml", "effect": "NoSchedule"}]
     )
 
-    [fact] = Nodes().seen(node)
+    fact = facts_of(node)
 
     assert fact == NodeObservation(
         name="node-1",
+        capacity=NodeAmounts(cpu=64_000, gpu=8),
         allocatable=NodeAmounts(cpu=63_500, gpu=8, memory=512 * GIB, storage=1000),
         ready=True,
         cordoned=True,
@@ -85,16 +99,14 @@ def test_a_node_is_what_its_object_says() -> None:
 
 
 def test_a_node_without_a_word_is_not_ready_and_has_nothing() -> None:
-    [fact] = Nodes().seen({"metadata": {"name": "n", "uid": "u"}})
-
-    assert fact == NodeObservation(name="n")
+    assert facts_of({"metadata": {"name": "n", "uid": "u"}}) == NodeObservation(name="n")
 
 
 def test_what_is_strange_in_one_place_leaves_the_rest() -> None:
     node = a_node(taints=[{"key": "a", "effect": "Some day"}, {"effect": "NoSchedule"}])
     node["status"]["allocatable"]["cpu"] = "many"
 
-    [fact] = Nodes().seen(node)
+    fact = facts_of(node)
 
     assert (fact.allocatable.cpu, fact.allocatable.gpu, fact.taints) == (0, 8, [])
 
@@ -102,17 +114,35 @@ def test_what_is_strange_in_one_place_leaves_the_rest() -> None:
 def test_a_pod_takes_from_its_node_while_it_is_bound_and_not_ended() -> None:
     nodes = known()
 
-    assert nodes.pod_seen(a_pod(node=None)) == []
-    assert uses(nodes.pod_seen(a_pod())) == [("NORMAL", 1, 2, 1000)]
-    assert nodes.pod_seen(a_pod()) == []
-    assert uses(nodes.pod_seen(a_pod(phase="Succeeded"))) == []
+    assert uses(after_pod(nodes, a_pod())) == [("NORMAL", 1, 2, 1000)]
+    assert uses(after_pod(nodes, a_pod(phase="Succeeded"))) == []
+
+
+def test_what_changes_nothing_on_a_node_is_no_fact_of_it() -> None:
+    nodes = known()
+
+    assert after_pod(nodes, a_pod(node=None)) == []
+    after_pod(nodes, a_pod())
+    assert after_pod(nodes, a_pod()) == []
+    assert not nodes.touched
+
+
+def test_a_gang_that_starts_is_one_fact_of_each_node() -> None:
+    nodes = known(a_node("a"), a_node("b"))
+    nodes.told()
+
+    for number in range(10):
+        nodes.pod_seen(a_pod(f"pod-{number}", node="ab"[number % 2]))
+
+    assert nodes.touched
+    assert [(fact.name, fact.uses[0].pods) for fact in nodes.told()] == [("a", 5), ("b", 5)]
 
 
 def test_pods_are_summed_by_pool_and_priority() -> None:
     nodes = known()
     nodes.pod_seen(a_pod("a"))
     nodes.pod_seen(a_pod("b"))
-    facts = nodes.pod_seen(a_pod("c", priority="low"))
+    facts = after_pod(nodes, a_pod("c", priority="low"))
 
     assert uses(facts) == [("LOW", 1, 2, 1000), ("NORMAL", 2, 4, 2000)]
     assert facts[0].uses[0] == NodeUse(
@@ -125,10 +155,13 @@ def test_pods_are_summed_by_pool_and_priority() -> None:
 
 def test_a_pod_that_is_gone_gives_back_what_it_took() -> None:
     nodes = known()
-    nodes.pod_seen(a_pod())
+    nodes.pod_seen(a_pod("a"))
+    nodes.pod_seen(a_pod("b"))
 
-    assert uses(nodes.pod_gone("pod-1")) == []
-    assert nodes.pod_gone("pod-1") == []
+    nodes.pod_gone("a")
+    nodes.pod_gone("a")
+
+    assert uses(nodes.told()) == [("NORMAL", 1, 2, 1000)]
 
 
 def test_a_pod_that_a_list_does_not_show_is_gone() -> None:
@@ -136,14 +169,18 @@ def test_a_pod_that_a_list_does_not_show_is_gone() -> None:
     nodes.pod_seen(a_pod("a"))
     nodes.pod_seen(a_pod("b"))
 
-    assert uses(nodes.pods_listed({"b"})) == [("NORMAL", 1, 2, 1000)]
+    nodes.pods_listed({"b"})
+
+    assert uses(nodes.told()) == [("NORMAL", 1, 2, 1000)]
 
 
 def test_a_pod_on_a_node_that_is_not_known_yet_counts_when_it_is() -> None:
     nodes = Nodes()
-    assert nodes.pod_seen(a_pod()) == []
+    assert after_pod(nodes, a_pod()) == []
 
-    assert uses(nodes.seen(a_node())) == [("NORMAL", 1, 2, 1000)]
+    nodes.seen(a_node())
+
+    assert uses(nodes.told()) == [("NORMAL", 1, 2, 1000)]
 
 
 def test_a_pod_asks_for_its_containers_together_or_its_largest_init_container() -> None:
@@ -157,13 +194,13 @@ def test_a_pod_asks_for_its_containers_together_or_its_largest_init_container() 
     )
 
     nodes.pod_seen(alone)
-    facts = nodes.pod_seen(beside)
+    facts = after_pod(nodes, beside)
 
     assert facts[0].uses[0].amounts.cpu == 4000 + 3100
 
 
 def test_a_limit_without_a_request_is_a_request() -> None:
-    facts = known().pod_seen(a_pod("a", {"resources": {"limits": {"cpu": "3"}}}))
+    facts = after_pod(known(), a_pod("a", {"resources": {"limits": {"cpu": "3"}}}))
 
     assert facts[0].uses[0].amounts.cpu == 3000
 
@@ -185,7 +222,7 @@ def test_labels_are_bounded_and_those_of_people_come_first() -> None:
         **{f"feature.node.kubernetes.io/cpu-{number:04d}": "true" for number in range(1000)},
     }
 
-    [fact] = Nodes().seen(node)
+    fact = facts_of(node)
 
     assert fact.labels["zone"] == "b"
     assert sum(len(key) + len(value) for key, value in fact.labels.items()) <= NODE_LABEL_BYTES
@@ -197,7 +234,7 @@ def test_more_pools_on_a_node_than_fit_are_told_by_the_largest() -> None:
     for number in range(NODE_USES + 5):
         pod = a_pod(f"pod-{number}", asking(**{"nvidia.com/gpu": "1" if number < 5 else "2"}))
         pod["metadata"]["labels"]["osmo.pool"] = f"pool-{number}"
-        facts = nodes.pod_seen(pod)
+        facts = after_pod(nodes, pod)
 
     assert len(facts[0].uses) == NODE_USES
     assert {use.amounts.gpu for use in facts[0].uses} == {2}
@@ -216,16 +253,21 @@ def test_the_pods_of_others_are_counted_together_without_ours_and_what_has_ended
         if pod["metadata"]["name"] != "ours":
             del kube.objects["Pod", pod["metadata"]["name"]]["metadata"]["labels"]
 
-    others = run(kube, count_others())
-    [fact] = known().counted(others)
+    nodes = known()
+
+    nodes.counted(run(kube, count_others()))
+    [fact] = nodes.told()
 
     assert fact.others == NodeAmounts(cpu=1000, gpu=2, memory=GIB, storage=0)
 
 
 def test_others_that_are_gone_are_counted_no_more() -> None:
     nodes = known()
-    nodes.counted({"node-1": {}})
+    nodes.counted({"node-1": {"cpu": Decimal(1)}})
+    [before] = nodes.told()
 
-    [fact] = nodes.counted({})
+    nodes.counted({})
+    [fact] = nodes.told()
 
+    assert before.others == NodeAmounts(cpu=1000)
     assert fact.others == NodeAmounts()

@@ -3,7 +3,7 @@
 The table itself is asked in `tests/conformance/test_pod_status.py`.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -34,6 +34,11 @@ def said(pod: Json) -> tuple[TaskStatus, int | None]:
     return found.status, found.exit_code
 
 
+def not_ready(minutes_ago: int) -> Json:
+    since = (NOON - timedelta(minutes=minutes_ago)).isoformat()
+    return {"type": "Ready", "status": "False", "lastTransitionTime": since}
+
+
 DISRUPTED = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}
 LOST = (TaskStatus.FAILED_BACKEND_ERROR, ExitCode.BACKEND_ERROR)
 
@@ -42,6 +47,62 @@ def test_a_configuration_error_has_its_own_exit_code() -> None:
     pod = a_seen_pod("Failed", containerStatuses=[waiting("CreateContainerConfigError")])
 
     assert said(pod) == (TaskStatus.FAILED, 303)
+
+
+@pytest.mark.parametrize(
+    ("reason", "minutes"), [("CreateContainerConfigError", 10), ("ContainerStatusUnknown", 30)]
+)
+def test_a_container_is_waited_for_from_when_we_saw_it_whatever_its_nodes_clock_says(
+    reason: str, minutes: int
+) -> None:
+    """The node is an hour behind: its stamps are old from the first moment."""
+    pod = a_seen_pod("Pending", containerStatuses=[waiting(reason)], conditions=[not_ready(60)])
+    since, patience = NOON, timedelta(minutes=minutes)
+
+    at_first = verdict(pod, NOON, since)
+    assert at_first.status is TaskStatus.SCHEDULING
+    assert at_first.look_again_at == NOON + patience + timedelta(seconds=1)
+    assert verdict(pod, NOON + patience, since).status is TaskStatus.SCHEDULING
+    assert verdict(pod, at_first.look_again_at, since).status is TaskStatus.FAILED_BACKEND_ERROR
+
+
+@pytest.mark.parametrize("reason", ["CreateContainerConfigError", "ContainerStatusUnknown"])
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed", "Unknown"])
+def test_nobody_waits_for_a_container_of_a_pod_that_has_ended(phase: str, reason: str) -> None:
+    pod = a_seen_pod(phase, containerStatuses=[waiting(reason)], conditions=[not_ready(0)])
+
+    found = verdict(pod, NOON, NOON)
+
+    assert found.status.final
+    assert found.look_again_at is None
+    assert (found.status is TaskStatus.COMPLETED) == (phase == "Succeeded")
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
+def test_a_pod_initializes_while_an_init_container_is_being_made(phase: str) -> None:
+    pod = a_seen_pod(phase, initContainerStatuses=[waiting("PodInitializing", "osmo-init")])
+
+    assert said(pod) == (TaskStatus.INITIALIZING, None)
+
+
+def test_the_phase_start_error_is_an_end() -> None:
+    assert said(a_seen_pod("StartError")) == (TaskStatus.FAILED_START_ERROR, ExitCode.UNKNOWN)
+
+
+def test_out_of_memory_is_the_same_whether_its_pod_was_seen_running_or_failed() -> None:
+    """The control container ends with it, and the phase follows a moment later."""
+    containers = [OUT_OF_MEMORY, ended("osmo-ctrl", 1, "")]
+
+    for phase in ("Running", "Failed"):
+        found = said(a_seen_pod(phase, containerStatuses=containers))
+        assert found == (TaskStatus.FAILED_EVICTED, ExitCode.EVICTED)
+
+
+def test_a_preemption_counts_wherever_it_stands_among_the_conditions() -> None:
+    own = {"type": "PreemptionByScheduler", "status": "True", "reason": "PreemptionByScheduler"}
+    pod = a_seen_pod("Succeeded", conditions=[PREEMPTED, own])
+
+    assert said(pod) == (TaskStatus.FAILED_PREEMPTED, ExitCode.PREEMPTED)
 
 
 def ended(name: str, code: int, message: str) -> Json:
@@ -192,7 +253,17 @@ def test_any_message_becomes_text_that_a_frame_can_carry(message: str) -> None:
 
 
 PARTS = st.sampled_from(
-    ["ErrImagePull", "Error", "Completed", "StartError", "OOMKilled", "Odd", None]
+    [
+        "ErrImagePull",
+        "Error",
+        "Completed",
+        "StartError",
+        "OOMKilled",
+        "CreateContainerConfigError",
+        "ContainerStatusUnknown",
+        "Odd",
+        None,
+    ]
 )
 STATES = st.one_of(
     st.just({}),

@@ -1,4 +1,4 @@
-"""Probes are answered, and only probes."""
+"""Probes and Prometheus are answered, and nobody else."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from operators.shared.health import serve_health
 
 
 async def asked(request: bytes, *, ready: bool) -> bytes:
-    server = await serve_health("127.0.0.1", 0, lambda: ready)
+    server = await serve_health("127.0.0.1", 0, lambda: ready, lambda: b"counted 1\n")
     try:
         port = server.sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -26,6 +26,7 @@ async def asked(request: bytes, *, ready: bool) -> bytes:
         ("/healthz", False, b"200"),
         ("/readyz", True, b"200"),
         ("/readyz", False, b"503"),
+        ("/metrics", False, b"200"),
         ("/secrets", True, b"404"),
     ],
 )

@@ -12,7 +12,16 @@ from pydantic import Field, TypeAdapter
 
 from xylem.domain.ids import BackendName, GroupId, MailId, TaskName, WorkflowId
 from xylem.domain.status import TaskStatus
-from xylem.protocol.limits import MESSAGE_CHARS, NEWS_EVENTS, NODE_USES
+from xylem.protocol.limits import (
+    DETAIL_CHARS,
+    DETAIL_CONDITIONS,
+    DETAIL_CONTAINERS,
+    DETAIL_NAME_CHARS,
+    DETAIL_WARNINGS,
+    MESSAGE_CHARS,
+    NEWS_EVENTS,
+    NODE_USES,
+)
 from xylem.protocol.message import LATER, Message
 
 BootId = Annotated[str, Field(min_length=1, max_length=64)]
@@ -21,6 +30,52 @@ Seq = Annotated[int, Field(ge=1)]
 
 class FromOperator(Message):
     to: Literal["agent"] = "agent"
+
+
+DetailName = Annotated[str, Field(max_length=DETAIL_NAME_CHARS)]
+DetailText = Annotated[str, Field(max_length=DETAIL_CHARS)]
+
+
+class ContainerDetail(Message):
+    """A container that waits for what does not come by itself, was restarted, or ended badly.
+    `state` is Kubernetes' word (waiting, running, terminated). Its exit code is its own, without
+    the offset that says whose it is."""
+
+    name: DetailName
+    state: DetailName
+    reason: DetailName = ""
+    message: DetailText = ""
+    exit_code: int | None = None
+    restarts: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class PodCondition(Message):
+    """A condition of the pod that is not as it should be, in Kubernetes' words."""
+
+    type: DetailName
+    status: DetailName
+    reason: DetailName = ""
+    message: DetailText = ""
+    since: datetime | None = None
+
+
+class PodWarning(Message):
+    """The newest of the cluster's events of the type Warning with this reason, about this pod."""
+
+    reason: DetailName
+    message: DetailText = ""
+    count: Annotated[int, Field(ge=1)] = 1
+    at: datetime | None = None
+
+
+class PodDetail(Message):
+    """What explains an observation and decides nothing. Absent where all is well with a pod."""
+
+    containers: Annotated[list[ContainerDetail], Field(max_length=DETAIL_CONTAINERS)] = []
+    conditions: Annotated[list[PodCondition], Field(max_length=DETAIL_CONDITIONS)] = []
+    warnings: Annotated[list[PodWarning], Field(max_length=DETAIL_WARNINGS)] = []
 
 
 class PodObservation(Message):
@@ -48,6 +103,7 @@ class PodObservation(Message):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     disrupted: bool = False
+    detail: PodDetail | None = None
 
 
 class Event(Message):
@@ -158,10 +214,13 @@ class NodeUse(Message):
 
 
 class NodeObservation(Message):
-    """What a node's object says, and the pods on it. `others`: what the pods of everybody else ask
-    for, together. `ready`: its condition; `cordoned`: an admin wants no more pods there."""
+    """What a node's object says, and the pods on it. `capacity`: all that the machine has, with
+    what its system keeps to itself; None where nobody says. `others`: what the pods of everybody
+    else ask for, together. `ready`: its condition; `cordoned`: an admin wants no more pods
+    there."""
 
     name: Annotated[str, Field(min_length=1, max_length=253)]
+    capacity: NodeAmounts | None = None
     allocatable: NodeAmounts = NodeAmounts()
     uses: Annotated[list[NodeUse], Field(max_length=NODE_USES)] = []
     others: NodeAmounts = NodeAmounts()

@@ -38,6 +38,14 @@ Half of an Agent's 29 s, so that an operator does not wait for one that will not
 MESSAGE_CHARS = 4_000
 """A pod's message is cut to this many characters: four bytes each still fit a frame."""
 
+DETAIL_CONTAINERS = 8
+DETAIL_CONDITIONS = 6
+DETAIL_WARNINGS = 5
+DETAIL_CHARS = 160
+DETAIL_NAME_CHARS = 64
+"""Of what explains a pod's status: 19 entries of 160 characters, of four bytes each, and some
+names are below 20 KB, and fit a frame beside its status."""
+
 NODES = 5_000
 """Of a cluster: what Kubernetes supports. What is beyond is left out."""
 

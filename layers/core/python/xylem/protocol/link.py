@@ -229,6 +229,11 @@ class Link:
     def welcomed(self) -> bool:
         return self._current is not None
 
+    @property
+    def unacknowledged(self) -> int:
+        """Observations that wait to be said, or to be acknowledged."""
+        return len(self._pending)
+
     def dial(self, now: datetime) -> int | None:
         """The number of a connection to be opened now, if one is due. Tell `opened` or `closed`."""
         if self._dialling is not None or not self._wants_connection(now):
@@ -707,8 +712,11 @@ _EVENT_BYTES = len('{"seq":,"pod":}') + 20
 
 
 def _cut(pod: PodObservation, room: int) -> PodObservation:
-    """The pod with as much of its message as fits. Raises `ValueError` where even none of it does:
-    the names in an observation are bounded by whoever made it."""
+    """The pod with as much of its message as fits, and without what only explains it. Raises
+    `ValueError` where even none of it does: the names in an observation are bounded by whoever made
+    it."""
+    if pod.detail is not None and _size(_json(pod)) > room:
+        pod = pod.model_copy(update={"detail": None})
     while _size(_json(pod)) > room:
         if not pod.message:
             raise ValueError(f"the observation of pod {pod.uid} is too large for a frame")

@@ -1,7 +1,7 @@
 """Mailbox rows as frames: jobs for a backend, as few frames as their sizes allow."""
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from xylem.ports.backends import Mail
@@ -17,10 +17,13 @@ _ENVELOPE = len(Jobs(jobs=[]).model_dump_json())
 
 
 def frames(mail: Sequence[Mail], *, store: Blobs) -> Iterator[str]:
+    return frames_of(_job(row, store) for row in mail)
+
+
+def frames_of(jobs: Iterable[Job]) -> Iterator[str]:
     batch: list[Job] = []
     size = _ENVELOPE
-    for row in mail:
-        job = _job(row, store)
+    for job in jobs:
         bytes_ = len(job.model_dump_json().encode()) + 1
         if batch and size + bytes_ > FRAME_BYTES:
             yield Jobs(jobs=batch).model_dump_json()

@@ -22,15 +22,16 @@ from xylem.domain.group import (
     ObserveAnswered,
     within,
 )
-from xylem.domain.ids import ConnectionId, GroupId, WorkflowId, mail_parts
+from xylem.domain.ids import ConnectionId, GroupId, WorkflowId, mail_id, mail_parts
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import PodSeen
 from xylem.ports.workflows import Commit
-from xylem.protocol.agent import Ack, PodObservation, Rejected
+from xylem.protocol.agent import Ack, Anchor, Job, PodObservation, Rejected
 from xylem.protocol.queues import BundleOf, EventsOf, ResultOf, StockOf
 from xylem.usecases import intents
 from xylem.usecases.apply import Engine, tell
 from xylem.usecases.draft import Draft
+from xylem.usecases.mailbox import frames_of
 
 Part = EventsOf | ResultOf | StockOf
 OfWorkflow = Part | BundleOf
@@ -42,6 +43,8 @@ class Answers:
 
     acknowledged: set[int] = field(default_factory=set)
     rejected: list[Rejected] = field(default_factory=list)
+    orphans: list[Anchor] = field(default_factory=list)
+    """Anchors of groups that are not there: to be cleaned up, which no mailbox row asks for."""
 
 
 GROUPS_AT_ONCE = 22
@@ -203,6 +206,8 @@ def answer(connection: ConnectionId, boot_id: str, answers: Answers, engine: Eng
     if answers.acknowledged:
         ack = Ack(boot_id=boot_id, ranges=ranges(answers.acknowledged))
         texts.insert(0, ack.model_dump_json())
+    if answers.orphans:
+        texts += frames_of(map(orphans_cleanup, answers.orphans))
     try:
         for text in texts:
             engine.links.push(connection, text)
@@ -235,7 +240,8 @@ def _fold(draft: Draft, messages: Sequence[Part]) -> Said:
             case ResultOf():
                 _result(draft, message)
             case StockOf():
-                _stock(draft, message)
+                orphans = _stock(draft, message)
+                said[(message.connection, "")].orphans += orphans
     return said
 
 
@@ -288,12 +294,17 @@ def _result(draft: Draft, message: ResultOf) -> None:
         draft.answered(group.backend, result.job_id)
 
 
-def _stock(draft: Draft, message: StockOf) -> None:
-    """Anchors that outlived their cleanup, and tasks that should have a pod and were not shown."""
+def _stock(draft: Draft, message: StockOf) -> list[Anchor]:
+    """Anchors that outlived their cleanup, and tasks that should have a pod and were not shown.
+    Returns the anchors of groups that, by a consistent read, are not there."""
+    orphans: list[Anchor] = []
     shown = {(pod.group, pod.incarnation, pod.task, pod.retry) for pod in message.pods}
     for anchor in message.anchors:
         group = draft.group(anchor.group)
-        if group is None or group.backend != message.backend:
+        if group is None:
+            orphans += [anchor] if anchor.state != "closed" else []
+            continue
+        if group.backend != message.backend:
             continue
         if anchor.state != "closed":
             draft.decide(group.id, AnchorSeen(anchor.incarnation))
@@ -306,6 +317,19 @@ def _stock(draft: Draft, message: StockOf) -> None:
         )
         if missing:
             draft.decide(group.id, AbsenceSeen())
+    return orphans
+
+
+def orphans_cleanup(anchor: Anchor) -> Job:
+    """Away with all that the cluster holds of it. There is no mailbox row, so the answer changes
+    nothing; an operator that did not hear it shows the anchor again with its next inventory."""
+    return Job(
+        workflow=anchor.workflow,
+        job_id=mail_id(anchor.group, anchor.incarnation, anchor.done + 1),
+        ordinal=anchor.done + 1,
+        after=0,
+        kind="cleanup",
+    )
 
 
 def seen(pod: PodObservation) -> PodSeen:
