@@ -31,6 +31,7 @@ from operators.shared.resources import (
     NotFound,
     Page,
     Refused,
+    Throttled,
     Unreachable,
     WatchEvent,
 )
@@ -48,6 +49,12 @@ WATCH_SECONDS = 240
 minutes; a shorter time finds a connection that died in silence sooner."""
 
 WATCH_SILENCE_SECONDS = WATCH_SECONDS + 30
+
+RETRY_SECONDS = 1
+"""What the API server asks for when it is told no other (kubernetes.io/docs/concepts/
+cluster-administration/flow-control; k8s.io/apiserver/pkg/server/filters: `retryAfter`)."""
+
+MOST_RETRY_SECONDS = 60.0
 
 JSON_PATCH = "application/json-patch+json"
 
@@ -135,7 +142,7 @@ class Kube:
         response = self._send("GET", url, None, "application/json", WATCH_SILENCE_SECONDS)
         try:
             if response.status != 200:
-                raise _refusal(response.status, response.data)
+                raise _refusal(response)
             for line in _lines(response):
                 event = json.loads(line)
                 if event["type"] == "ERROR":
@@ -168,10 +175,9 @@ class Kube:
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         response = self._send(method, self._url(path, query), data, content_type, READ_SECONDS)
         try:
-            content = response.data
             if response.status >= 300:
-                raise _refusal(response.status, content)
-            return cast("Json", json.loads(content))
+                raise _refusal(response)
+            return cast("Json", json.loads(response.data))
         except _BROKEN as error:
             raise Unreachable(f"{method} {path}: {error}") from error
 
@@ -221,12 +227,21 @@ def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         yield from (line for line in lines if line.strip())
 
 
-def _refusal(status: int, content: bytes) -> KubeError:
+def _refusal(response: urllib3.BaseHTTPResponse) -> KubeError:
+    content = response.data
     try:
         message = str(json.loads(content)["message"])
     except (ValueError, KeyError, TypeError):
         message = content.decode(errors="replace")[:500]
-    return _error(status, message)
+    if response.status == 429:
+        return Throttled(f"HTTP 429: {message}", _seconds(response.headers.get("Retry-After", "")))
+    return _error(response.status, message)
+
+
+def _seconds(text: str) -> float:
+    """The API server writes whole seconds; a date, which HTTP allows as well, it never does."""
+    asked = int(text) if text.isdecimal() else RETRY_SECONDS
+    return min(float(asked), MOST_RETRY_SECONDS)
 
 
 def _error(status: int, message: str) -> KubeError:

@@ -68,6 +68,7 @@ def test_volcano_binds_none_of_a_gang_before_all_of_it() -> None:
         "weight": 1,
         "reclaimable": True,
         "deserved": {"nvidia.com/gpu": "8"},
+        "capability": {},
     }
     for pod in objects("Pod", facts(VOLCANO)):
         assert pod["spec"]["schedulerName"] == "volcano"

@@ -128,13 +128,13 @@ def _queue_labels(facts: GroupFacts) -> dict[str, str]:
 
 def _volcano_queue(facts: GroupFacts) -> Manifest:
     """`deserved` is what the plugin `capacity` gives back to a queue, `weight` what `proportion`
-    divides by, which has to be 1 at least."""
+    divides by, which has to be 1 at least. A bound that there is no more is said, too."""
     quota = facts.quota
     bounds = {"deserved": quota.guarantee, "capability": quota.maximum}
     spec = {
         "weight": max(1, quota.weight),
         "reclaimable": True,
-        **{key: {GPU: str(one)} for key, one in bounds.items() if one != UNBOUNDED},
+        **{key: {} if one == UNBOUNDED else {GPU: str(one)} for key, one in bounds.items()},
     }
     return _shared(VOLCANO, queue_name(facts), spec)
 
