@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.builders_placement import a_node, a_pool
+from tests.builders_placement import a_node, a_pool, a_site
+from tests.builders_spec import a_plan, a_planned_task
 from xylem.domain.errors import UnknownPool
 from xylem.domain.ids import BackendName
-from xylem.domain.node import Taint, Toleration
-from xylem.domain.placement import mismatch
-from xylem.domain.pool import Assertion, Platform, Pool, Scheduler, scheduling
+from xylem.domain.node import Amounts, Taint, Toleration
+from xylem.domain.placement import gang, impossible, mismatch
+from xylem.domain.plan import Resources
+from xylem.domain.pool import SIDECAR, Assertion, Platform, Pool, Scheduler, scheduling
 from xylem.domain.pool_book import (
     SHIPPED_VALIDATIONS,
     BackendConfig,
@@ -33,7 +35,7 @@ def platform_of(pool: Pool, **templates: Any) -> Platform:
 
 
 def a_pool_with(platform: Platform, **fields: Any) -> Pool:
-    return replace(a_pool(), platforms={"default": platform}, **fields)
+    return replace(a_pool(), platforms={"default": platform}, default_platform="default", **fields)
 
 
 def selecting(**labels: str) -> dict[str, Any]:
@@ -99,6 +101,38 @@ def test_folders_that_a_template_mounts_are_mounted_anyway() -> None:
     )
 
     assert platform.default_mounts == ("/own", "/data")
+
+
+def test_what_a_pod_asks_for_beside_its_task_is_what_its_templates_say() -> None:
+    sidecar = {"name": "osmo-ctrl", "resources": {"requests": {"cpu": "1", "memory": "1Gi"}}}
+    watcher = {"name": "watcher", "resources": {"requests": {"cpu": "250m"}}}
+    varying = {"name": "osmo-ctrl", "resources": {"requests": {"cpu": "{{USER_CPU}}"}}}
+    task = {"name": "{{USER_CONTAINER_NAME}}", "resources": {"requests": {"cpu": "8"}}}
+
+    def beside(*containers: Any) -> Amounts:
+        pool = a_pool_with(Platform(), pod_templates=("t",))
+        return platform_of(pool, t={"spec": {"containers": list(containers)}}).beside
+
+    assert beside() == beside(task) == beside(varying) == SIDECAR
+    assert beside(sidecar, watcher, task) == Amounts(
+        cpu=1250, memory=1024**3, storage=SIDECAR.storage
+    )
+
+
+def test_a_task_that_leaves_no_room_for_its_sidecar_fits_nowhere() -> None:
+    sidecar = {"name": "osmo-ctrl", "resources": {"requests": {"cpu": "2"}}}
+    task = a_planned_task(resources=Resources(cpu=7))
+    node = a_node(cpu=8)
+
+    def why(**templates: Any) -> list[str]:
+        pool = a_pool_with(Platform(), pod_templates=tuple(templates))
+        site = a_site(node, pool=found("default", a_book(pool, **templates)))
+        return list(impossible(site, [gang(a_plan(task), site.pool)]).values())
+
+    assert why() == []
+    assert why(t={"spec": {"containers": [sidecar]}}) == [
+        "platform default: largest node has 8 CPUs, task a wants 7 CPUs beside the runtime's own"
+    ]
 
 
 def test_conditions_are_looked_up_and_those_that_came_along_stand_for_all() -> None:

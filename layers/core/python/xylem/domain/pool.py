@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from xylem.domain.exits import ExitRule
 from xylem.domain.ids import BackendName, PoolName
-from xylem.domain.node import Toleration
+from xylem.domain.node import Amounts, Toleration
 from xylem.domain.plan import Limits, Resources
 from xylem.domain.templates import Template, Value
 from xylem.domain.values import replace
@@ -24,6 +24,10 @@ from xylem.domain.values import replace
 UNBOUNDED = -1
 
 Kept = str | tuple[str, ...]
+
+SIDECAR = Amounts(cpu=10, memory=64 * 1024**2, storage=64 * 1024**2)
+"""What each pod asks for beside its task, where no template says otherwise: `xylem.manifests.pod`
+says the same."""
 
 Comparison = Literal["GT", "GE", "LT", "LE", "EQ"]
 
@@ -61,6 +65,8 @@ class Platform:
     assertions: tuple[Assertion, ...] = ()
     pod_templates: tuple[str, ...] = ()
     template: Template = field(default_factory=dict)
+    beside: Amounts = SIDECAR
+    """What its pods ask for beside their tasks, once templates were looked up."""
 
 
 @dataclass(frozen=True, slots=True)

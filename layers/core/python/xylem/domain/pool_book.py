@@ -21,15 +21,17 @@ from typing import Any, get_args
 
 from xylem.domain.errors import UnknownPool
 from xylem.domain.ids import BackendName, PoolName
-from xylem.domain.node import Effect, Toleration
+from xylem.domain.node import RESOURCES, Amounts, Effect, Resource, Toleration
 from xylem.domain.pool import (
     DEFAULT_SCHEDULER,
+    SIDECAR,
     Assertion,
     Comparison,
     Platform,
     Pool,
     Scheduler,
 )
+from xylem.domain.quantities import in_units
 from xylem.domain.templates import Template, is_fixed, merged
 from xylem.domain.values import replace
 
@@ -161,6 +163,7 @@ def _resolved(platform: Platform, pool: Pool, book: PoolBook) -> Platform:
         tolerations=tuple(dict.fromkeys((*platform.tolerations, *tolerated))),
         default_mounts=tuple(dict.fromkeys((*platform.default_mounts, *_folders(spec)))),
         assertions=_assertions(platform, book),
+        beside=_beside(spec),
     )
 
 
@@ -195,6 +198,46 @@ def _toleration(manifest: Any) -> Toleration | None:
         effect=effect,
         seconds=seconds if isinstance(seconds, int) else None,
     )
+
+
+def _beside(spec: Mapping[str, Any]) -> Amounts:
+    """What the containers ask for that are not the task's: the sidecar, of which a template may say
+    what it gets, and whatever else a template adds."""
+    asked = {
+        container["name"]: _dictionary(_dictionary(container.get("resources")).get("requests"))
+        for container in map(_dictionary, _list(spec.get("containers")))
+        if container.get("name", USER_CONTAINER) != USER_CONTAINER
+    }
+    ours = asked.pop(CTRL_CONTAINER, {})
+    whole = Amounts(
+        cpu=_asked(ours, "cpu", SIDECAR.cpu),
+        gpu=_asked(ours, "gpu", 0),
+        memory=_asked(ours, "memory", SIDECAR.memory),
+        storage=_asked(ours, "storage", SIDECAR.storage),
+    )
+    for requests in asked.values():
+        whole = whole.plus(Amounts(**{one: _asked(requests, one, 0) for one in RESOURCES}))
+    return whole
+
+
+_KUBERNETES: Mapping[Resource, tuple[str, str]] = MappingProxyType(
+    {
+        "cpu": ("cpu", "1m"),
+        "gpu": ("nvidia.com/gpu", "1"),
+        "memory": ("memory", "1"),
+        "storage": ("ephemeral-storage", "1"),
+    }
+)
+"""How Kubernetes calls each, and the unit that `Amounts` counts in."""
+
+
+def _asked(requests: Mapping[str, Any], resource: Resource, otherwise: int) -> int:
+    """What differs from task to task is counted as what is asked for without a template."""
+    name, unit = _KUBERNETES[resource]
+    try:
+        return in_units(requests[name], unit)
+    except (KeyError, ValueError):
+        return otherwise
 
 
 def _folders(spec: Mapping[str, Any]) -> Sequence[str]:
