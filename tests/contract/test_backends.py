@@ -10,7 +10,7 @@ from tests.builders import BACKEND, NOON, an_attempt
 from tests.builders_placement import a_node, a_pool, in_use
 from tests.contract.conftest import Stores
 from xylem.domain.errors import Forbidden, InvalidRequest, UnknownPool
-from xylem.domain.ids import BackendName, ConnectionId, UserName
+from xylem.domain.ids import BackendName, ConnectionId, PoolName, UserName
 from xylem.domain.node import Node, Taint
 from xylem.domain.pool import Assertion, Scheduler
 from xylem.domain.pool_book import BackendConfig, PoolBook, with_pool
@@ -139,7 +139,7 @@ def test_what_is_changed_meanwhile_is_changed_again_from_there(stores: Stores) -
     stores.pools.change(into, author=ALICE, now=NOON)
 
     assert seen == [0, 1]
-    assert stores.pools.book().pools["default"].pod_templates == ("default_user",)
+    assert stores.pools.book().pools[PoolName("default")].pod_templates == ("default_user",)
     assert "new" in stores.pools.book().pod_templates
 
 
