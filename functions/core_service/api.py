@@ -19,6 +19,7 @@ Part = Literal[
     "why_pending",
     "cancel",
     "pools",
+    "templates",
     "configs",
     "credentials",
     "jobs",
@@ -44,6 +45,8 @@ def part_of(path: str) -> Part:
             return "workflows"
         case ["api", "pool" | "pool_quota" | "resources", *_] | ["api", "configs", "pool", *_]:
             return "pools"
+        case ["api", "configs", "pod_template" | "resource_validation" | "backend", *_]:
+            return "templates"
         case ["api", "configs", *_]:
             return "configs"
         case ["api", "credentials", *_]:

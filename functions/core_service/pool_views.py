@@ -10,8 +10,8 @@ from typing import Any
 
 from functions.core_service.views import View
 from xylem.domain.node import CORE, Amounts, Node, total
-from xylem.domain.placement import SIDECAR, Site, mismatch, nodes_of_pool, usage
-from xylem.domain.pool import UNBOUNDED, GpuQuota, Pool
+from xylem.domain.placement import Site, mismatch, nodes_of_pool, usage
+from xylem.domain.pool import UNBOUNDED, GpuQuota, Platform, Pool
 from xylem.domain.values import dataclass
 from xylem.spec.pools import config_of, gpu_of, timeouts_of
 
@@ -93,7 +93,6 @@ def resource(place: Place, *, platforms: Sequence[str] = ()) -> View:
         for name in names
         if not platforms or name in platforms
     ]
-    room = node.allocatable.minus(SIDECAR)
     return {
         "hostname": node.name,
         "exposed_fields": {
@@ -109,12 +108,14 @@ def resource(place: Place, *, platforms: Sequence[str] = ()) -> View:
         "conditions": None if node.available else [_condition(node)],
         "non_workflow_usage_fields": _as_kubernetes(node.others),
         "allocatable_fields": _for_programs(node.allocatable),
-        "platform_allocatable_fields": _by_platform(pairs, lambda: _numbers(room)),
+        "platform_allocatable_fields": _by_platform(
+            pairs, lambda one: _numbers(node.allocatable.minus(one.beside))
+        ),
         "platform_available_fields": _by_platform(
-            pairs, lambda: _numbers(node.free.minus(SIDECAR))
+            pairs, lambda one: _numbers(node.free.minus(one.beside))
         ),
         "platform_workflow_allocatable_fields": _by_platform(
-            pairs, lambda: _numbers(room.minus(node.others))
+            pairs, lambda one: _numbers(node.allocatable.minus(one.beside).minus(node.others))
         ),
         "config_fields": _config_fields(pairs),
         "backend": node.backend,
@@ -222,11 +223,11 @@ def _names(site: Site, pairs: Iterable[tuple[Site, str]]) -> list[str]:
 
 
 def _by_platform(
-    pairs: Sequence[tuple[Site, str]], value: Callable[[], View]
+    pairs: Sequence[tuple[Site, str]], value: Callable[[Platform], View]
 ) -> dict[str, dict[str, View]]:
     found: dict[str, dict[str, View]] = {}
     for site, name in pairs:
-        found.setdefault(site.pool.name, {})[name] = value()
+        found.setdefault(site.pool.name, {})[name] = value(site.pool.platforms[name])
     return found
 
 

@@ -66,7 +66,7 @@ class CoreService(Construct):
             rights=[
                 rows(data.workflows, *READ, *CHANGE, CHECK),
                 index(data.workflows, "due"),
-                rows(data.configs, "GetItem", "PutItem"),
+                rows(data.configs, "GetItem", "BatchGetItem", "PutItem", "ConditionCheckItem"),
                 rows(data.backends, *READ, *CHANGE),
                 rows(data.identity, "Query", "PutItem", "DeleteItem"),
                 key(service.environment, "credentials"),

@@ -22,16 +22,22 @@ it stands:
   binds no pod that is being deleted.
 """
 
-import base64
-import binascii
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import ValidationError
-
-from operators.shared.anchor import ORDINAL, Anchor, anchor_of, was_bound
+from operators.backend_worker.payloads import (
+    BadPayload,
+    Plan,
+    how_to_clean,
+    name_of,
+    notes_of,
+    payload_of,
+    plan_of,
+    uid_of,
+)
+from operators.backend_worker.queues import set_right
+from operators.shared.anchor import Anchor, anchor_of, was_bound
 from operators.shared.anchor import anchor_name as name_of_anchor
 from operators.shared.calls import (
     Create,
@@ -40,7 +46,6 @@ from operators.shared.calls import (
     Procedure,
     Say,
     create,
-    fetch,
     listing,
     read,
     replace,
@@ -54,7 +59,6 @@ from operators.shared.resources import (
     POD,
     Conflict,
     Json,
-    Kind,
     KubeError,
     NotFound,
     Refused,
@@ -62,22 +66,12 @@ from operators.shared.resources import (
 )
 from xylem.domain.ids import GroupId, mail_parts
 from xylem.manifests.names import (
-    FINALIZER,
-    GATE,
-    GROUP,
     GROUP_LABEL,
     INCARNATION,
     RETRY,
     TASK,
-    WORKFLOW,
 )
-from xylem.protocol.agent import CleanupPayload, CreatePayload, Job, PodObservation
-
-PAYLOAD_BYTES = 64 * 1024 * 1024
-"""Of a payload, unpacked: a small gzip must not fill the memory."""
-
-GZIP = 31
-"""zlib's `wbits` for a gzip header and trailer."""
+from xylem.protocol.agent import CleanupPayload, Job, PodObservation
 
 ENDED = {"Succeeded", "Failed"}
 
@@ -108,26 +102,12 @@ class Unanswered:
 Outcome = Answer | Postponed | Unanswered
 
 
-class BadPayload(Exception):
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    others: tuple[tuple[Kind, Json], ...]
-    pods: tuple[Json, ...]
-
-    @property
-    def names(self) -> tuple[tuple[str, str, str], ...]:
-        return tuple((kind.api_version, kind.name, name_of(body)) for kind, body in self.others)
-
-
 # Create ----------------------------------------------------------------------------------------
 
 
 def perform_create(job: Job, tenure: Tenure) -> Procedure[Outcome]:
     try:
-        plan = _plan(job, (yield from _payload(job)))
+        plan = plan_of(job, (yield from payload_of(job)))
     except BadPayload as bad:
         return Answer("failed", str(bad))
     anchor = yield from _made_or_found(job, plan)
@@ -139,7 +119,7 @@ def perform_create(job: Job, tenure: Tenure) -> Procedure[Outcome]:
     return Postponed() if job.after else Unanswered("the anchor went away while it was in use")
 
 
-def _made_or_found(job: Job, plan: _Plan) -> Procedure[Anchor | None]:
+def _made_or_found(job: Job, plan: Plan) -> Procedure[Anchor | None]:
     if job.after:  # the ordinal before has made it
         return (yield from _anchor(job))
     try:
@@ -149,7 +129,7 @@ def _made_or_found(job: Job, plan: _Plan) -> Procedure[Anchor | None]:
     return anchor_of(made)
 
 
-def _advance(job: Job, plan: _Plan, anchor: Anchor, tenure: Tenure) -> Procedure[Outcome | None]:
+def _advance(job: Job, plan: Plan, anchor: Anchor, tenure: Tenure) -> Procedure[Outcome | None]:
     """None: somebody else swapped the anchor; it has to be read again before anything is said."""
     if anchor.deleting:
         return Answer("failed", f"somebody deletes the group's ConfigMap {anchor.name}")
@@ -169,6 +149,7 @@ def _advance(job: Job, plan: _Plan, anchor: Anchor, tenure: Tenure) -> Procedure
         return Unanswered("the lease is another process's")
     try:
         yield from _end_replaced(plan, anchor)
+        yield from set_right(plan)
         yield from _make_others(plan, anchor)
         pods = yield from _make_pods(plan, anchor)
     except Refused as refused:
@@ -179,7 +160,7 @@ def _advance(job: Job, plan: _Plan, anchor: Anchor, tenure: Tenure) -> Procedure
     return Answer("done")
 
 
-def _end_replaced(plan: _Plan, anchor: Anchor) -> Procedure[None]:
+def _end_replaced(plan: Plan, anchor: Anchor) -> Procedure[None]:
     """An attempt that was replaced may not have ended in its cluster: its node only fell silent, or
     its image comes after all. It is deleted before the next one is made, so that it neither goes on
     beside that one nor begins after it. Nobody waits until it is gone: its node may never answer.
@@ -204,7 +185,7 @@ def _retry_of(pod: Json) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _make_others(plan: _Plan, anchor: Anchor) -> Procedure[None]:
+def _make_others(plan: Plan, anchor: Anchor) -> Procedure[None]:
     """What exists already was made by an earlier try: its name contains the incarnation."""
     owned = [Create(kind, _owned(body, anchor)) for kind, body in plan.others]
     for result in (yield from together(owned)):
@@ -212,7 +193,7 @@ def _make_others(plan: _Plan, anchor: Anchor) -> Procedure[None]:
             raise result
 
 
-def _make_pods(plan: _Plan, anchor: Anchor) -> Procedure[list[Json]]:
+def _make_pods(plan: Plan, anchor: Anchor) -> Procedure[list[Json]]:
     owned = [_owned(pod, anchor) for pod in plan.pods]
     results = yield from together([Create(POD, pod) for pod in owned])
     pods: list[Json] = []
@@ -248,7 +229,7 @@ def _lift_what_is_left(anchor: Anchor, ordinal: int) -> Procedure[None]:
 
 def perform_cleanup(job: Job) -> Procedure[Outcome]:
     try:
-        how = _how_to_clean((yield from _payload(job)))
+        how = how_to_clean((yield from payload_of(job)))
     except BadPayload as bad:
         return Answer("failed", str(bad))
     anchor = yield from _closing_anchor(job)
@@ -357,7 +338,7 @@ def _pods(group: GroupId, incarnation: int) -> Procedure[list[Json]]:
 
 
 def _new_anchor(
-    job: Job, state: Literal["creating", "closing"], plan: _Plan | None = None
+    job: Job, state: Literal["creating", "closing"], plan: Plan | None = None
 ) -> Anchor:
     group, incarnation, _ = mail_parts(job.job_id)
     names = () if plan is None else plan.names
@@ -374,98 +355,3 @@ def _owned(body: Json, anchor: Anchor) -> Json:
         "blockOwnerDeletion": False,
     }
     return {**body, "metadata": {**body["metadata"], "ownerReferences": [owner]}}
-
-
-def name_of(body: Json) -> str:
-    return str(body["metadata"]["name"])
-
-
-def uid_of(body: Json) -> str:
-    return str(body["metadata"]["uid"])
-
-
-def notes_of(body: Json) -> Json:
-    return body["metadata"].get("annotations") or {}
-
-
-# Payloads --------------------------------------------------------------------------------------
-
-
-def _payload(job: Job) -> Procedure[bytes]:
-    """The JSON inside, empty for a job without one."""
-    try:
-        if job.payload_url is not None:
-            packed = yield from fetch(job.payload_url)
-        elif job.payload is not None:
-            packed = base64.b64decode(job.payload, validate=True)
-        else:
-            return b""
-        unpacking = zlib.decompressobj(wbits=GZIP)
-        text = unpacking.decompress(packed, PAYLOAD_BYTES + 1)
-    except (binascii.Error, zlib.error) as error:
-        raise BadPayload(f"the payload is not gzip in base64: {error}") from error
-    if len(text) > PAYLOAD_BYTES:
-        raise BadPayload(f"the payload is larger than {PAYLOAD_BYTES} bytes")
-    if not unpacking.eof or unpacking.unused_data:
-        raise BadPayload("the payload is not one whole gzip stream")
-    return text
-
-
-def _how_to_clean(text: bytes) -> CleanupPayload:
-    try:
-        return CleanupPayload.model_validate_json(text) if text else CleanupPayload()
-    except ValidationError as error:
-        raise BadPayload(f"the payload is no cleanup: {error}") from error
-
-
-def _plan(job: Job, text: bytes) -> _Plan:
-    try:
-        objects = CreatePayload.model_validate_json(text).objects
-    except ValidationError as error:
-        raise BadPayload(f"the payload is no create: {error}") from error
-    others: list[tuple[Kind, Json]] = []
-    pods: list[Json] = []
-    for body in objects:
-        kind = KINDS.get((str(body.get("apiVersion")), str(body.get("kind"))))
-        if kind is None:
-            raise BadPayload(f"cannot create {body.get('apiVersion')} {body.get('kind')} objects")
-        if not isinstance(body.get("metadata"), dict) or not body["metadata"].get("name"):
-            raise BadPayload(f"a {kind.name} has no name")
-        if kind is POD:
-            pods.append(_pod(job, body))
-        else:
-            others.append((kind, body))
-    return _Plan(tuple(others), tuple(pods))
-
-
-def _pod(job: Job, body: Json) -> Json:
-    """The pod with what all promises hang on: whose it is, its gate and its finalizer."""
-    group, incarnation, _ = mail_parts(job.job_id)
-    metadata = body["metadata"]
-    spec = body.get("spec") or {}
-    notes = {
-        **notes_of(body),
-        WORKFLOW: job.workflow,
-        GROUP: group,
-        INCARNATION: str(incarnation),
-        ORDINAL: str(job.ordinal),
-    }
-    if not notes.get(TASK) or not str(notes.get(RETRY, "")).isdecimal():
-        raise BadPayload(f"pod {name_of(body)} does not say whose attempt it is")
-    return {
-        **body,
-        "metadata": {
-            **metadata,
-            "annotations": notes,
-            "labels": {**(metadata.get("labels") or {}), GROUP_LABEL: group},
-            "finalizers": _with(metadata.get("finalizers") or [], FINALIZER),
-        },
-        "spec": {
-            **spec,
-            "schedulingGates": _with(spec.get("schedulingGates") or [], {"name": GATE}),
-        },
-    }
-
-
-def _with(present: Sequence[object], wanted: object) -> list[object]:
-    return list(present) if wanted in present else [*present, wanted]

@@ -42,6 +42,11 @@ NODES = Kind("nodes", "Node", namespaced=False, short=("no",), has_status=True)
 NAMESPACES = Kind("namespaces", "Namespace", namespaced=False, short=("ns",), has_status=True)
 LEASES = Kind("leases", "Lease", group="coordination.k8s.io")
 
+VOLCANO = "scheduling.volcano.sh"
+POD_GROUPS = Kind("podgroups", "PodGroup", group=VOLCANO, version="v1beta1", short=("pg",))
+QUEUES = Kind("queues", "Queue", group=VOLCANO, version="v1beta1", namespaced=False, short=("q",))
+"""As if Volcano's definitions were installed: they are kept, and nobody schedules by them."""
+
 KINDS: tuple[Kind, ...] = (
     PODS,
     SERVICES,
@@ -53,6 +58,8 @@ KINDS: tuple[Kind, ...] = (
     NODES,
     NAMESPACES,
     LEASES,
+    POD_GROUPS,
+    QUEUES,
 )
 
 BY_PLURAL = {kind.plural: kind for kind in KINDS}

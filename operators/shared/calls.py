@@ -12,6 +12,7 @@ which is what the rules are about, would be spread over a table).
 
 import asyncio
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,7 +20,15 @@ from typing import Any, Protocol, TypeVar, cast
 
 import httpx
 
-from operators.shared.resources import Expired, Json, Kind, KubeError, Page, Unreachable
+from operators.shared.resources import (
+    Expired,
+    Json,
+    Kind,
+    KubeError,
+    Page,
+    Throttled,
+    Unreachable,
+)
 
 T = TypeVar("T")
 
@@ -228,17 +237,37 @@ async def _performed(step: Step, perform: Callable[[Call], Awaitable[object]]) -
     return [task.result() for task in tasks]
 
 
+THROTTLED_TRIES = 5
+"""Of one call; then its procedure begins anew, later."""
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
 class Hands:
     """Performs calls in a few threads: they bound how much is asked of the API server at once, and
-    a procedure that waits holds none of them."""
+    a procedure that waits holds none of them.
+
+    An API server that is asked too much says 429 and for how long to leave it alone. That is meant
+    for all of us, so nobody asks until then; the call was not done, so it is made again as it is.
+    To begin its procedure anew would ask for what it had done already, of a server that has too
+    much to do."""
 
     def __init__(
-        self, cluster: Cluster, say: Callable[[Json], bool], threads: int = THREADS
+        self,
+        cluster: Cluster,
+        say: Callable[[Json], bool],
+        threads: int = THREADS,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._cluster = cluster
         self._say = say
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="kube")
         self._stirred: dict[str, asyncio.Event] = {}
+        self._clock = clock
+        self._sleep = sleep
+        self._quiet_until = 0.0
 
     async def perform(self, call: Call) -> object:
         if isinstance(call, Pause):
@@ -246,9 +275,21 @@ class Hands:
             return None
         if isinstance(call, Say):
             return self._say(call.pod)
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, ask, self._cluster, call
-        )
+        return await self._asked(call)
+
+    async def _asked(self, call: Call) -> object:
+        loop = asyncio.get_running_loop()
+        tries = 0
+        while True:
+            while (quiet := self._quiet_until - self._clock()) > 0:
+                await self._sleep(quiet)
+            try:
+                return await loop.run_in_executor(self._threads, ask, self._cluster, call)
+            except Throttled as throttled:
+                self._quiet_until = max(self._quiet_until, self._clock() + throttled.after)
+                tries += 1
+                if tries == THROTTLED_TRIES:
+                    raise
 
     def stir(self, group: str) -> None:
         """Something happened to a pod of this group: who waits for it looks again."""

@@ -34,6 +34,7 @@ from operators.shared.resources import (
     NotFound,
     Page,
     Refused,
+    Throttled,
     Unreachable,
     WatchEvent,
 )
@@ -51,6 +52,12 @@ WATCH_SECONDS = 240
 minutes; a shorter time finds a connection that died in silence sooner."""
 
 WATCH_SILENCE_SECONDS = WATCH_SECONDS + 30
+
+RETRY_SECONDS = 1
+"""What the API server asks for when it is told no other (kubernetes.io/docs/concepts/
+cluster-administration/flow-control; k8s.io/apiserver/pkg/server/filters: `retryAfter`)."""
+
+MOST_RETRY_SECONDS = 60.0
 
 JSON_PATCH = "application/json-patch+json"
 
@@ -138,7 +145,7 @@ class Kube:
         url = self._url(self._path(kind), query)
         response = self._send("GET", url, None, "application/json", WATCH_SILENCE_SECONDS)
         if response.status != 200:
-            raise _refusal(response.status, self._content(response, url))
+            raise _refusal(response, self._content(response, url))
         return _events(response)
 
     def _path(self, kind: Kind, name: str | None = None) -> str:
@@ -163,7 +170,7 @@ class Kube:
         response = self._send(method, self._url(path, query), data, content_type, READ_SECONDS)
         content = self._content(response, path)
         if response.status >= 300:
-            raise _refusal(response.status, content)
+            raise _refusal(response, content)
         try:
             return cast("Json", from_json(content))
         except _BROKEN as error:
@@ -240,12 +247,20 @@ def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         yield from (line for line in lines if line.strip())
 
 
-def _refusal(status: int, content: bytes) -> KubeError:
+def _refusal(response: urllib3.BaseHTTPResponse, content: bytes) -> KubeError:
     try:
         message = str(json.loads(content)["message"])
     except (ValueError, KeyError, TypeError):
         message = content.decode(errors="replace")[:500]
-    return _error(status, message)
+    if response.status == 429:
+        return Throttled(f"HTTP 429: {message}", _seconds(response.headers.get("Retry-After", "")))
+    return _error(response.status, message)
+
+
+def _seconds(text: str) -> float:
+    """The API server writes whole seconds; a date, which HTTP allows as well, it never does."""
+    asked = int(text) if text.isdecimal() else RETRY_SECONDS
+    return min(float(asked), MOST_RETRY_SECONDS)
 
 
 def _error(status: int, message: str) -> KubeError:

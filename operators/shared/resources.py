@@ -19,6 +19,14 @@ class Unreachable(KubeError):
     """No answer, or one that says "later" (429, 5xx): worth another try."""
 
 
+class Throttled(Unreachable):
+    """429: it was not done, and may be asked again after so many seconds."""
+
+    def __init__(self, message: str, after: float) -> None:
+        super().__init__(message)
+        self.after = after
+
+
 class Refused(KubeError):
     """A clear no. `status` is HTTP's."""
 
@@ -68,8 +76,18 @@ POD_WARNING = Kind("v1", "Event", "events", fields="involvedObject.kind=Pod,type
 ANYBODYS_POD = Kind("v1", "Pod", "pods", namespaced=False)
 """Only ever listed: what the pods of others take of our nodes."""
 
-KINDS = {(kind.api_version, kind.name): kind for kind in (POD, CONFIG_MAP, SECRET, SERVICE)}
+CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+KAI_GROUP = Kind("scheduling.run.ai/v2alpha2", "PodGroup", "podgroups")
+VOLCANO_GROUP = Kind("scheduling.volcano.sh/v1beta1", "PodGroup", "podgroups")
+KAI_QUEUE = Kind("scheduling.run.ai/v2", "Queue", "queues", namespaced=False)
+VOLCANO_QUEUE = Kind("scheduling.volcano.sh/v1beta1", "Queue", "queues", namespaced=False)
+
+_OF_A_GROUP = (POD, CONFIG_MAP, SECRET, SERVICE, CLAIM, KAI_GROUP, VOLCANO_GROUP)
+KINDS = {(kind.api_version, kind.name): kind for kind in _OF_A_GROUP}
 """What a group may consist of."""
+
+SHARED = {(kind.api_version, kind.name): kind for kind in (KAI_QUEUE, VOLCANO_QUEUE)}
+"""What groups need that outlives them: no group's own, and deleted by nobody here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,19 @@
 """What every `Backends`, `Pools`, `Logs` and `Connections` promises."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.builders import BACKEND, NOON, a_pool, an_attempt
-from tests.builders_placement import a_node, in_use
+from tests.builders import BACKEND, NOON, an_attempt
+from tests.builders_placement import a_node, a_pool, in_use
 from tests.contract.conftest import Stores
-from xylem.domain.errors import Forbidden, UnknownPool
-from xylem.domain.ids import BackendName, ConnectionId, UserName
+from xylem.domain.errors import Forbidden, InvalidRequest, UnknownPool
+from xylem.domain.ids import BackendName, ConnectionId, PoolName, UserName
 from xylem.domain.node import Node, Taint
+from xylem.domain.pool import Assertion, Scheduler
+from xylem.domain.pool_book import BackendConfig, PoolBook, with_pool
 from xylem.ports.backends import Backend, NodeFacts
 from xylem.ports.logs import Chunk, LogTail
 from xylem.ports.task_tokens import Attempt
@@ -78,6 +81,66 @@ def test_a_pool_is_what_was_put_last(stores: Stores) -> None:
 
     assert stores.pools.pool("default").description == "new"
     assert [pool.name for pool in stores.pools.all()] == ["default", "other"]
+
+
+def test_what_a_pool_names_is_looked_up_as_it_is_now(stores: Stores) -> None:
+    pool = a_pool(pod_templates=("t",), resource_validations=("v",))
+    kai = Scheduler("kai", "kai-scheduler")
+    condition = Assertion("LE", "{{USER_GPU}}", "4", "too many")
+
+    def told(book: PoolBook) -> PoolBook:
+        return replace(
+            with_pool(pool, book),
+            pod_templates={**book.pod_templates, "t": {"spec": {"nodeSelector": {"a": "1"}}}},
+            resource_validations={**book.resource_validations, "v": (condition,)},
+            backends={pool.backend: BackendConfig(kai, {"description": "d"})},
+        )
+
+    def changed(book: PoolBook) -> PoolBook:
+        template = {"spec": {"nodeSelector": {"a": "2"}}}
+        return replace(book, pod_templates={**book.pod_templates, "t": template})
+
+    stores.pools.change(told, author=ALICE, now=NOON)
+    first = stores.pools.pool("default")
+    stores.pools.change(changed, author=ALICE, now=NOON)
+    [second] = stores.pools.all()
+
+    assert [one.platforms["a100"].labels for one in (first, second)] == [{"a": "1"}, {"a": "2"}]
+    assert (second.scheduler, second.assertions) == (kai, (condition,))
+    assert stores.pools.book().pools == {"default": pool}
+    assert set(stores.pools.book().pod_templates) == {"default_ctrl", "default_user", "t"}
+
+
+def test_a_change_that_is_refused_changes_nothing(stores: Stores) -> None:
+    stores.pools.put(a_pool(), author=ALICE, now=NOON)
+    before = stores.pools.book()
+
+    def refused(book: PoolBook) -> PoolBook:
+        raise InvalidRequest("no")
+
+    with pytest.raises(InvalidRequest):
+        stores.pools.change(refused, author=ALICE, now=NOON)
+
+    assert stores.pools.book() == before
+
+
+def test_what_is_changed_meanwhile_is_changed_again_from_there(stores: Stores) -> None:
+    """A template is being deleted while a pool comes to name it."""
+    stores.pools.put(a_pool(), author=ALICE, now=NOON)
+    seen: list[int] = []
+
+    def into(book: PoolBook) -> PoolBook:
+        seen.append(len(book.naming_template("default_user")))
+        if len(seen) == 1:
+            naming = a_pool(pod_templates=("default_user",))
+            stores.pools.put(naming, author=ALICE, now=NOON)
+        return replace(book, pod_templates={**book.pod_templates, "new": {}})
+
+    stores.pools.change(into, author=ALICE, now=NOON)
+
+    assert seen == [0, 1]
+    assert stores.pools.book().pools[PoolName("default")].pod_templates == ("default_user",)
+    assert "new" in stores.pools.book().pod_templates
 
 
 def test_the_first_chunk_at_an_offset_stays(stores: Stores) -> None:
@@ -225,4 +288,4 @@ def test_a_pool_keeps_every_word_of_its_config(stores: Stores) -> None:
 
     stores.pools.put(pool, author=ALICE, now=NOON)
 
-    assert stores.pools.pool("full") == pool
+    assert stores.pools.book().pools == {"full": pool}

@@ -77,6 +77,7 @@ def test_no_function_may_scan_a_table_or_change_its_settings(stacks: Synthesized
     on_tables = {each.action for each in _all(stacks) if each.action.startswith("dynamodb:")}
 
     assert on_tables <= {
+        "dynamodb:BatchGetItem",  # the Core Service reads pools with all that they name
         "dynamodb:BatchWriteItem",  # the Worker takes away what was laid of no workflow
         "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",

@@ -11,8 +11,10 @@ from functions.core_service.services import Has, clusters_of
 from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem.domain.access import require_admin
-from xylem.domain.errors import InvalidRequest
+from xylem.domain.errors import InvalidRequest, UnknownPool
+from xylem.domain.ids import PoolName
 from xylem.domain.placement import Site
+from xylem.domain.pool_book import with_pool
 from xylem.spec.pools import NAME, PoolConfig, pool_of
 
 router = APIRouter(prefix="/api")
@@ -78,7 +80,9 @@ def get_resource(name: str, who: User, has: Has) -> View:
 
 @router.get("/configs/pool")
 def list_configs(who: User, has: Has) -> View:
-    sites = _sites(has, [], nodes=False)
+    book = has.pools.book()
+    put = [book.pools[key] for key in sorted(book.pools)]
+    sites = clusters_of(has).sites(put, nodes=False)
     return {
         "pools": {
             one.pool.name: pool_views.pool_config(one.pool, online=one.online) for one in sites
@@ -88,14 +92,21 @@ def list_configs(who: User, has: Has) -> View:
 
 @router.get("/configs/pool/{name}")
 def get_config(name: str, who: User, has: Has) -> View:
-    [site] = clusters_of(has).sites([has.pools.pool(name)], nodes=False)
+    put = has.pools.book().pools.get(PoolName(name))
+    if put is None:
+        raise UnknownPool(f"Pool {name} not found.")
+    [site] = clusters_of(has).sites([put], nodes=False)
     return pool_views.pool_config(site.pool, online=site.online)
 
 
 @router.put("/configs/pool/{name}")
 def put_pool(name: PoolNameParameter, body: PutPoolRequest, who: User, has: Has) -> None:
     require_admin(who)
-    has.pools.put(pool_of(name, body.configs), author=who.subject, now=has.engine.clock())
+    has.pools.change(
+        lambda book: with_pool(pool_of(name, body.configs, book), book),
+        author=who.subject,
+        now=has.engine.clock(),
+    )
 
 
 def _sites(has: Has, names: list[str], *, all_pools: bool = True, nodes: bool = True) -> list[Site]:

@@ -29,13 +29,19 @@ from operators.shared.resources import (
     NODE,
     POD,
     SECRET,
+    VOLCANO_GROUP,
+    VOLCANO_QUEUE,
     Conflict,
     Json,
     NotFound,
     Refused,
 )
-from tests.unit.operators.jobs import GROUP_ID, a_cleanup, a_create, a_job, a_pod, a_secret
+from tests.builders_spec import a_plan, a_planned_task, facts_of
+from tests.unit.operators.jobs import GROUP_ID, HELLO, a_cleanup, a_create, a_job, a_pod, a_secret
+from xylem.domain.ids import BackendName
+from xylem.domain.pool import GpuQuota, Scheduler
 from xylem.domain.status import TaskStatus
+from xylem.manifests import gang as gangs
 from xylem.manifests.names import GROUP_LABEL
 from xylem.protocol.agent import (
     Ack,
@@ -223,6 +229,42 @@ def test_a_task_runs_is_told_and_is_cleaned_up(kube: Kube, kubeconfig: Path) -> 
     assert [anchor["data"]["state"] for anchor in anchors] == ["closed"]
     with pytest.raises(NotFound):
         kube.read(SECRET, a_secret()["metadata"]["name"])
+
+
+def test_a_gang_is_made_for_volcano_and_goes_while_its_queue_stays(
+    kube: Kube, kubeconfig: Path
+) -> None:
+    """As the service renders it for such a backend, on an API server that knows both kinds."""
+    plan = a_plan(a_planned_task())
+    facts = facts_of(
+        plan,
+        group=GROUP_ID,
+        workflow=HELLO,
+        backend=BackendName("east"),
+        scheduler=Scheduler("volcano", "default-scheduler"),
+        quota=GpuQuota(8, 16, 2),
+    )
+    queue, gang = gangs.objects(plan, facts)
+    create, cleanup = a_create(queue, gang, a_running_pod("sleep 60")), a_cleanup(force=True)
+
+    async def story() -> None:
+        async with a_service() as (service, url):
+            with an_operator(url, kubeconfig):
+                await service.until(lambda: service.hellos)
+                await service.push(create)
+                await service.until(lambda: service.answer(create))
+                made = kube.read(VOLCANO_GROUP, gangs.group_name(facts))
+                await service.push(cleanup)
+                cleaned = await service.until(lambda: service.answer(cleanup))
+
+        assert made["spec"]["minMember"] == 1
+        assert made["metadata"]["ownerReferences"][0]["kind"] == "ConfigMap"
+        assert cleaned.status == "done"
+        with pytest.raises(NotFound):
+            kube.read(VOLCANO_GROUP, gangs.group_name(facts))
+        assert kube.read(VOLCANO_QUEUE, gangs.queue_name(facts))["spec"] == queue["spec"]
+
+    asyncio.run(story())
 
 
 def test_an_exit_code_outlives_the_operator_and_the_pods_deletion(

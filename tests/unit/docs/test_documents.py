@@ -1,6 +1,7 @@
 """What the documents say is there: every path, link and command in them, and what the source says
 of them."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,12 @@ from tests.unit.docs.documents import (
 )
 from xylem import spec
 from xylem.domain.ids import BackendName, PoolName
-from xylem.domain.pool import Platform, Pool
+from xylem.domain.pool import Platform, Pool, Scheduler
+from xylem.domain.pool_book import BackendConfig, PoolBook, found, with_pool
+from xylem.spec import pod_templates
+from xylem.spec.backends import BackendForm, backend_of
+from xylem.spec.pools import PoolConfig, pool_of
+from xylem.spec.validations import AssertionConfig, validation_of
 
 DOCUMENTS = documents()
 README = DOCUMENTS[0]
@@ -133,7 +139,7 @@ def test_the_readme_names_every_example() -> None:
 @pytest.mark.parametrize("name", ["README.md", "docs/join-cluster.md"])
 def test_the_pool_that_a_reader_is_told_to_register_runs_every_example(name: str) -> None:
     text = next(each for each in DOCUMENTS if str(each) == name).text
-    [said] = re.findall(r'\{"configs": .*?\}(?=[`\'])', text)
+    [said] = re.findall(r'\{"configs": \{"backend": .*?\}(?=[`\'])', text)
     configs = PutPoolRequest.model_validate_json(said).configs
     pool = Pool(
         name=PoolName("my-pool"),
@@ -144,6 +150,41 @@ def test_the_pool_that_a_reader_is_told_to_register_runs_every_example(name: str
 
     for example in (ROOT / "examples").glob("*.yaml"):
         spec.check_pool(spec.parse(spec.render(example.read_text())), pool)
+
+
+def test_the_templates_that_a_reader_is_told_to_set_are_taken() -> None:
+    page = next(each for each in DOCUMENTS if each.path.name == "join-cluster.md")
+    puts = re.findall(r"put (\w+)/([\w-]+)\s+'(.*?)'(?=\n|`)", page.text, re.DOTALL)
+    book = PoolBook()
+    told = []
+
+    for kind, name, config in puts:
+        told.append(kind)
+        match kind:
+            case "pod_template":
+                template = pod_templates.template_of(json.loads(config))
+                book = pod_templates.put_template(name, template, book)
+            case "pool":
+                pool = pool_of(name, PoolConfig.model_validate_json(config), book)
+                book = with_pool(pool, book)
+            case "resource_validation":
+                conditions = [AssertionConfig.model_validate(one) for one in json.loads(config)]
+                validation_of(conditions)
+            case _:
+                pytest.fail(f"nobody puts a {kind}")
+
+    assert told == ["pod_template", "pod_template", "pool", "resource_validation"]
+    platform = found("my-pool", book).platforms["h100"]
+    assert platform.labels == {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}
+
+
+def test_the_scheduler_that_a_reader_is_told_to_set_is_taken() -> None:
+    page = next(each for each in DOCUMENTS if each.path.name == "join-cluster.md")
+    [said] = re.findall(r'\{"configs": (\{"scheduler_settings": .*?\})\}(?=\')', page.text)
+
+    config = backend_of(BackendForm.model_validate_json(said), BackendConfig())
+
+    assert config.scheduler == Scheduler("kai", "kai-scheduler")
 
 
 def test_every_function_has_its_rights_written_down() -> None:

@@ -22,7 +22,6 @@ from xylem.domain.node import Amounts, Node, Taint, Toleration
 from xylem.domain.placement import (
     OUTCOMES,
     REASONS,
-    SIDECAR,
     Gang,
     Outlook,
     Site,
@@ -39,7 +38,7 @@ from xylem.domain.placement import (
     usage,
 )
 from xylem.domain.plan import GroupPlan, Resources, TaskPlan
-from xylem.domain.pool import GpuQuota, Platform
+from xylem.domain.pool import SIDECAR, GpuQuota, Platform
 from xylem.manifests.pod import _small
 
 DEDICATED = Taint("dedicated", "NoSchedule", "ml")

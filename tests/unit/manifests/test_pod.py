@@ -8,7 +8,7 @@ from xylem.domain.ids import TaskName, UserName, task_uuid
 from xylem.domain.plan import File, GroupPlan, Limits, Resources, TaskInput
 from xylem.manifests import render
 from xylem.manifests.names import FINALIZER, GATE, GROUP_LABEL
-from xylem.manifests.pod import quantity
+from xylem.manifests.quantities import quantity
 
 READS = (TaskInput(TaskName("up")),)
 

@@ -13,9 +13,9 @@ from xylem.domain.errors import InvalidSpec
 from xylem.domain.node import Node
 from xylem.domain.plan import GroupPlan, Resources, Topology, WorkflowPlan
 from xylem.domain.pool import Assertion, GpuQuota, Platform, Pool, TopologyKey
-from xylem.spec.pools import SHIPPED
+from xylem.domain.pool_book import SHIPPED_VALIDATIONS
 
-CPU = SHIPPED["default_cpu"]
+CPU = SHIPPED_VALIDATIONS["default_cpu"]
 
 
 def a_plan(*resources: Resources, **fields: Any) -> WorkflowPlan:

@@ -11,7 +11,7 @@ from xylem.domain.exits import ExitRule
 from xylem.domain.node import Toleration
 from xylem.domain.plan import Resources
 from xylem.domain.pool import GpuQuota, Pool, PoolLimits, TopologyKey
-from xylem.spec.pools import SHIPPED, PoolConfig, config_of, pool_of
+from xylem.spec.pools import PoolConfig, config_of, pool_of
 
 OSMO: dict[str, Any] = {
     "name": "default",
@@ -90,7 +90,7 @@ def test_what_is_read_back_can_be_put_again() -> None:
                 "allowed_mounts": ["/data"],
                 "default_mounts": ["/scratch"],
                 "default_variables": {"USER_GPU": 1, "TEAM": "ml"},
-                "override_pod_template": ["shared_memory"],
+                "override_pod_template": ["default_user"],
             }
         },
     )
@@ -138,8 +138,17 @@ def test_a_platform_says_which_nodes_its_pods_go_to() -> None:
     )
 
 
-def test_the_shipped_validations_are_known_by_name() -> None:
-    assert put(common_resource_validations=["default_cpu"]).assertions == (SHIPPED["default_cpu"])
+def test_a_pool_keeps_the_names_of_what_it_names() -> None:
+    pool = put(
+        common_resource_validations=["default_cpu"],
+        common_pod_template=["default_ctrl", "default_user"],
+        platforms={"a100": {"override_pod_template": ["default_user"]}},
+    )
+
+    assert pool.resource_validations == ("default_cpu",)
+    assert pool.assertions == ()
+    assert pool.pod_templates == ("default_ctrl", "default_user")
+    assert pool.platforms["a100"].pod_templates == ("default_user",)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +179,14 @@ def test_the_shipped_validations_are_known_by_name() -> None:
         (
             {"common_resource_validations": ["mine"]},
             "configs.common_resource_validations[0]: mine is not known: known are default_cpu",
+        ),
+        (
+            {"common_pod_template": ["default_user", "shared_memory"]},
+            "configs.common_pod_template[1]: shared_memory is not known: known are default_ctrl",
+        ),
+        (
+            {"common_pod_template": ["default_user", "default_user"]},
+            "configs.common_pod_template[1]: default_user is there more than once.",
         ),
         (
             {
@@ -211,6 +228,7 @@ def test_what_does_not_fit_together_is_named_by_its_path(
         ),
         ({"default_variables": {"USER_GPU": -1}}, "default_variables.USER_GPU: -1 is no whole"),
         ({"resource_validations": ["mine"]}, "resource_validations[0]: mine is not known"),
+        ({"override_pod_template": ["mine"]}, "override_pod_template[0]: mine is not known"),
     ],
 )
 def test_what_does_not_fit_in_a_platform_is_named_by_its_path(

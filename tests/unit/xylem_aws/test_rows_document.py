@@ -80,8 +80,16 @@ def in_code() -> set[Row]:
         row(logs.ChunkRow, (logs.log_key(ATTEMPT), logs.chunk_key(43))),
         row(logs.EndRow, (logs.log_key(ATTEMPT), logs.END)),
         row(logs.ArrivalRow, (logs.barrier_key(GROUP, 41, 46), "<task>#<retry>")),
-        row(configs.ConfigRow, (configs.POOLS, configs.CURRENT)),
-        row(configs.ConfigRow, (configs.POOLS, configs.revision_key(44))),
+        *(
+            row(configs.ConfigRow, (kind, configs.CURRENT))
+            for kind in (
+                configs.POOLS,
+                configs.POD_TEMPLATES,
+                configs.RESOURCE_VALIDATIONS,
+                configs.BACKENDS,
+            )
+        ),
+        row(configs.ConfigRow, ("C#<type>", configs.revision_key(44))),
         row(
             identity.CredentialRow,
             (identity.user_key("<user>"), identity.credential_key("<name>")),

@@ -1,38 +1,43 @@
 """`Pools` and `Configs` on DynamoDB."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from xylem.domain.config import DEFAULT_CONFIG, WorkflowConfig
-from xylem.domain.errors import UnknownPool
-from xylem.domain.ids import PoolName, UserName
+from xylem.domain.ids import UserName
 from xylem.domain.pool import Pool
+from xylem.domain.pool_book import PoolBook, found, with_pool
 from xylem.domain.values import replace
+from xylem_aws.pool_book import PoolBooks
 from xylem_aws.revisions import Revisions
-from xylem_aws.tables.configs import POOLS, WORKFLOW
+from xylem_aws.tables.configs import WORKFLOW
 
-Pools = dict[PoolName, Pool]
-_pools: TypeAdapter[Pools] = TypeAdapter(Pools)
 _workflow: TypeAdapter[WorkflowConfig] = TypeAdapter(WorkflowConfig)
 
 
 class DynamoPools:
     def __init__(self, region: str, table: str) -> None:
-        self._pools = Revisions(region, table, key=POOLS, of=_pools, first={})
+        self._books = PoolBooks(region, table)
 
     def pool(self, name: str) -> Pool:
-        found = self._pools.current().get(PoolName(name))
-        if found is None:
-            raise UnknownPool(f"Pool {name} not found.")
-        return found
+        return found(name, self.book())
 
     def all(self) -> list[Pool]:
-        return sorted(self._pools.current().values(), key=lambda pool: pool.name)
+        return self.book().resolved()
+
+    def book(self) -> PoolBook:
+        return self._books.current()
+
+    def change(
+        self, into: Callable[[PoolBook], PoolBook], *, author: UserName, now: datetime
+    ) -> None:
+        self._books.change(into, author=author, now=now)
 
     def put(self, pool: Pool, *, author: UserName, now: datetime) -> None:
-        self._pools.change(lambda pools: {**pools, pool.name: pool}, author=author, now=now)
+        self.change(lambda book: with_pool(pool, book), author=author, now=now)
 
 
 class DynamoConfigs:

@@ -11,7 +11,7 @@ from tests.stories.world import BACKEND, World
 from tests.unit.functions.core_service.test_api import a_client, submit
 from tests.unit.spec.test_pools import OSMO
 from xylem.domain.node import Amounts, Node, Taint
-from xylem.domain.placement import SIDECAR
+from xylem.domain.pool import SIDECAR
 from xylem.ports.backends import NodeFacts
 
 RECORDED = Amounts(cpu=16_000, gpu=8, memory=64 * GIB, storage=200 * GIB)

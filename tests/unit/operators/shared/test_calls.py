@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from operators.shared.calls import (
+    THROTTLED_TRIES,
     Call,
     Hands,
     Pause,
@@ -25,6 +26,7 @@ from operators.shared.resources import (
     Kind,
     NotFound,
     Page,
+    Throttled,
     Unreachable,
 )
 from tests.fakes.kube import FakeKube, run
@@ -119,3 +121,80 @@ def test_an_empty_together_asks_nobody() -> None:
     assert asyncio.run(drive(together([]), perform)) == []
     assert asked == []
     assert CONFIG_MAP.root == "/api/v1"
+
+
+class Busy(FakeKube):
+    """Says "not now, in two seconds" to so many requests."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self.refusals = refusals
+        self.asked: list[str] = []
+
+    def read(self, kind: Kind, name: str) -> Json:
+        self.asked.append(name)
+        if self.refusals:
+            self.refusals -= 1
+            raise Throttled("too many requests", after=2.0)
+        return super().read(kind, name)
+
+
+class Watch:
+    """A clock that runs only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+        self.asleep = asyncio.Event()
+
+    def clock(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.asleep.set()
+        await asyncio.sleep(0)
+        self.now += seconds
+
+
+def patient(kube: FakeKube, watch: Watch) -> Hands:
+    return Hands(kube, lambda pod: True, clock=watch.clock, sleep=watch.sleep)
+
+
+def test_an_api_server_that_is_asked_too_much_is_left_alone_for_as_long_as_it_says() -> None:
+    kube, watch = Busy(refusals=2), Watch()
+    kube.create(POD, a_pod())
+
+    asyncio.run(patient(kube, watch).perform(Read(POD, "main-r0-1")))
+
+    assert kube.asked == ["main-r0-1"] * 3
+    assert watch.slept == [2.0, 2.0]
+
+
+def test_nobody_else_asks_meanwhile() -> None:
+    kube, watch = Busy(refusals=1), Watch()
+    kube.create(POD, a_pod())
+    kube.create(POD, a_pod("other"))
+    hands = patient(kube, watch)
+
+    async def another() -> None:
+        await watch.asleep.wait()
+        await hands.perform(Read(POD, "other-r0-1"))
+
+    async def both() -> None:
+        await asyncio.gather(hands.perform(Read(POD, "main-r0-1")), another())
+
+    asyncio.run(both())
+
+    assert watch.slept == [2.0, 2.0]
+    assert kube.asked[0] == "main-r0-1"
+    assert sorted(kube.asked[1:]) == ["main-r0-1", "other-r0-1"]
+
+
+def test_a_server_that_stays_busy_puts_the_procedure_off() -> None:
+    kube, watch = Busy(refusals=99), Watch()
+
+    with pytest.raises(Unreachable):
+        asyncio.run(patient(kube, watch).perform(Read(POD, "main-r0-1")))
+
+    assert len(kube.asked) == THROTTLED_TRIES

@@ -30,16 +30,13 @@ from typing import Literal
 from xylem.domain.ids import PoolName, TaskName
 from xylem.domain.node import CORE, RESOURCES, Amounts, Node, total, written
 from xylem.domain.plan import GroupPlan, Resources
-from xylem.domain.pool import UNBOUNDED, Platform, Pool, wanted
+from xylem.domain.pool import SIDECAR, UNBOUNDED, Platform, Pool, wanted
 from xylem.domain.values import dataclass, replace
 
 Priority = str
 """HIGH, NORMAL or LOW."""
 
 LOW: Priority = "LOW"
-
-SIDECAR = Amounts(cpu=10, memory=64 * 1024**2, storage=64 * 1024**2)
-"""What each pod asks for beside its task: `xylem.manifests.pod` says the same."""
 
 REASONS = 8
 """In one outlook. Whoever has more reads the first and mends that."""
@@ -51,12 +48,13 @@ NAMED = 3
 @dataclass(frozen=True, slots=True)
 class Want:
     """What one task wants of a node. `platform` None: the pool has no default. `task` empty: any
-    of those that want the same."""
+    of those that want the same. `beside`: what its pod wants besides."""
 
     task: TaskName
     platform: str | None
     amounts: Amounts
     excluded: tuple[str, ...] = ()
+    beside: Amounts = SIDECAR
     """Nodes that the task will not have."""
 
 
@@ -144,7 +142,8 @@ def _want(
         memory=_known(filled.memory),
         storage=_known(filled.storage),
     )
-    return Want(task, name, amounts, asked.nodes_excluded)
+    beside = SIDECAR if platform is None else platform.beside
+    return Want(task, name, amounts, asked.nodes_excluded, beside)
 
 
 def _known(amount: int | None) -> int:
@@ -280,7 +279,7 @@ def over_guarantee(pool: Pool, gangs: Sequence[Gang], priority: Priority) -> dic
 
 def _never(want: Want, nodes: Sequence[Node], noun: str) -> str | None:
     """Why none of these nodes would hold it when it is empty."""
-    needed = want.amounts.plus(SIDECAR)
+    needed = want.amounts.plus(want.beside)
     if any(node.allocatable.covers(needed) for node in nodes):
         return None
     return _largest(want, {node.allocatable for node in nodes}, noun)
@@ -289,7 +288,7 @@ def _never(want: Want, nodes: Sequence[Node], noun: str) -> str | None:
 def _largest(want: Want, amounts: Collection[Amounts], noun: str) -> str:
     """The sentence about the scarcest resource. Where each alone is there, on different nodes, it
     names the node that lacks the least."""
-    needed = want.amounts.plus(SIDECAR)
+    needed = want.amounts.plus(want.beside)
     most = {one: max(each.of(one) for each in amounts) for one in RESOURCES}
     for one in RESOURCES:
         if most[one] < needed.of(one):
@@ -427,7 +426,7 @@ def _short(known: Survey, gangs: Sequence[Gang]) -> tuple[int, tuple[str, ...]]:
     for want, count in sorted(_kinds(gangs), key=lambda kind: _size(kind[0].amounts), reverse=True):
         may = _allowed(want, known.nodes[want.platform])
         before = {free[node.name] for node in may if node.name in free}
-        missing = _fill(free, may, want.amounts.plus(SIDECAR), count)
+        missing = _fill(free, may, want.amounts.plus(want.beside), count)
         short += missing
         if missing:
             reasons += _why_short(known, want, may, before, missing, count)
@@ -477,7 +476,7 @@ def _why_short(
     elif not free:
         away = [node.name for node in may]
         reasons.append(f"{head}: none of its {len(may)} nodes takes pods ({_some(away)})")
-    elif any(amounts.covers(want.amounts.plus(SIDECAR)) for amounts in free):
+    elif any(amounts.covers(want.amounts.plus(want.beside)) for amounts in free):
         reasons.append(
             f"{head}: room for {count - missing} of {count} tasks{_like(want)}, "
             f"each wants {_list(want.amounts)}"

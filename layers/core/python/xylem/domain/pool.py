@@ -2,8 +2,11 @@
 
 The words are OSMO's, field for field, so that an admin's config of a pool there is one here. What
 means something to Xylem stands in a field of its own, parsed once when it is put; `kept` holds what
-OSMO's configs may say besides (templates of pods, for example), so that who reads a config back
-finds what was written. An amount of -1 means "no bound".
+OSMO's configs may say besides, so that who reads a config back finds what was written. An amount of
+-1 means "no bound".
+
+Templates of pods and conditions of resources are configs of their own, which pools name. A pool as
+it was put has the names alone; `xylem.domain.pool_book` looks them up.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,14 +16,18 @@ from typing import Any, Literal
 
 from xylem.domain.exits import ExitRule
 from xylem.domain.ids import BackendName, PoolName
-from xylem.domain.node import Toleration
+from xylem.domain.node import Amounts, Toleration
 from xylem.domain.plan import Limits, Resources
+from xylem.domain.templates import Template, Value
 from xylem.domain.values import dataclass, field, replace
 
 UNBOUNDED = -1
 
-Value = str | int | float | bool | None
 Kept = str | tuple[str, ...]
+
+SIDECAR = Amounts(cpu=10, memory=64 * 1024**2, storage=64 * 1024**2)
+"""What each pod asks for beside its task, where no template says otherwise: `xylem.manifests.pod`
+says the same."""
 
 Comparison = Literal["GT", "GE", "LT", "LE", "EQ"]
 
@@ -41,7 +48,9 @@ class Platform:
     """A kind of node within a pool: nodes that have `labels` and whose taints are tolerated.
 
     `defaults`: what its tasks get that ask for nothing. `mounts`: folders of the node that a task
-    may name; `default_mounts`: those that an admin's template mounts anyway."""
+    may name; `default_mounts`: those that an admin's template mounts anyway. `pod_templates`: names
+    of those that come after the pool's; `template`: all of them merged, once they were looked
+    up."""
 
     description: str = ""
     host_network_allowed: bool = False
@@ -54,7 +63,10 @@ class Platform:
     defaults: Resources = Resources()
     resource_validations: tuple[str, ...] = ()
     assertions: tuple[Assertion, ...] = ()
-    kept: Mapping[str, Kept] = field(default_factory=dict)
+    pod_templates: tuple[str, ...] = ()
+    template: Template = field(default_factory=dict)
+    beside: Amounts = SIDECAR
+    """What its pods ask for beside their tasks, once templates were looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +115,23 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Scheduler:
+    """Who binds the pods of a cluster to its nodes, under the name that its pods call it by. KAI
+    and Volcano are told which pods are one gang, and in which queue it waits; Kubernetes' own knows
+    neither, and begins with a gang when all of it exists."""
+
+    type: Literal["default", "kai", "volcano"] = "default"
+    name: str = "default-scheduler"
+    timeout: int = 30
+
+
+DEFAULT_SCHEDULER = Scheduler()
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
     """`exit_rules` is `exit_actions`, and `default_limits` and `max_limits` are `timeouts`, parsed.
-    `defaults` is `variables`, parsed."""
+    `defaults` is `variables`, parsed. `scheduler` is its backend's, once that was looked up."""
 
     name: PoolName
     backend: BackendName
@@ -124,6 +150,8 @@ class Pool:
     defaults: Resources = Resources()
     resource_validations: tuple[str, ...] = ()
     assertions: tuple[Assertion, ...] = ()
+    pod_templates: tuple[str, ...] = ()
+    scheduler: Scheduler = DEFAULT_SCHEDULER
     kept: Mapping[str, Kept] = field(default_factory=dict)
 
     @property
@@ -134,19 +162,26 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class PodScheduling:
-    """What a platform puts onto its pods, so that they go to its nodes: as it was when the workflow
-    was submitted."""
+    """What a platform puts onto its pods: where they go, and what its templates say of them with
+    which variables. As it was when the workflow was submitted."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
+    template: Template = field(default_factory=dict)
+    variables: Mapping[str, Value] = field(default_factory=dict)
 
 
 def scheduling(pool: Pool) -> dict[str, PodScheduling]:
-    """Of each platform that says something."""
+    """Of each platform that says something. The pool is one whose names were looked up."""
     return {
-        name: PodScheduling(platform.labels, platform.tolerations)
+        name: PodScheduling(
+            platform.labels,
+            platform.tolerations,
+            platform.template,
+            {**pool.variables, **platform.variables} if platform.template else {},
+        )
         for name, platform in pool.platforms.items()
-        if platform.labels or platform.tolerations
+        if platform.labels or platform.tolerations or platform.template
     }
 
 
@@ -160,11 +195,12 @@ def wanted(asked: Resources, pool: Pool, platform: Platform | None) -> Resources
     of_platform = platform.defaults if platform else Resources()
     for defaults in (of_platform, pool.defaults, SHIPPED_DEFAULTS):
         if None in (given.cpu, given.gpu, given.memory, given.storage):
-            given = _filled(given, defaults)
+            given = with_defaults(given, defaults)
     return given
 
 
-def _filled(asked: Resources, defaults: Resources) -> Resources:
+def with_defaults(asked: Resources, defaults: Resources) -> Resources:
+    """What is asked for, and of the rest what these say."""
     return Resources(
         platform=asked.platform,
         nodes_excluded=asked.nodes_excluded,

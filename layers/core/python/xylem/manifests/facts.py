@@ -7,6 +7,7 @@ attempt, so that a retry never waits for a deletion.
 from collections.abc import Mapping
 
 from xylem.domain.ids import (
+    BackendName,
     GroupId,
     PoolName,
     TaskName,
@@ -16,7 +17,13 @@ from xylem.domain.ids import (
     task_uuid,
 )
 from xylem.domain.plan import Limits, Resources, TaskPlan
-from xylem.domain.pool import SHIPPED_DEFAULTS, PodScheduling
+from xylem.domain.pool import (
+    DEFAULT_SCHEDULER,
+    SHIPPED_DEFAULTS,
+    GpuQuota,
+    PodScheduling,
+    Scheduler,
+)
 from xylem.domain.values import dataclass, field
 
 
@@ -53,6 +60,10 @@ class GroupFacts:
     topology_labels: Mapping[str, str] = field(default_factory=dict)
     scheduling: Mapping[str, PodScheduling] = field(default_factory=dict)
     """By platform."""
+    scheduler: Scheduler = DEFAULT_SCHEDULER
+    backend: BackendName = BackendName("")
+    quota: GpuQuota = GpuQuota()
+    """The pool's, which KAI and Volcano keep in its queue of this backend."""
 
 
 def pod_name(task: TaskPlan, facts: GroupFacts) -> str:
@@ -65,3 +76,9 @@ def pod_name(task: TaskPlan, facts: GroupFacts) -> str:
 def service_name(facts: GroupFacts) -> str:
     """The headless Service, and so the subdomain of the pods."""
     return f"osmo-{facts.group}-{facts.incarnation}"
+
+
+def platform_of(task: TaskPlan, facts: GroupFacts) -> PodScheduling:
+    """What the task's platform puts onto its pods."""
+    name = task.resources.platform or facts.default_platform or ""
+    return facts.scheduling.get(name, PodScheduling())

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from xylem.domain.ids import task_uuid
 from xylem.domain.plan import GroupPlan, TaskPlan
-from xylem.manifests.facts import GroupFacts
+from xylem.manifests.facts import GroupFacts, platform_of
 from xylem.manifests.names import (
     GROUP,
     GROUP_LABEL,
@@ -17,17 +17,17 @@ from xylem.manifests.names import (
     RETRY,
     TASK,
     TOPOLOGY_LABEL,
+    VALUE_CHARS,
     WORKFLOW,
 )
 
-VALUE_CHARS = 63
 _VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 
 Labels = dict[str, str]
 
 
 def of_group(plan: GroupPlan, facts: GroupFacts) -> Labels:
-    return _possible(
+    return possible(
         {
             "osmo.workflow_id": facts.workflow,
             "osmo.workflow_uuid": facts.workflow_uuid,
@@ -39,7 +39,13 @@ def of_group(plan: GroupPlan, facts: GroupFacts) -> Labels:
 
 
 def of_pod(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Labels:
-    """The user's labels, then ours: ours win."""
+    """The user's labels, those of the nodes that the pod goes to, then ours: ours win."""
+    selected = possible(platform_of(task, facts).labels)
+    return {**facts.labels, **selected, **of_system(plan, task, facts)}
+
+
+def of_system(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Labels:
+    """What a pod is found by: nobody else's word stands before it."""
     ours = {
         **of_group(plan, facts),
         "osmo.task_name": task.name,
@@ -51,7 +57,7 @@ def of_pod(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Labels:
         "osmo.priority": facts.priority.lower(),
         **topology(task),
     }
-    return {**facts.labels, **_possible(ours)}
+    return possible(ours)
 
 
 def topology(task: TaskPlan) -> Labels:
@@ -77,7 +83,8 @@ def fences(task: TaskPlan, facts: GroupFacts) -> Mapping[str, str]:
     }
 
 
-def _possible(labels: Mapping[str, str]) -> Labels:
+def possible(labels: Mapping[str, str]) -> Labels:
+    """Those that Kubernetes takes, cut to what it takes."""
     cut = {key: value[:VALUE_CHARS].rstrip("-_.") for key, value in labels.items()}
     return {key: value for key, value in cut.items() if _VALUE.fullmatch(value)}
 

@@ -22,3 +22,11 @@ GROUP_LABEL = "osmo.group_uuid"
 
 TOPOLOGY_LABEL = "xylem.dev/topology-"
 """Before the position of a topology key: whose neighbour a pod is."""
+
+VALUE_CHARS = 63
+"""Of a label's value and of a DNS label."""
+
+
+def container_name(task: str) -> str:
+    """The task's name as a DNS label."""
+    return task.lower().replace("_", "-")[:VALUE_CHARS].rstrip("-")

@@ -4,11 +4,13 @@
     [0]    the task's  the wrapper, which runs the user's command and spools what it prints
     [1]    osmo-ctrl   downloads inputs, waits at the barrier, ships the log, uploads outputs
 
-Differences from OSMO's pod are decided here: the user's container has no token, no service account
-and no way to gain privileges (unless the platform allows `privileged`, and the task asks for it);
-resources are set by this code, not by an admin's template; and `nodesExcluded` excludes nodes. Like
-OSMO's, its command and environment are subject to Kubernetes' own `$(NAME)`, and so `$$` in them is
-one `$`; what must not change belongs into a file.
+An admin's template is merged onto it (`xylem.manifests.templates`), and what the task's container
+may not do comes last (`xylem.manifests.security`). Differences from OSMO's pod are decided here:
+the user's container has no token, no service account and no way to gain privileges (unless the
+platform allows `privileged`, and the task asks for it); resources are set here, so that a pool
+needs no template for them; and `nodesExcluded` excludes nodes. Like OSMO's, its command and
+environment are subject to Kubernetes' own `$(NAME)`, and so `$$` in them is one `$`; what must not
+change belongs into a file.
 """
 
 import math
@@ -17,9 +19,11 @@ from typing import Any
 
 from xylem.domain.ids import task_uuid
 from xylem.domain.plan import GroupPlan, Resources, TaskPlan
-from xylem.manifests import labels, runtime, scheduling, secrets
+from xylem.domain.pool import with_defaults
+from xylem.manifests import gang, labels, runtime, scheduling, secrets, security, templates
 from xylem.manifests.facts import GroupFacts, pod_name, service_name
-from xylem.manifests.names import FINALIZER, GATE
+from xylem.manifests.names import FINALIZER, GATE, container_name
+from xylem.manifests.quantities import quantity
 
 Manifest = dict[str, Any]
 
@@ -40,13 +44,27 @@ PREFERRED_WEIGHT = 100
 
 def pod(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
     """`task` has its tokens filled in."""
+    whole = templates.merged_onto(_generated(plan, task, facts), plan, task, facts)
+    return security.hardened(_with_sources(whole), container_name(task.name))
+
+
+def _with_sources(pod: Manifest) -> Manifest:
+    """A volume that no template said more of is empty at first, as OSMO's are: so a template may
+    put `osmo-data` onto the node's own disk."""
+    spec = pod["spec"]
+    volumes = [{**one, "emptyDir": {}} if set(one) == {"name"} else one for one in spec["volumes"]]
+    return {**pod, "spec": {**spec, "volumes": volumes}}
+
+
+def _generated(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
+    queue, member, bound = gang.of_pod(facts)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": pod_name(task, facts),
-            "labels": labels.of_pod(plan, task, facts),
-            "annotations": dict(labels.fences(task, facts)),
+            "labels": {**labels.of_pod(plan, task, facts), **queue},
+            "annotations": {**labels.fences(task, facts), **member},
             "finalizers": [FINALIZER],
         },
         "spec": {
@@ -64,6 +82,7 @@ def pod(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
             "volumes": _volumes(task, facts),
             **_network(task),
             **_affinity(task, facts),
+            **bound,
             **scheduling.of_pod(task, facts),
         },
     }
@@ -135,15 +154,13 @@ def _init(facts: GroupFacts) -> Manifest:
 
 def _task(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
     return {
-        "name": container_name(task),
+        "name": container_name(task.name),
         "image": task.image,
         "imagePullPolicy": facts.image_pull_policy,
         "command": runtime.command(plan, task, facts.limits),
         "env": _environment(task, facts),
         "resources": _resources(task.resources, facts.defaults),
-        "securityContext": (
-            {"privileged": True} if task.privileged else {"allowPrivilegeEscalation": False}
-        ),
+        **({"securityContext": {"privileged": True}} if task.privileged else {}),
         "volumeMounts": [
             _read_only("osmo-bin", runtime.PROGRAMS),
             _mount("osmo-run", runtime.RUN),
@@ -160,11 +177,6 @@ def _task(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
             ),
         ],
     }
-
-
-def container_name(task: TaskPlan) -> str:
-    """The task's name as a DNS label."""
-    return task.name.lower().replace("_", "-")[: labels.VALUE_CHARS].rstrip("-")
 
 
 def _ctrl(facts: GroupFacts) -> Manifest:
@@ -228,15 +240,8 @@ def _environment(task: TaskPlan, facts: GroupFacts) -> list[Manifest]:
 def _resources(asked: Resources, defaults: Resources) -> Manifest:
     """Memory is limited to what was asked for: a task that takes more must not take it from a
     neighbour. CPU is not: what nobody uses is free to use."""
-    cpu, gpu, memory, storage = (
-        default if own is None else own
-        for own, default in (
-            (asked.cpu, defaults.cpu),
-            (asked.gpu, defaults.gpu),
-            (asked.memory, defaults.memory),
-            (asked.storage, defaults.storage),
-        )
-    )
+    it = with_defaults(asked, defaults)
+    cpu, gpu, memory, storage = it.cpu, it.gpu, it.memory, it.storage
     gpus = {GPU: str(gpu)} if gpu else {}
     requests = {
         "cpu": str(cpu or 0),
@@ -248,19 +253,11 @@ def _resources(asked: Resources, defaults: Resources) -> Manifest:
     return {"requests": requests, "limits": limits}
 
 
-def quantity(size: int) -> str:
-    """Bytes as Kubernetes writes them, exactly: `8Gi`, and `1000` where no unit divides it."""
-    for power, unit in ((4, "Ti"), (3, "Gi"), (2, "Mi"), (1, "Ki")):
-        if size and size % 1024**power == 0:
-            return f"{size // 1024**power}{unit}"
-    return str(size)
-
-
 def _volumes(task: TaskPlan, facts: GroupFacts) -> list[Manifest]:
     own = secrets.attempt_secret_name(task, facts)
     file_secrets = dict.fromkeys(secrets.file_secret_name(file, facts) for file in task.files)
     return [
-        *({"name": name, "emptyDir": {}} for name in ("osmo-bin", "osmo-run", "osmo-data")),
+        *({"name": name} for name in ("osmo-bin", "osmo-run", "osmo-data")),
         _secret_volume("osmo-token", own, runtime.TOKEN_FILE),
         _secret_volume("osmo-config", own, runtime.CONFIG_FILE),
         *(

@@ -9,8 +9,7 @@ class also says what may be preempted: below 100 is.
 from typing import Any
 
 from xylem.domain.plan import TaskPlan
-from xylem.domain.pool import PodScheduling
-from xylem.manifests.facts import GroupFacts
+from xylem.manifests.facts import GroupFacts, platform_of
 
 PRIORITY_CLASSES = {"HIGH": "osmo-high", "NORMAL": "osmo-normal", "LOW": "osmo-low"}
 """OSMO's names."""
@@ -18,8 +17,7 @@ PRIORITY_CLASSES = {"HIGH": "osmo-high", "NORMAL": "osmo-normal", "LOW": "osmo-l
 
 def of_pod(task: TaskPlan, facts: GroupFacts) -> dict[str, Any]:
     """The part of a pod's spec that is about its place."""
-    platform = task.resources.platform or facts.default_platform or ""
-    known = facts.scheduling.get(platform, PodScheduling())
+    known = platform_of(task, facts)
     parts: dict[str, Any] = {
         "priorityClassName": PRIORITY_CLASSES.get(facts.priority),
         "nodeSelector": dict(known.labels),

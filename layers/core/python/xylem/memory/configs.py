@@ -1,34 +1,43 @@
 """Pools in a dictionary, and the config of workflows."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from xylem.domain.config import DEFAULT_CONFIG, WorkflowConfig
-from xylem.domain.errors import UnknownPool
-from xylem.domain.ids import PoolName, UserName
+from xylem.domain.ids import UserName
 from xylem.domain.pool import Pool
+from xylem.domain.pool_book import PoolBook, found, with_pool
 from xylem.domain.values import replace
 
 
 class MemoryPools:
-    """`revisions`: who set the pools to what, oldest first."""
+    """`revisions`: who made the book what it was, oldest first."""
 
     def __init__(self) -> None:
-        self.revisions: list[tuple[UserName, datetime, dict[PoolName, Pool]]] = []
-        self._pools: dict[PoolName, Pool] = {}
+        self.revisions: list[tuple[UserName, datetime, PoolBook]] = []
+        self._book = PoolBook()
 
     def pool(self, name: str) -> Pool:
-        found = self._pools.get(PoolName(name))
-        if found is None:
-            raise UnknownPool(f"Pool {name} not found.")
-        return found
+        return found(name, self._book)
 
     def all(self) -> list[Pool]:
-        return sorted(self._pools.values(), key=lambda pool: pool.name)
+        return self._book.resolved()
+
+    def book(self) -> PoolBook:
+        return self._book
+
+    def change(
+        self, into: Callable[[PoolBook], PoolBook], *, author: UserName, now: datetime
+    ) -> None:
+        before, after = self._book, into(self._book)
+        while self._book is not before:
+            before, after = self._book, into(self._book)
+        self._book = after
+        self.revisions.append((author, now, after))
 
     def put(self, pool: Pool, *, author: UserName, now: datetime) -> None:
-        self._pools = {**self._pools, pool.name: pool}
-        self.revisions.append((author, now, self._pools))
+        self.change(lambda book: with_pool(pool, book), author=author, now=now)
 
 
 class MemoryConfigs:

@@ -5,23 +5,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from xylem.domain.config import WorkflowConfig
     from xylem.domain.credential import Credential, KnownCredential
     from xylem.domain.ids import UserName
     from xylem.domain.pool import Pool
+    from xylem.domain.pool_book import PoolBook
 
 
 class Pools(Protocol):
+    """Pools, and what they name: templates, validations, what admins say of backends."""
+
     def pool(self, name: str) -> Pool:
-        """Raises `UnknownPool`."""
+        """With what it names looked up. Raises `UnknownPool`."""
         ...
 
-    def all(self) -> list[Pool]: ...
+    def all(self) -> list[Pool]:
+        """By name, with what they name looked up."""
+        ...
+
+    def book(self) -> PoolBook:
+        """As it was put, consistently read."""
+        ...
+
+    def change(
+        self, into: Callable[[PoolBook], PoolBook], *, author: UserName, now: datetime
+    ) -> None:
+        """Whatever of it `into` changes, under all of it as it was read; a new revision of each
+        kind of config that changed. What `into` raises is raised. Raises `Conflict` when others
+        were faster too often."""
+        ...
 
     def put(self, pool: Pool, *, author: UserName, now: datetime) -> None:
-        """Creates or replaces it; a new revision of the pools' config."""
+        """Creates or replaces it."""
         ...
 
 

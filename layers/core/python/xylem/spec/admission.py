@@ -14,7 +14,6 @@ from xylem.domain.errors import InvalidSpec, Problem
 from xylem.domain.ids import TaskName
 from xylem.domain.node import CORE, Amounts, Node
 from xylem.domain.placement import (
-    SIDECAR,
     Gang,
     Priority,
     Site,
@@ -240,7 +239,7 @@ def _failed(want: Want, pool: Pool, site: Site) -> list[str]:
         return []
     tried = []
     for node in nodes:
-        values = {**mine, **_values("K8", node.allocatable.minus(SIDECAR))}
+        values = {**mine, **_values("K8", node.allocatable.minus(want.beside))}
         said = [_said(one, values) for one in of_nodes if not _holds(one, values)]
         if not said:
             return []

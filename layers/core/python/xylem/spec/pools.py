@@ -4,17 +4,18 @@ The models say what one value may be; `pool_of` what the values say about each o
 with its path below `configs`. What OSMO's configs may say and Xylem does not use is kept as it is,
 and reads back (`KEPT`); what neither knows is refused, because a misspelt key would do nothing.
 
-Resource validations are names of conditions. OSMO's shipped three are known here (`SHIPPED`);
-others come with the config itself, as the `parsed_resource_validations` that OSMO derives.
+Pod templates and resource validations are configs of their own (`xylem.spec.pod_templates`,
+`xylem.spec.validations`), of which a pool has the names. Conditions may also come with the config
+itself, as the `parsed_resource_validations` that OSMO derives.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
 from xylem.domain.errors import InvalidRequest
@@ -25,7 +26,6 @@ from xylem.domain.plan import Resources
 from xylem.domain.pool import (
     UNBOUNDED,
     Assertion,
-    Comparison,
     GpuQuota,
     Kept,
     Platform,
@@ -33,10 +33,20 @@ from xylem.domain.pool import (
     PoolLimits,
     Timeouts,
     TopologyKey,
-    Value,
 )
+from xylem.domain.pool_book import PoolBook
+from xylem.domain.templates import Value
+from xylem.spec import pod_templates
 from xylem.spec.resources import size_in_bytes
 from xylem.spec.timeout import time_of
+from xylem.spec.validations import (
+    VARIABLES,
+    AssertionConfig,
+    Text,
+    assertion_problems,
+    assertions_of,
+    config_of_assertions,
+)
 
 NAME = r"^[a-zA-Z]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$"
 """Of a pool, a backend, a platform; OSMO's."""
@@ -44,28 +54,9 @@ NAME = r"^[a-zA-Z]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$"
 ITEMS = 200
 """Of any list in a config, and of the platforms of a pool. All pools are one row of 400 KB."""
 
-TEXT_CHARS = 1_000
+KEPT = ("common_group_templates", "download_type")
+"""Kept and given back, without an effect."""
 
-KEPT_OF_POOL = ("common_pod_template", "common_group_templates", "download_type")
-KEPT_OF_PLATFORM = ("override_pod_template",)
-"""Kept and given back, without an effect: pods are made by `xylem.manifests`."""
-
-
-def _no_more_than_a_node(comparison: Comparison, resource: str, noun: str) -> tuple[Assertion, ...]:
-    wants, has = f"{{{{USER_{resource}}}}}", f"{{{{K8_{resource}}}}}"
-    return (Assertion(comparison, wants, has, f"Value {wants} too high for {noun}"),)
-
-
-SHIPPED: Mapping[str, tuple[Assertion, ...]] = MappingProxyType(
-    {
-        "default_cpu": _no_more_than_a_node("LE", "CPU", "CPU"),
-        "default_memory": _no_more_than_a_node("LE", "MEMORY", "memory"),
-        "default_storage": _no_more_than_a_node("LT", "STORAGE", "storage"),
-    }
-)
-
-VARIABLES = ("USER_CPU", "USER_GPU", "USER_MEMORY", "USER_STORAGE")
-NODE_VARIABLES = ("K8_CPU", "K8_GPU", "K8_MEMORY", "K8_STORAGE")
 _LIMITS: Mapping[str, str] = MappingProxyType(
     {
         "exec": "execution",
@@ -79,19 +70,10 @@ _LIMITS: Mapping[str, str] = MappingProxyType(
 
 _TIMEOUTS = tuple(f"{which}_{kind}" for which in ("default", "max") for kind in _LIMITS)
 _OSMOS_TIMEOUTS = {"default_exec", "default_queue", "max_exec", "max_queue"}
-_OPERAND = re.compile(r"\{\{ *([A-Z0-9_]+) *\}\}")
+NOTHING_BUT_SHIPPED = PoolBook()
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 
 
-def _whole(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise PydanticCustomError("text", "it holds half of a surrogate pair") from None
-    return text
-
-
-Text = Annotated[str, Field(max_length=TEXT_CHARS), AfterValidator(_whole)]
 Name = Annotated[str, Field(pattern=NAME, max_length=63)]
 Texts = Annotated[list[Text], Field(max_length=ITEMS)]
 Variables = Annotated[dict[Text, JsonValue], Field(max_length=ITEMS)]
@@ -108,13 +90,6 @@ class TolerationConfig(_Config):
     value: Text | None = None
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     tolerationSeconds: Annotated[int, Field(ge=0)] | None = None
-
-
-class AssertionConfig(_Config):
-    operator: Comparison
-    left_operand: Text
-    right_operand: Text
-    assert_message: Text
 
 
 class PlatformConfig(_Config):
@@ -184,11 +159,18 @@ class PoolConfig(_Config):
     platforms: Annotated[dict[Name, PlatformConfig], Field(max_length=ITEMS)] = {}
 
 
-def pool_of(name: str, config: PoolConfig) -> Pool:
-    """Raises `InvalidRequest` with all that does not fit together."""
-    problems = list(_problems(name, config))
+def pool_of(name: str, config: PoolConfig, book: PoolBook = NOTHING_BUT_SHIPPED) -> Pool:
+    """Raises `InvalidRequest` with all that does not fit together, or not with what `book` has."""
+    problems = list(_problems(name, config, book))
     if problems:
         raise InvalidRequest("\n".join(problems))
+    pool = _pool(name, config)
+    if unknown := list(pod_templates.unknown_variables(pool, book)):
+        raise InvalidRequest("\n".join(unknown))
+    return pool
+
+
+def _pool(name: str, config: PoolConfig) -> Pool:
     gpu = config.resources.gpu
     return Pool(
         name=PoolName(name),
@@ -210,10 +192,9 @@ def pool_of(name: str, config: PoolConfig) -> Pool:
         variables=_values(config.common_default_variables),
         defaults=_defaults(config.common_default_variables),
         resource_validations=tuple(config.common_resource_validations),
-        assertions=_assertions(
-            config.common_resource_validations, config.parsed_resource_validations
-        ),
-        kept=_kept(config, KEPT_OF_POOL),
+        assertions=assertions_of(config.parsed_resource_validations),
+        pod_templates=tuple(config.common_pod_template),
+        kept=_kept(config),
     )
 
 
@@ -232,19 +213,9 @@ def _platform(config: PlatformConfig) -> Platform:
         variables=_values(config.default_variables),
         defaults=_defaults(config.default_variables),
         resource_validations=tuple(config.resource_validations),
-        assertions=_assertions(config.resource_validations, config.parsed_resource_validations),
-        kept=_kept(config, KEPT_OF_PLATFORM),
+        assertions=assertions_of(config.parsed_resource_validations),
+        pod_templates=tuple(config.override_pod_template),
     )
-
-
-def _assertions(names: Sequence[str], parsed: Sequence[AssertionConfig]) -> tuple[Assertion, ...]:
-    """What OSMO derived holds every name's conditions; without it the names are ours to know."""
-    if parsed:
-        return tuple(
-            Assertion(one.operator, one.left_operand, one.right_operand, one.assert_message)
-            for one in parsed
-        )
-    return tuple(one for name in names for one in SHIPPED[name])
 
 
 def _values(variables: Mapping[str, JsonValue]) -> dict[str, Value]:
@@ -256,8 +227,8 @@ def _values(variables: Mapping[str, JsonValue]) -> dict[str, Value]:
     }
 
 
-def _kept(config: _Config, keys: Sequence[str]) -> dict[str, Kept]:
-    given = {key: getattr(config, key) for key in keys}
+def _kept(config: PoolConfig) -> dict[str, Kept]:
+    given = {key: getattr(config, key) for key in KEPT}
     return {
         key: value if isinstance(value, str) else tuple(value)
         for key, value in given.items()
@@ -308,7 +279,7 @@ def _time(text: str) -> timedelta | None:
 # What does not fit together ---------------------------------------------------------------------
 
 
-def _problems(name: str, config: PoolConfig) -> Iterator[str]:
+def _problems(name: str, config: PoolConfig, book: PoolBook) -> Iterator[str]:
     if config.name and config.name != name:
         yield f"configs.name: is {config.name}, but the pool is {name}. Leave it out."
     if config.default_platform and config.default_platform not in config.platforms:
@@ -335,17 +306,21 @@ def _problems(name: str, config: PoolConfig) -> Iterator[str]:
     yield from _variable_problems(
         "configs.common_default_variables", config.common_default_variables
     )
-    yield from _assertion_problems(
-        "configs",
-        "common_resource_validations",
-        config.common_resource_validations,
-        config.parsed_resource_validations,
+    path = "configs.common_pod_template"
+    yield from _name_problems(path, config.common_pod_template, book.pod_templates)
+    path = "configs.common_resource_validations"
+    if not config.parsed_resource_validations:
+        yield from _name_problems(
+            path, config.common_resource_validations, book.resource_validations
+        )
+    yield from assertion_problems(
+        "configs.parsed_resource_validations", config.parsed_resource_validations
     )
     for key, platform in config.platforms.items():
-        yield from _platform_problems(f"configs.platforms.{key}", platform)
+        yield from _platform_problems(f"configs.platforms.{key}", platform, book)
 
 
-def _platform_problems(path: str, config: PlatformConfig) -> Iterator[str]:
+def _platform_problems(path: str, config: PlatformConfig, book: PoolBook) -> Iterator[str]:
     for key in ("allowed_mounts", "default_mounts"):
         for index, mount in enumerate(getattr(config, key)):
             if not mount.startswith("/") or ":" in mount or ".." in mount.split("/"):
@@ -361,12 +336,26 @@ def _platform_problems(path: str, config: PlatformConfig) -> Iterator[str]:
         if one.operator == "Exists" and one.value:
             yield f"{path}.tolerations[{index}]: with the operator Exists it has no value."
     yield from _variable_problems(f"{path}.default_variables", config.default_variables)
-    yield from _assertion_problems(
-        path,
-        "resource_validations",
-        config.resource_validations,
-        config.parsed_resource_validations,
+    yield from _name_problems(
+        f"{path}.override_pod_template", config.override_pod_template, book.pod_templates
     )
+    if not config.parsed_resource_validations:
+        yield from _name_problems(
+            f"{path}.resource_validations", config.resource_validations, book.resource_validations
+        )
+    yield from assertion_problems(
+        f"{path}.parsed_resource_validations", config.parsed_resource_validations
+    )
+
+
+def _name_problems(path: str, names: Sequence[str], known: Collection[str]) -> Iterator[str]:
+    """Each once: what a template says twice, it says wrongly."""
+    for index, name in enumerate(names):
+        if name not in known:
+            has = ", ".join(sorted(known)) or "none"
+            yield f"{path}[{index}]: {name} is not known: known are {has}. Put it first."
+        elif name in names[:index]:
+            yield f"{path}[{index}]: {name} is there more than once."
 
 
 def _is_label(text: str) -> bool:
@@ -395,36 +384,12 @@ def _variable_problems(path: str, variables: Mapping[str, JsonValue]) -> Iterato
                 yield f"{path}.{key}: {error}"
 
 
-def _assertion_problems(
-    path: str, key: str, names: Sequence[str], parsed: Sequence[AssertionConfig]
-) -> Iterator[str]:
-    if not parsed:
-        for index, name in enumerate(names):
-            if name not in SHIPPED:
-                yield (
-                    f"{path}.{key}[{index}]: {name} is not known: known are {', '.join(SHIPPED)}. "
-                    "Send the conditions of others as parsed_resource_validations."
-                )
-    known = (*VARIABLES, *NODE_VARIABLES)
-    for index, one in enumerate(parsed):
-        for side in ("left_operand", "right_operand"):
-            text = getattr(one, side)
-            found = _OPERAND.fullmatch(text.strip())
-            where = f"{path}.parsed_resource_validations[{index}].{side}"
-            if found and found[1] not in known:
-                yield f"{where}: {text} is not known: known are {', '.join(known)}."
-            elif found is None:
-                try:
-                    size_in_bytes(text.strip())
-                except ValueError as error:
-                    yield f"{where}: {error}"
-
-
 # And back ---------------------------------------------------------------------------------------
 
 
 def config_of(pool: Pool) -> dict[str, Any]:
-    """As OSMO answers `GET /api/configs/pool/{name}`, but for `status`, which is no config."""
+    """As OSMO answers `GET /api/configs/pool/{name}`, but for `status`, which is no config. Of a
+    pool as it was put: what its names come to is not its own word."""
     return {
         "name": pool.name,
         "description": pool.description,
@@ -438,10 +403,10 @@ def config_of(pool: Pool) -> dict[str, Any]:
         "topology_keys": [{"key": one.key, "label": one.label} for one in pool.topology_keys],
         "common_default_variables": dict(pool.variables),
         "common_resource_validations": list(pool.resource_validations),
-        "common_pod_template": list(pool.kept.get("common_pod_template", ())),
+        "common_pod_template": list(pool.pod_templates),
         "common_group_templates": list(pool.kept.get("common_group_templates", ())),
         "platforms": {name: _config_of(one) for name, one in pool.platforms.items()},
-        **_parsed(pool.resource_validations, pool.assertions),
+        **_parsed(pool.assertions),
     }
 
 
@@ -473,25 +438,12 @@ def _config_of(platform: Platform) -> dict[str, Any]:
         "allowed_mounts": list(platform.allowed_mounts),
         "default_variables": dict(platform.variables),
         "resource_validations": list(platform.resource_validations),
-        "override_pod_template": list(platform.kept.get("override_pod_template", ())),
+        "override_pod_template": list(platform.pod_templates),
         **{key: value for key, value in own.items() if value},
-        **_parsed(platform.resource_validations, platform.assertions),
+        **_parsed(platform.assertions),
     }
 
 
-def _parsed(names: Sequence[str], assertions: Sequence[Assertion]) -> dict[str, Any]:
-    """Conditions that the names alone do not say."""
-    derived = tuple(one for name in names for one in SHIPPED.get(name, ()))
-    if tuple(assertions) == derived:
-        return {}
-    return {
-        "parsed_resource_validations": [
-            {
-                "operator": one.operator,
-                "left_operand": one.left,
-                "right_operand": one.right,
-                "assert_message": one.message,
-            }
-            for one in assertions
-        ]
-    }
+def _parsed(assertions: Sequence[Assertion]) -> dict[str, Any]:
+    """Conditions that came with the config."""
+    return {"parsed_resource_validations": config_of_assertions(assertions)} if assertions else {}

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from xylem.domain.ids import WorkflowUuid
 from xylem.domain.plan import WorkflowPlan
-from xylem.domain.pool import PodScheduling
+from xylem.domain.pool import DEFAULT_SCHEDULER, GpuQuota, PodScheduling, Scheduler
 from xylem.domain.values import dataclass, field
 
 
@@ -22,13 +22,15 @@ from xylem.domain.values import dataclass, field
 class SpecFile:
     """`rendered`: the spec after template and defaults. `template`: what was written, if it
     differs. `scheduling`: of the platforms of the pool, by name. `topology_labels`: of its topology
-    keys."""
+    keys. `quota`: its own; `scheduler`: its backend's."""
 
     plan: WorkflowPlan
     rendered: str
     template: str | None = None
     scheduling: Mapping[str, PodScheduling] = field(default_factory=dict)
     topology_labels: Mapping[str, str] = field(default_factory=dict)
+    scheduler: Scheduler = DEFAULT_SCHEDULER
+    quota: GpuQuota = GpuQuota()
 
     def dump(self) -> bytes:
         return to_json(self)

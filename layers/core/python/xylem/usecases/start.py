@@ -147,6 +147,9 @@ def _payload(
         stores=given.stores,
         scheduling=spec.scheduling,
         topology_labels=spec.topology_labels,
+        scheduler=spec.scheduler,
+        backend=group.backend,
+        quota=spec.quota,
     )
     objects = manifests.render(plan, facts)
     return gzip.compress(CreatePayload(objects=objects).model_dump_json().encode(), mtime=0)

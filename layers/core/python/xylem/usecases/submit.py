@@ -173,6 +173,8 @@ def submit(request: Request, checked: Checked, *, engine: Engine) -> WorkflowId:
         template=checked.template,
         scheduling=scheduling(checked.pool),
         topology_labels={one.key: one.label for one in checked.pool.topology_keys},
+        scheduler=checked.pool.scheduler,
+        quota=checked.pool.quota,
     )
     engine.store.put(spec_key(uuid), file.dump())
     for _ in range(NUMBER_ATTEMPTS):

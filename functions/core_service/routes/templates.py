@@ -1,0 +1,189 @@
+"""What pools name and lie on: pod templates, resource validations, and an admin's word on backends.
+
+An admin's alone to read as well: a template may say where a cluster's secrets are.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from functions.core_service import backend_views
+from functions.core_service.identity import User
+from functions.core_service.services import Has
+from functions.core_service.text import Text
+from functions.core_service.views import View
+from xylem.domain.access import require_admin
+from xylem.domain.errors import InvalidRequest
+from xylem.domain.ids import BackendName
+from xylem.domain.pool_book import BackendConfig, PoolBook
+from xylem.domain.values import replace
+from xylem.spec import pod_templates, validations
+from xylem.spec.backends import BackendForm, backend_of
+from xylem.spec.pools import NAME
+from xylem.spec.validations import AssertionConfig, config_of_assertions
+
+router = APIRouter(prefix="/api/configs")
+
+MOST = 200
+"""Of templates or validations in one request."""
+
+Name = Annotated[str, Field(pattern=NAME, max_length=63)]
+Conditions = Annotated[list[AssertionConfig], Field(max_length=MOST)]
+
+
+class Change(BaseModel):
+    description: Text | None = None
+    tags: list[Text] | None = None
+
+
+class PutTemplate(Change):
+    configs: dict[str, Any]
+
+
+class PutTemplates(Change):
+    configs: Annotated[dict[Name, dict[str, Any]], Field(max_length=MOST)]
+
+
+class PutValidation(Change):
+    configs: Conditions
+
+
+class PutValidations(Change):
+    """OSMO calls it `configs_dict` here alone."""
+
+    configs_dict: Annotated[dict[Name, Conditions], Field(max_length=MOST)]
+
+
+class PostBackend(Change):
+    configs: BackendForm
+
+
+@router.get("/pod_template")
+def list_templates(who: User, has: Has) -> View:
+    require_admin(who)
+    return dict(has.pools.book().pod_templates)
+
+
+@router.get("/pod_template/{name}")
+def get_template(name: str, who: User, has: Has) -> View:
+    require_admin(who)
+    return dict(pod_templates.require_template(name, has.pools.book()))
+
+
+@router.put("/pod_template")
+def put_templates(body: PutTemplates, who: User, has: Has) -> None:
+    require_admin(who)
+    given = {
+        name: pod_templates.template_of(one, f"configs.{name}")
+        for name, one in body.configs.items()
+    }
+
+    def into(book: PoolBook) -> PoolBook:
+        for name, template in given.items():
+            book = pod_templates.put_template(name, template, book)
+        return book
+
+    has.pools.change(into, author=who.subject, now=has.engine.clock())
+
+
+@router.put("/pod_template/{name}")
+def put_template(name: Name, body: PutTemplate, who: User, has: Has) -> None:
+    require_admin(who)
+    template = pod_templates.template_of(body.configs)
+    has.pools.change(
+        lambda book: pod_templates.put_template(name, template, book),
+        author=who.subject,
+        now=has.engine.clock(),
+    )
+
+
+@router.delete("/pod_template/{name}")
+def delete_template(name: str, who: User, has: Has, body: Change | None = None) -> None:
+    require_admin(who)
+    has.pools.change(
+        lambda book: pod_templates.delete_template(name, book),
+        author=who.subject,
+        now=has.engine.clock(),
+    )
+
+
+@router.get("/resource_validation")
+def list_validations(who: User, has: Has) -> View:
+    require_admin(who)
+    known = has.pools.book().resource_validations
+    return {name: config_of_assertions(one) for name, one in known.items()}
+
+
+@router.get("/resource_validation/{name}")
+def get_validation(name: str, who: User, has: Has) -> list[View]:
+    require_admin(who)
+    return config_of_assertions(validations.require_validation(name, has.pools.book()))
+
+
+@router.put("/resource_validation")
+def put_validations(body: PutValidations, who: User, has: Has) -> None:
+    require_admin(who)
+    given = {
+        name: validations.validation_of(one, f"configs_dict.{name}")
+        for name, one in body.configs_dict.items()
+    }
+    _put_validations(given, who, has)
+
+
+@router.put("/resource_validation/{name}")
+def put_validation(name: Name, body: PutValidation, who: User, has: Has) -> None:
+    require_admin(who)
+    _put_validations({name: validations.validation_of(body.configs)}, who, has)
+
+
+@router.delete("/resource_validation/{name}")
+def delete_validation(name: str, who: User, has: Has, body: Change | None = None) -> None:
+    require_admin(who)
+    has.pools.change(
+        lambda book: validations.delete_validation(name, book),
+        author=who.subject,
+        now=has.engine.clock(),
+    )
+
+
+def _put_validations(given: validations.Validations, who: User, has: Has) -> None:
+    def into(book: PoolBook) -> PoolBook:
+        return replace(book, resource_validations={**book.resource_validations, **given})
+
+    has.pools.change(into, author=who.subject, now=has.engine.clock())
+
+
+@router.get("/backend")
+def list_backends(who: User, has: Has) -> View:
+    require_admin(who)
+    configs, now = has.pools.book().backends, has.engine.clock()
+    return {
+        "backends": [
+            backend_views.backend(one, configs.get(one.name, BackendConfig()), now)
+            for one in has.backends.all()
+        ]
+    }
+
+
+@router.get("/backend/{name}")
+def get_backend(name: str, who: User, has: Has) -> View:
+    require_admin(who)
+    known = has.backends.backend(BackendName(name))
+    if known is None:
+        raise InvalidRequest(f"Backend {name} not found.", code="DATABASE")
+    config = has.pools.book().backends.get(known.name, BackendConfig())
+    return backend_views.backend(known, config, has.engine.clock())
+
+
+@router.post("/backend/{name}")
+def post_backend(name: Name, body: PostBackend, who: User, has: Has) -> None:
+    """Also of one that never said hello: its first group is rendered for its scheduler."""
+    require_admin(who)
+
+    def into(book: PoolBook) -> PoolBook:
+        backend = BackendName(name)
+        before = book.backends.get(backend, BackendConfig())
+        return replace(book, backends={**book.backends, backend: backend_of(body.configs, before)})
+
+    has.pools.change(into, author=who.subject, now=has.engine.clock())
