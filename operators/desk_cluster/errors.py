@@ -39,6 +39,10 @@ class BadRequest(ApiError):
     code, reason = 400, "BadRequest"
 
 
+class InternalError(ApiError):
+    """What a node could not do that was asked of it."""
+
+
 class Unauthorized(ApiError):
     code, reason = 401, "Unauthorized"
 

@@ -94,7 +94,9 @@ class _Server(uvicorn.Server):
                 api.asgi,
                 loop="asyncio",
                 http="h11",
-                ws="none",
+                ws="websockets-sansio",
+                # Who asks for a session reads when it likes to, and may not answer a ping for long.
+                ws_ping_interval=None,
                 lifespan="off",
                 log_level="warning",
                 access_log=False,

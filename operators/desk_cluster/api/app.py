@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import yaml
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
-from operators.desk_cluster.api import discovery, lists
+from operators.desk_cluster.api import discovery, lists, streams
 from operators.desk_cluster.api.paths import Target, parse
 from operators.desk_cluster.api.tables import table
 from operators.desk_cluster.api.watches import Watch
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from starlette.requests import Request
+    from starlette.websockets import WebSocket
 
 # client-go's reflectors ask for 5 to 10 minutes; the API server's own default is 30 and more.
 _WATCH_SECONDS = 1800.0
@@ -49,24 +50,29 @@ _WATCH_SECONDS = 1800.0
 _RETURNED_WHEN_DELETED = ("pods", "services", "serviceaccounts", "persistentvolumeclaims")
 
 
-class Logs(Protocol):
-    """What the kubelet knows to say about a container."""
+class Kubelet(streams.Containers, Protocol):
+    """What the kubelet does with a container for whoever asks."""
 
     def open(self, pod: Json, query: Mapping[str, str]) -> AsyncIterator[bytes]: ...
 
 
 class Api:
     def __init__(
-        self, registry: Registry, logs: Logs, *, token: str, status: Callable[[], Json]
+        self, registry: Registry, kubelet: Kubelet, *, token: str, status: Callable[[], Json]
     ) -> None:
         self._registry = registry
         self._store = registry.store
-        self._logs = logs
+        self._kubelet = kubelet
         self._token = token
         self._status = status
         self._watches: set[Watch] = set()
         methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-        self.asgi = Starlette(routes=[Route("/{path:path}", self._handle, methods=methods)])
+        self.asgi = Starlette(
+            routes=[
+                Route("/{path:path}", self._handle, methods=methods),
+                WebSocketRoute("/{path:path}", self._converse),
+            ]
+        )
 
     def end_watches(self) -> None:
         """Before the server stops: it waits for every answer to end."""
@@ -81,6 +87,16 @@ class Api:
         except ApiError as error:
             return JSONResponse(error.status(), status_code=error.code)
         return answer
+
+    async def _converse(self, socket: WebSocket) -> None:
+        try:
+            self._authenticate(socket.headers.get("authorization", ""))
+            target = parse(socket.url.path)
+            if target is None or target.kind is not PODS or not target.name:
+                raise NotFound("the server could not find the requested resource")
+            await streams.serve(socket, target, self._registry, self._kubelet)
+        except ApiError as error:
+            await streams.refuse(socket, error)
 
     def _authenticate(self, header: str) -> None:
         scheme, _, credentials = header.partition(" ")
@@ -134,7 +150,7 @@ class Api:
         query = request.query_params
         if target.subresource == "log" and target.kind is PODS:
             pod = self._registry.get(PODS, target.namespace, target.name)
-            return StreamingResponse(self._logs.open(pod, query), media_type="text/plain")
+            return StreamingResponse(self._kubelet.open(pod, query), media_type="text/plain")
         if target.name and target.subresource in ("", "status"):
             obj = self._registry.get(target.kind, target.namespace, target.name)
             return JSONResponse(self._shape(target, request)(obj))

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
-from operators.desk_cluster.errors import ApiError, BadRequest
+from operators.desk_cluster.errors import ApiError, BadRequest, InternalError
 from operators.desk_cluster.kinds import PODS
-from operators.desk_cluster.kubelet import hosts
+from operators.desk_cluster.kubelet import commands, hosts
 from operators.desk_cluster.kubelet.environment import (
     ConfigError,
     command,
@@ -66,7 +66,7 @@ from operators.desk_cluster.objects import (
 from operators.desk_cluster.registry import DeleteOptions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from operators.desk_cluster.events import Recorder
@@ -596,6 +596,46 @@ class Kubelet:
                 if file.read_text() != text:
                     file.write_text(text)
 
+    # ---- sessions
+
+    async def execute(
+        self, pod: Json, container: str, words: Sequence[str], *, terminal: bool
+    ) -> commands.Command:
+        """One more command in a container that runs."""
+        folder = self._running(pod, container or _first_container(pod))
+        return await commands.start(
+            self._machine.shim,
+            folder.path,
+            words,
+            terminal=terminal,
+            errors=self._errors,
+            spawned=lambda pid: _reap_later(os.pidfd_open(pid)),
+        )
+
+    async def connect(
+        self, pod: Json, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A port of the pod, which is one of this machine's. Raises OSError where nobody listens."""
+        if not any(attempts[-1].lives for attempts in self._known(pod).attempts.values()):
+            raise InternalError(f'pod "{name_of(pod)}" has no container that runs')
+        return await asyncio.open_connection(IP, port)
+
+    def _known(self, pod: Json) -> _Pod:
+        known = self._pods.get(uid_of(pod))
+        if known is None:
+            raise BadRequest(f"pod {name_of(pod)} does not have a host assigned")
+        return known
+
+    def _running(self, pod: Json, container: str) -> Folder:
+        if container not in _all_names(pod):
+            raise BadRequest(f"container {container} is not valid for pod {name_of(pod)}")
+        known = self._known(pod)
+        attempts = known.attempts.get(container)
+        if not attempts or not isinstance(attempts[-1].state, Running):
+            message = f'unable to upgrade connection: container not found ("{container}")'
+            raise InternalError(message)
+        return known.attempt_folder(container, attempts[-1].number)
+
     # ---- logs
 
     def open(self, pod: Json, query: Mapping[str, str]) -> AsyncIterator[bytes]:
@@ -689,6 +729,13 @@ def _previous(pod: Json, name: str) -> int | None:
 def _why_waiting(pod: Json, name: str) -> str:
     waiting = (_status_of(pod, name).get("state") or {}).get("waiting") or {}
     return str(waiting.get("reason", "ContainerCreating"))
+
+
+def _first_container(pod: Json) -> str:
+    """Which an `exec` means that names none, where the pod does not say otherwise."""
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    named = annotations.get("kubectl.kubernetes.io/default-container")
+    return str(named or spec_of(pod)["containers"][0]["name"])
 
 
 def _only_container(pod: Json) -> str:
