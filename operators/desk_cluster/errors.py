@@ -73,6 +73,12 @@ class Expired(ApiError):
     code, reason = 410, "Expired"
 
 
+class TooManyRequests(ApiError):
+    """An eviction that a disruption budget does not allow now."""
+
+    code, reason = 429, "TooManyRequests"
+
+
 class UnsupportedMediaType(ApiError):
     code, reason = 415, "UnsupportedMediaType"
 

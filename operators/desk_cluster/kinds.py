@@ -40,6 +40,7 @@ SERVICE_ACCOUNTS = Kind("serviceaccounts", "ServiceAccount", short=("sa",))
 CLAIMS = Kind("persistentvolumeclaims", "PersistentVolumeClaim", short=("pvc",), has_status=True)
 NODES = Kind("nodes", "Node", namespaced=False, short=("no",), has_status=True)
 NAMESPACES = Kind("namespaces", "Namespace", namespaced=False, short=("ns",), has_status=True)
+BUDGETS = Kind("poddisruptionbudgets", "PodDisruptionBudget", group="policy", short=("pdb",))
 LEASES = Kind("leases", "Lease", group="coordination.k8s.io")
 
 KINDS: tuple[Kind, ...] = (
@@ -53,6 +54,7 @@ KINDS: tuple[Kind, ...] = (
     NODES,
     NAMESPACES,
     LEASES,
+    BUDGETS,
 )
 
 BY_PLURAL = {kind.plural: kind for kind in KINDS}

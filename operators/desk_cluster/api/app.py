@@ -23,16 +23,20 @@ from operators.desk_cluster.api import discovery, lists, streams
 from operators.desk_cluster.api.paths import Target, parse
 from operators.desk_cluster.api.tables import table
 from operators.desk_cluster.api.watches import Watch
+from operators.desk_cluster.budgets import hindrance
 from operators.desk_cluster.errors import (
     ApiError,
     BadRequest,
     Expired,
     MethodNotAllowed,
     NotFound,
+    TooManyRequests,
     Unauthorized,
     UnsupportedMediaType,
 )
-from operators.desk_cluster.kinds import PODS
+from operators.desk_cluster.faults import Faults
+from operators.desk_cluster.faults import parse as parse_fault
+from operators.desk_cluster.kinds import BUDGETS, PODS
 from operators.desk_cluster.objects import Json, name_of, namespace_of, uid_of
 from operators.desk_cluster.patches import json_patch, merge_patch, strategic_merge
 from operators.desk_cluster.registry import DeleteOptions, Registry
@@ -43,8 +47,13 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.websockets import WebSocket
 
+    from operators.desk_cluster.node_lifecycle import NodeLifecycle
+
 # client-go's reflectors ask for 5 to 10 minutes; the API server's own default is 30 and more.
 _WATCH_SECONDS = 1800.0
+
+# Where a node's fault is set; see `faults`.
+_FAULTS = "/desk/nodes/"
 
 # The kinds whose deletion is answered with the object, not with a Status (ReturnDeletedObject).
 _RETURNED_WHEN_DELETED = ("pods", "services", "serviceaccounts", "persistentvolumeclaims")
@@ -58,11 +67,20 @@ class Kubelet(streams.Containers, Protocol):
 
 class Api:
     def __init__(
-        self, registry: Registry, kubelet: Kubelet, *, token: str, status: Callable[[], Json]
+        self,
+        registry: Registry,
+        kubelet: Kubelet,
+        nodes: NodeLifecycle,
+        faults: Faults,
+        *,
+        token: str,
+        status: Callable[[], Json],
     ) -> None:
         self._registry = registry
         self._store = registry.store
         self._kubelet = kubelet
+        self._nodes = nodes
+        self._faults = faults
         self._token = token
         self._status = status
         self._watches: set[Watch] = set()
@@ -108,11 +126,17 @@ class Api:
     async def _answer(self, request: Request) -> Response:
         path = request.url.path
         target = parse(path)
+        if target is None and path.startswith(_FAULTS) and request.method == "POST":
+            fault = parse_fault(_parsed(await request.body(), request))
+            self._faults.set(path.removeprefix(_FAULTS), fault)
+            return JSONResponse({"fault": fault.kind})
         if target is None:
             return self._about(request.method, path)
         if request.method == "GET":
             return self._read(target, request)
         body = await request.body()
+        if (target.kind, target.subresource, request.method) == (PODS, "eviction", "POST"):
+            return self._evict(target, request, _parsed(body, request))
         if target.subresource not in ("", "status") or (
             target.subresource == "status" and not target.kind.has_status
         ):
@@ -266,6 +290,20 @@ class Api:
             return JSONResponse({**body_, "status": "Success", "details": details})
         return JSONResponse(last)
 
+    def _evict(self, target: Target, request: Request, body: Json) -> Response:
+        pod = self._registry.get(PODS, target.namespace, target.name)
+        options = _options_of(request, body.get("deleteOptions") or {})
+        pods = self._store.all_of(PODS.plural, target.namespace)
+        budgets = self._store.all_of(BUDGETS.plural, target.namespace)
+        if found := hindrance(pod, pods, budgets):
+            message = "Cannot evict pod as it would violate the pod's disruption budget."
+            causes = [{"reason": "DisruptionBudget", "message": f"The disruption budget {found}"}]
+            raise TooManyRequests(message, {"causes": causes})
+        message = "Eviction API: evicting"
+        self._nodes.evict(pod, options, reason="EvictionByEvictionAPI", message=message)
+        status: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+        return JSONResponse({**status, "code": 201}, status_code=HTTPStatus.CREATED)
+
     def _delete_all(self, target: Target, request: Request, body: bytes) -> Response:
         if target.kind.namespaced and not target.namespace:
             raise MethodNotAllowed("objects of this kind are deleted within a namespace")
@@ -319,6 +357,10 @@ def _delete_options(request: Request, body: bytes) -> DeleteOptions:
     sent = _parsed(body, request) if body.strip() else {}
     if not isinstance(sent, dict):
         raise BadRequest("the body of a deletion is DeleteOptions")
+    return _options_of(request, sent)
+
+
+def _options_of(request: Request, sent: Json) -> DeleteOptions:
     query = request.query_params
     grace = sent.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
     preconditions = sent.get("preconditions") or {}

@@ -75,7 +75,12 @@ def verdict(finished: Finished) -> Json:
     if finished.trouble:
         message = f"error executing command in container: {finished.trouble}"
         failure: Json = {"status": "Failure", "message": message, "reason": "InternalError"}
-        return {"metadata": {}, **failure, "details": {"causes": [{"message": message}]}, "code": 500}
+        return {
+            "metadata": {},
+            **failure,
+            "details": {"causes": [{"message": message}]},
+            "code": 500,
+        }
     if finished.code == 0:
         return {"metadata": {}, "status": "Success"}
     message = f"command terminated with non-zero exit code: exit status {finished.code}"

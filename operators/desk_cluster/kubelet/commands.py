@@ -159,17 +159,19 @@ async def _with_pipes(
     out, out_transport = await _reader(stdout)
     err, err_transport = await _reader(stderr)
     outputs = {"stdout": out, "stderr": err}
-    return Command(told, outputs, writer, (told_transport, in_transport, out_transport, err_transport))
+    return Command(
+        told, outputs, writer, (told_transport, in_transport, out_transport, err_transport)
+    )
 
 
 async def _with_terminal(word: IO[bytes], ours: socket.socket) -> Command:
     """The shim sends the terminal; one that cannot open any leaves without, and says why."""
     told, told_transport = await _reader(word)
     ours.setblocking(False)
-    arrived = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().add_reader(ours, lambda: arrived.done() or arrived.set_result(None))
+    arrived = asyncio.Event()
+    asyncio.get_running_loop().add_reader(ours, arrived.set)
     try:
-        await arrived
+        await arrived.wait()
     finally:
         asyncio.get_running_loop().remove_reader(ours)
     _, handles, _, _ = socket.recv_fds(ours, 1, 1)

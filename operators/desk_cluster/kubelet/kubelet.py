@@ -19,6 +19,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
 from operators.desk_cluster.errors import ApiError, BadRequest, InternalError
+from operators.desk_cluster.faults import Fault, Faults
+from operators.desk_cluster.faults import Kind as FaultKind
 from operators.desk_cluster.kinds import PODS
 from operators.desk_cluster.kubelet import commands, hosts
 from operators.desk_cluster.kubelet.environment import (
@@ -88,6 +90,7 @@ _READ_SIZE = 262_144
 
 # Between its lock and its claim a shim writes one small file.
 _CLAIM_SECONDS = 0.01
+_POWER_SECONDS = 0.05
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +99,6 @@ log = logging.getLogger(__name__)
 class Machine:
     """What the kubelet needs to know of this machine; see `settings`."""
 
-    node: str
     state: Path
     shim: Path
     programs: tuple[str, ...]
@@ -121,6 +123,7 @@ class _Pod:
 
     uid: str
     folder: Path
+    node: str = ""
     key: Key | None = None
     attempts: dict[str, list[Attempt]] = field(default_factory=dict)
     keepers: dict[str, _Keeper] = field(default_factory=dict)
@@ -142,11 +145,14 @@ class _Pod:
 
 
 class Kubelet:
-    def __init__(self, registry: Registry, recorder: Recorder, machine: Machine) -> None:
+    def __init__(
+        self, registry: Registry, recorder: Recorder, machine: Machine, faults: Faults
+    ) -> None:
         self._registry = registry
         self._store = registry.store
         self._recorder = recorder
         self._machine = machine
+        self._faults = faults
         self._host = ThisHost()
         self._pods: dict[str, _Pod] = {}
         self._due: set[str] = set()
@@ -170,6 +176,7 @@ class Kubelet:
         for folder in sorted(folders.iterdir()):
             self._adopt(folder, wanted=folder.name in known)
         self._store.watch(self._changed)
+        self._faults.tell(self._fault_changed)
         for pod in self._store.all_of("pods"):
             self._consider(pod)
 
@@ -208,11 +215,13 @@ class Kubelet:
             self._ring(uid_of(before))
 
     def _consider(self, obj: Json) -> None:
-        if spec_of(obj).get("nodeName") != self._machine.node:
+        node = spec_of(obj).get("nodeName")
+        if node not in self._faults.nodes:
             return
         uid = uid_of(obj)
         if uid not in self._pods:
             self._pods[uid] = _Pod(uid, self._machine.state / "pods" / uid)
+        self._pods[uid].node = node
         self._pods[uid].key = Key("pods", namespace_of(obj), name_of(obj))
         self._ring(uid)
 
@@ -223,16 +232,46 @@ class Kubelet:
                 self._ring(pod.uid)
 
     def _ring(self, uid: str) -> None:
-        if uid not in self._due:
-            self._due.add(uid)
-            asyncio.get_running_loop().call_soon(self._look, uid)
+        if uid in self._due:
+            return
+        self._due.add(uid)
+        loop, pod = asyncio.get_running_loop(), self._pods.get(uid)
+        late = self._faults.of(pod.node).seconds if pod is not None else 0.0
+        if late:
+            loop.call_later(late, self._look, uid)
+        else:
+            loop.call_soon(self._look, uid)
+
+    def _fault_changed(self, node: str, fault: Fault) -> None:
+        self._names_changed()
+        if fault.kind is FaultKind.CRASHED:
+            self._cut_power(node)
+        for pod in self._pods.values():
+            if pod.node == node:
+                self._ring(pod.uid)
+
+    def _cut_power(self, node: str) -> None:
+        """Ends every container of the node; nobody is told."""
+        if self._faults.of(node).kind is not FaultKind.CRASHED:
+            return
+        living = False
+        for pod in self._pods.values():
+            for name, attempts in pod.attempts.items() if pod.node == node else ():
+                folder = pod.attempt_folder(name, attempts[-1].number)
+                folder.forbid()
+                if not isinstance(folder.look(), Ended):
+                    self._signal(pod, name, signal.SIGKILL)
+                    living = True
+        if living:
+            # A shim that has not yet said whom it keeps will say so within a moment.
+            asyncio.get_running_loop().call_later(_POWER_SECONDS, self._cut_power, node)
 
     # ---- one pod
 
     def _look(self, uid: str) -> None:
         self._due.discard(uid)
         pod = self._pods.get(uid)
-        if pod is None:
+        if pod is None or self._faults.of(pod.node).silent:
             return
         try:
             self._read_facts(pod)
@@ -590,7 +629,8 @@ class Kubelet:
         for pod in self._pods.values():
             obj = self._store.get(pod.key) if pod.key else None
             file = pod.folder / "hosts"
-            if obj is not None and not is_finished(obj) and file.exists():
+            silent = self._faults.of(pod.node).silent
+            if obj is not None and not silent and not is_finished(obj) and file.exists():
                 # In place: containers have mounted this very file.
                 text = self._hosts_of(obj)
                 if file.read_text() != text:
@@ -620,7 +660,13 @@ class Kubelet:
             raise InternalError(f'pod "{name_of(pod)}" has no container that runs')
         return await asyncio.open_connection(IP, port)
 
+    def _require_heard(self, pod: Json) -> None:
+        node = str(spec_of(pod).get("nodeName", ""))
+        if self._faults.of(node).silent:
+            raise InternalError(f"error dialing backend: the node {node} does not answer")
+
     def _known(self, pod: Json) -> _Pod:
+        self._require_heard(pod)
         known = self._pods.get(uid_of(pod))
         if known is None:
             raise BadRequest(f"pod {name_of(pod)} does not have a host assigned")
@@ -640,6 +686,7 @@ class Kubelet:
 
     def open(self, pod: Json, query: Mapping[str, str]) -> AsyncIterator[bytes]:
         """A container's log. Raises BadRequest where there is none to show."""
+        self._require_heard(pod)
         asked = LogQuery.parse(query, self._registry.now())
         name = asked.container or _only_container(pod)
         if name not in _all_names(pod):
