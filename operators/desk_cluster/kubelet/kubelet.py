@@ -22,7 +22,7 @@ from operators.desk_cluster.errors import ApiError, BadRequest, InternalError
 from operators.desk_cluster.faults import Fault, Faults
 from operators.desk_cluster.faults import Kind as FaultKind
 from operators.desk_cluster.kinds import PODS
-from operators.desk_cluster.kubelet import commands, hosts
+from operators.desk_cluster.kubelet import commands, hosts, images
 from operators.desk_cluster.kubelet.environment import (
     ConfigError,
     command,
@@ -505,6 +505,9 @@ class Kubelet:
     def _start(self, pod: _Pod, obj: Json, name: str, number: int) -> None:
         container = _container(obj, name)
         folder = pod.attempt_folder(name, number)
+        if (missing := images.obstacle(container["image"])) is not None:
+            self._block(pod, obj, name, "Failed", f"Error: {missing.reason}", missing)
+            return
         try:
             operations = self._operations(pod, obj, container, folder)
             folder.prepare(operations)
