@@ -38,7 +38,7 @@ HISTORY = 10_000
 
 # No cluster's history reaches back to its version 1: who asks for what is older than the first object
 # is told that it has expired.
-_BEFORE_ALL = 1_000
+BEFORE_ALL = 1_000
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -88,7 +88,7 @@ class Store:
         self._pending: list[Change] = []
         self._committed: asyncio.Future[None] | None = None
         self._watchers: list[Watcher] = []
-        self.revision = _BEFORE_ALL
+        self.revision = BEFORE_ALL
         self._load()
         self.committed = self.revision
 

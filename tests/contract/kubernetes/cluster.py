@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from kubernetes import client, config, stream
@@ -25,14 +26,14 @@ IMAGE = os.environ.get("XYLEM_CONTRACT_IMAGE", "busybox:1.37")
 """For a cluster that cannot pull from Docker Hub another one can be named that has a shell."""
 
 PATIENCE_SECONDS = 120.0
-"""Real clusters pull images, and their controllers look at some things every 20 s to a minute only."""
+"""Real clusters pull images, and some of their controllers look about once in 20 s or a minute."""
 
 STEP_SECONDS = 0.05
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cluster:
     """`kube` is what Listener and Worker ask with; the others are the official client's own."""
 
@@ -40,7 +41,7 @@ class Cluster:
     namespace: str
     may_touch_nodes: bool
 
-    @property
+    @cached_property
     def kube(self) -> Kube:
         return Kube(namespace=self.namespace, kubeconfig=self.kubeconfig, connections=4)
 
@@ -50,11 +51,11 @@ class Cluster:
         load(self.kubeconfig, client_configuration=configuration)
         return client.ApiClient(configuration)
 
-    @property
+    @cached_property
     def core(self) -> Any:
         return client.CoreV1Api(self.api())
 
-    @property
+    @cached_property
     def policy(self) -> Any:
         return client.PolicyV1Api(self.api())
 
@@ -117,7 +118,7 @@ class Cluster:
 
     def forward(self, pod: str, *ports: int) -> Any:
         return stream.portforward(
-            self.core.connect_get_namespaced_pod_portforward,
+            client.CoreV1Api(self.api()).connect_get_namespaced_pod_portforward,
             pod,
             self.namespace,
             ports=",".join(map(str, ports)),
@@ -194,7 +195,7 @@ def a_secret(name: str, **data: str) -> Json:
 
 
 IDLE = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
-"""Runs until it is asked to stop. The first process of a container hears no signal but by a trap."""
+"""Runs until it is asked to stop. A container's first process hears no signal but by a trap."""
 
 DEAF = "trap '' TERM; while :; do sleep 0.1; done"
 

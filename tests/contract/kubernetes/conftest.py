@@ -2,7 +2,7 @@
 
     pytest tests/contract/kubernetes                        a desk cluster, started for it
     KUBECONFIG=... pytest tests/contract/kubernetes         that cluster
-    XYLEM_CONTRACT_KUBECONFIG=... pytest                    that cluster, with the whole of the tests
+    XYLEM_CONTRACT_KUBECONFIG=... pytest                    that cluster, whatever else is tested
 
 KUBECONFIG counts only where this folder is what pytest was asked for: a developer's own, which is
 set for something else, is not to be found by `make test`. The suite works in a namespace of its own
@@ -49,6 +49,6 @@ def cluster(
         with own_namespace(given, may_touch_nodes=touch) as theirs:
             yield theirs
         return
-    with running(DeskCluster(tmp_path_factory.mktemp("contract") / "state")) as desk:
-        with own_namespace(str(desk.kubeconfig), may_touch_nodes=True) as ours:
-            yield ours
+    desk = DeskCluster(tmp_path_factory.mktemp("contract") / "state")
+    with running(desk), own_namespace(str(desk.kubeconfig), may_touch_nodes=True) as ours:
+        yield ours

@@ -238,7 +238,7 @@ def test_what_comes_after_its_owner_went_is_collected_too(cluster: Cluster) -> N
 
 
 def test_an_owner_waits_for_its_finalizer_before_what_it_owns_goes(cluster: Cluster) -> None:
-    """In the background an owner is gone first; as long as it is held nothing of it is collected."""
+    """In the background the owner goes first; as long as it is held nothing of it is collected."""
     kube, name = cluster.kube, a_name("anchor")
     owner = kube.create(CONFIG_MAP, a_config_map(name, finalizers=[FINALIZER]))
     kube.create(CONFIG_MAP, a_config_map(f"{name}-part", ownerReferences=owned_by(owner)))

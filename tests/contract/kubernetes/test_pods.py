@@ -1,7 +1,8 @@
 """The life of a pod: what it sees, how it ends, and what is told of that.
 
-kubernetes.io/docs: concepts/workloads/pods/pod-lifecycle, .../init-containers, .../sidecar-containers,
-tasks/inject-data-application, tasks/debug/debug-application/determine-reason-pod-failure."""
+kubernetes.io/docs: concepts/workloads/pods/pod-lifecycle, .../init-containers,
+.../sidecar-containers, tasks/inject-data-application,
+tasks/debug/debug-application/determine-reason-pod-failure."""
 
 from itertools import pairwise
 from typing import Any
@@ -63,8 +64,9 @@ def test_one_container_that_failed_makes_the_pod_fail_when_all_are_over(cluster:
 
 
 def test_phases_go_one_way(cluster: Cluster) -> None:
+    """A kubelet may look at its containers once a second only: what is shorter it may never see."""
     name, label = a_name("way"), a_name("way")
-    made = cluster.kube.create(POD, a_pod(name, "sleep 1", metadata={"labels": {"way": label}}))
+    made = cluster.kube.create(POD, a_pod(name, "sleep 3", metadata={"labels": {"way": label}}))
 
     phases = [made["status"]["phase"]]
     for event in cluster.kube.watch(POD, f"way={label}", made["metadata"]["resourceVersion"]):
@@ -254,9 +256,9 @@ def test_secrets_and_config_maps_are_files_and_variables(cluster: Cluster) -> No
 
 def test_a_container_knows_its_pod_and_its_folder(cluster: Cluster) -> None:
     name = a_name("self")
-    fields = {"POD": "metadata.name", "PLACE": "metadata.namespace", "MARK": "metadata.labels['m']"}
+    fields = {"POD": "name", "PLACE": "namespace", "MARK": "labels['m']"}
     env: list[Json] = [
-        {"name": key, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+        {"name": key, "valueFrom": {"fieldRef": {"fieldPath": f"metadata.{path}"}}}
         for key, path in fields.items()
     ]
     env += [{"name": "BOTH", "value": "$(POD)@$(PLACE) $$(POD)"}]
@@ -276,8 +278,9 @@ def test_pods_of_a_group_find_each_other_by_name(cluster: Cluster) -> None:
     member: Json = {"subdomain": group, "metadata": {"labels": {"g": group}}}
     cluster.start(a_pod(f"{group}-a", IDLE, hostname="first", **member))
     host = f"first.{group}.{cluster.namespace}.svc.cluster.local"
-    look = f"getent hosts {host} >/dev/null 2>&1 || nslookup {host} >/dev/null 2>&1"
-    tries = f"n=0; until {look}; do n=$((n+1)); [ $n -lt 120 ] || exit 1; sleep 0.5; done"
+    look = f"getent hosts {host} || ping -c 1 -W 1 {host} || nslookup {host}"
+    again = "n=$((n+1)); [ $n -lt 120 ] || exit 1; sleep 0.5"
+    tries = f"n=0; until {{ {look}; }} >/dev/null 2>&1; do {again}; done"
 
     pod = cluster.run(a_pod(f"{group}-b", tries, hostname="second", **member))
 
