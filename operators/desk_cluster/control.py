@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from operators.desk_cluster import gc, node
+from operators.desk_cluster import gc
 from operators.desk_cluster.errors import ApiError
 from operators.desk_cluster.events import Recorder, is_old
 from operators.desk_cluster.kinds import CLAIMS, EVENTS, KINDS, NAMESPACES, NODES, PODS
@@ -40,50 +40,37 @@ from operators.desk_cluster.registry import (
 from operators.desk_cluster.scheduler import Bound, Unschedulable, is_waiting, schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from operators.desk_cluster.store import Change
 
 _FIRST_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
-# The kubelet's nodeStatusReportFrequency.
-_HEARTBEAT_SECONDS = 300.0
+# How late an event that has outlived its time may go.
+_SWEEP_SECONDS = 300.0
 
 
 class Control:
-    def __init__(
-        self,
-        registry: Registry,
-        recorder: Recorder,
-        *,
-        node_name: str,
-        resources: Mapping[str, str],
-        labels: Mapping[str, str],
-    ) -> None:
+    def __init__(self, registry: Registry, recorder: Recorder) -> None:
         self._registry = registry
         self._store = registry.store
         self._recorder = recorder
-        self._node = node_name
-        self._resources = resources
-        self._labels = labels
         self._scheduling = False
         self._suspects: set[Key] = set()
-        self._heartbeat: asyncio.TimerHandle | None = None
+        self._sweep: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         self._store.watch(self._changed)
         for name in _FIRST_NAMESPACES:
             if self._registry.find(NAMESPACES, "", name) is None:
                 self._registry.create(NAMESPACES, "", {"metadata": {"name": name}})
-        self._beat()
+        self._sweep_events()
         for kind in KINDS:
             for obj in self._store.all_of(kind.plural):
                 self._suspect(Key(kind.plural, namespace_of(obj), name_of(obj)))
         self._schedule_soon()
 
     def close(self) -> None:
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
+        if self._sweep is not None:
+            self._sweep.cancel()
 
     def _changed(self, changes: list[Change]) -> None:
         for change in changes:
@@ -245,23 +232,10 @@ class Control:
 
     # ---- the clock
 
-    def _beat(self) -> None:
+    def _sweep_events(self) -> None:
         loop = asyncio.get_running_loop()
-        self._heartbeat = loop.call_later(_HEARTBEAT_SECONDS, self._beat)
+        self._sweep = loop.call_later(_SWEEP_SECONDS, self._sweep_events)
         now = self._registry.now()
-        if self._registry.find(NODES, "", self._node) is None:
-            body: Json = {"metadata": {"name": self._node}}
-            self._registry.create(NODES, "", body)
-
-        def labelled(old: Json) -> Json:
-            labels = {**(meta(old).get("labels") or {}), **self._labels}
-            return {**old, "metadata": {**old["metadata"], "labels": labels}}
-
-        def reported(old: Json) -> Json:
-            return {**old, "status": node.status(old, self._resources, now)}
-
-        self._registry.update(NODES, "", self._node, labelled)
-        self._registry.update(NODES, "", self._node, reported, status=True)
         for event in self._store.all_of(EVENTS.plural):
             if is_old(event, now):
                 options = DeleteOptions(uid=uid_of(event))

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 _READABLE = 0o644
 
+# The admission plugin DefaultTolerationSeconds: how long a pod stays where its node is not heard.
+_PATIENCE_SECONDS = 300
+_SILENCES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+
 
 def fill_in(kind: Kind, obj: Json) -> None:
     """Changes `obj`, which is the caller's own copy, before it is validated."""
@@ -49,6 +53,11 @@ def _pod(pod: Json) -> None:
     spec.setdefault("enableServiceLinks", True)
     spec.setdefault("priority", 0)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+    tolerations = spec.setdefault("tolerations", [])
+    for key in _SILENCES:
+        if not any(_is_about(each, key) for each in tolerations):
+            patience = {"operator": "Exists", "effect": "NoExecute"}
+            tolerations.append({"key": key, **patience, "tolerationSeconds": _PATIENCE_SECONDS})
     for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
         _container(container)
     for volume in spec.get("volumes") or ():
@@ -66,6 +75,11 @@ def _pod(pod: Json) -> None:
                 "lastTransitionTime": pod["metadata"]["creationTimestamp"],
             }
         ]
+
+
+def _is_about(toleration: Json, key: str) -> bool:
+    effect = toleration.get("effect") in (None, "", "NoExecute")
+    return effect and toleration.get("key") in (None, "", key)
 
 
 def _container(container: Json) -> None:

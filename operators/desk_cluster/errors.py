@@ -39,6 +39,10 @@ class BadRequest(ApiError):
     code, reason = 400, "BadRequest"
 
 
+class InternalError(ApiError):
+    """What a node could not do that was asked of it."""
+
+
 class Unauthorized(ApiError):
     code, reason = 401, "Unauthorized"
 
@@ -67,6 +71,12 @@ class Expired(ApiError):
     """A version that the history no longer reaches: list again."""
 
     code, reason = 410, "Expired"
+
+
+class TooManyRequests(ApiError):
+    """An eviction that a disruption budget does not allow now."""
+
+    code, reason = 429, "TooManyRequests"
 
 
 class UnsupportedMediaType(ApiError):

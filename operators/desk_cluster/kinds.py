@@ -40,6 +40,7 @@ SERVICE_ACCOUNTS = Kind("serviceaccounts", "ServiceAccount", short=("sa",))
 CLAIMS = Kind("persistentvolumeclaims", "PersistentVolumeClaim", short=("pvc",), has_status=True)
 NODES = Kind("nodes", "Node", namespaced=False, short=("no",), has_status=True)
 NAMESPACES = Kind("namespaces", "Namespace", namespaced=False, short=("ns",), has_status=True)
+BUDGETS = Kind("poddisruptionbudgets", "PodDisruptionBudget", group="policy", short=("pdb",))
 LEASES = Kind("leases", "Lease", group="coordination.k8s.io")
 
 VOLCANO = "scheduling.volcano.sh"
@@ -58,6 +59,7 @@ KINDS: tuple[Kind, ...] = (
     NODES,
     NAMESPACES,
     LEASES,
+    BUDGETS,
     POD_GROUPS,
     QUEUES,
 )

@@ -155,8 +155,12 @@ class Registry:
                 raise Invalid(kind.kind, name, causes)
         if dry_run:
             return new
-        stored = self.store.put(_key(kind, new), new)
-        return self._remove_if_nothing_holds(kind, stored)
+        if is_terminating(new) and _nothing_holds(kind, new):
+            # One change, as Kubernetes has it: nobody sees it without its last finalizer.
+            gone = self.store.remove(_key(kind, new))
+            version = gone["metadata"]["resourceVersion"]
+            return {**new, "metadata": {**new["metadata"], "resourceVersion": version}}
+        return self.store.put(_key(kind, new), new)
 
     def bind(self, pod: Json, node: str) -> None:
         """Gives an unbound pod to a node: the one change of its spec that clients cannot make."""
@@ -211,11 +215,6 @@ class Registry:
                 f'{kind.qualified} "{name}" is forbidden: unable to create new content in namespace '
                 f"{namespace} because it is being terminated"
             )
-
-    def _remove_if_nothing_holds(self, kind: Kind, obj: Json) -> Json:
-        if is_terminating(obj) and _nothing_holds(kind, obj):
-            return self.store.remove(_key(kind, obj))
-        return obj
 
     def _propagate(self, obj: Json, options: DeleteOptions) -> None:
         """Foreground and orphan are finalizers; background is what the collector does anyway."""

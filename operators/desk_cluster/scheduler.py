@@ -1,12 +1,11 @@
 """Which pod goes to which node: pure, one pass over everything that waits.
 
-A pod waits while it has scheduling gates. Then it goes to the first node that is ready, wanted by
-its selector and affinity, tolerated, and has room for its requests. Pods of higher priority come
-first, then older ones; a pod that does not fit holds nobody up. The scheduler's name in the pod
-does not matter: there is one node, so there is nothing for a gang scheduler to place.
+A pod waits while it has scheduling gates. Then it goes to a node that is ready, wanted by its
+selector and affinity, tolerated, and has room for its requests; of several to the one that is used
+least. Pods of higher priority come first, then older ones; a pod that does not fit holds nobody up.
+The scheduler's name in the pod does not matter: a gang waits behind its gates.
 
-Left out: preemption and topology spread, for which nothing of ours asks, and affinity between pods,
-which is always so on one node.
+Left out: preemption and topology spread, for which nothing of ours asks.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
+from operators.desk_cluster import affinity
 from operators.desk_cluster.objects import (
     Json,
     is_finished,
@@ -55,17 +55,25 @@ def schedule(pods: list[Json], nodes: list[Json]) -> list[Decision]:
     if not waiting:
         return []
     used = {name_of(node): Counter[str]() for node in nodes}
+    placed: list[tuple[Json, str]] = []
     for pod in pods:
-        node = spec_of(pod).get("nodeName")
+        node = str(spec_of(pod).get("nodeName"))
         if node in used and not is_finished(pod):
             _take(used[node], pod)
+            placed.append((pod, node))
     decisions: list[Decision] = []
     for pod in waiting:
-        obstacles = {name_of(node): _obstacle(pod, node, used[name_of(node)]) for node in nodes}
-        fitting = [name for name, obstacle in obstacles.items() if not obstacle]
+        near = affinity.of(pod, placed, nodes)
+        obstacles = {
+            name_of(node): _obstacle(pod, node, used[name_of(node)]) or near.obstacle(node)
+            for node in nodes
+        }
+        fitting = [node for node in nodes if not obstacles[name_of(node)]]
         if fitting:
-            _take(used[fitting[0]], pod)
-            decisions.append(Bound(pod, fitting[0]))
+            chosen = name_of(min(fitting, key=lambda node: _load(node, used[name_of(node)])))
+            _take(used[chosen], pod)
+            placed.append((pod, chosen))
+            decisions.append(Bound(pod, chosen))
         else:
             decisions.append(Unschedulable(pod, _explain(obstacles.values())))
     return decisions
@@ -136,6 +144,13 @@ def _obstacle(pod: Json, node: Json, used: Counter[str]) -> str:
     return ""
 
 
+def _load(node: Json, used: Counter[str]) -> Decimal:
+    """The greatest share of anything that is taken."""
+    room = status_of(node).get("allocatable") or {}
+    sizes = {name: parse_quantity(value) for name, value in room.items()}
+    return max((used[name] / size for name, size in sizes.items() if size), default=Decimal(0))
+
+
 def _explain(obstacles: Iterable[str]) -> str:
     counted = Counter(obstacles)
     if not counted:
@@ -155,12 +170,12 @@ def _untolerated(spec: Json, node: Json) -> str:
         taints.append({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"})
     for taint in taints:
         hard = taint.get("effect") in ("NoSchedule", "NoExecute")
-        if hard and not any(_tolerates(each, taint) for each in spec.get("tolerations") or ()):
+        if hard and not any(tolerates(each, taint) for each in spec.get("tolerations") or ()):
             return f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"
     return ""
 
 
-def _tolerates(toleration: Json, taint: Json) -> bool:
+def tolerates(toleration: Json, taint: Json) -> bool:
     if toleration.get("effect") and toleration["effect"] != taint.get("effect"):
         return False
     if toleration.get("key") and toleration["key"] != taint["key"]:

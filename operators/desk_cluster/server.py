@@ -19,9 +19,11 @@ from operators.desk_cluster import isolation, node
 from operators.desk_cluster.api.app import Api
 from operators.desk_cluster.control import Control
 from operators.desk_cluster.events import Recorder
+from operators.desk_cluster.faults import Faults
 from operators.desk_cluster.kubelet.cgroups import Cgroups
 from operators.desk_cluster.kubelet.kubelet import Kubelet, Machine
 from operators.desk_cluster.kubelet.root import PROGRAMS
+from operators.desk_cluster.node_lifecycle import NodeLifecycle
 from operators.desk_cluster.registry import Registry
 from operators.desk_cluster.store import Store
 from operators.native.build import program
@@ -65,15 +67,19 @@ async def _serve(
     registry = Registry(store)
     recorder = Recorder(registry, component="desk-kubelet", node=settings.node_name)
     scheduler = Recorder(registry, component="desk-scheduler", node=settings.node_name)
-    control = Control(
+    faults = Faults(settings.nodes)
+    nodes = NodeLifecycle(
         registry,
-        scheduler,
-        node_name=settings.node_name,
+        Recorder(registry, component="desk-nodes", node=settings.node_name),
+        faults,
         resources=machine.allocatable,
-        labels={**node.labels(settings.node_name), **settings.labels},
+        labels=settings.labels,
+        grace_seconds=settings.node_grace,
     )
-    kubelet = Kubelet(registry, recorder, machine)
-    api = Api(registry, kubelet, token=token, status=lambda: described)
+    control = Control(registry, scheduler)
+    kubelet = Kubelet(registry, recorder, machine, faults)
+    api = Api(registry, kubelet, nodes, faults, token=token, status=lambda: described)
+    nodes.start()
     control.start()
     kubelet.start()
     port = int(listening.getsockname()[1])
@@ -83,6 +89,7 @@ async def _serve(
         await _Server(api).serve(sockets=[listening])
     finally:
         control.close()
+        nodes.close()
         kubelet.close()
         store.close()
 
@@ -94,7 +101,9 @@ class _Server(uvicorn.Server):
                 api.asgi,
                 loop="asyncio",
                 http="h11",
-                ws="none",
+                ws="websockets-sansio",
+                # Who asks for a session reads when it likes to, and may not answer a ping for long.
+                ws_ping_interval=None,
                 lifespan="off",
                 log_level="warning",
                 access_log=False,
@@ -145,7 +154,6 @@ def _machine(settings: Settings) -> tuple[Machine, Json]:
     cgroups = Cgroups.detect(cgroup_name(settings.state))
     resources = {**node.machine_resources(), **settings.resources}
     machine = Machine(
-        node=settings.node_name,
         state=settings.state,
         shim=shim,
         programs=programs,
@@ -159,6 +167,7 @@ def _machine(settings: Settings) -> tuple[Machine, Json]:
         "cgroups": f"v{cgroups.version}" if cgroups.version else "none",
         "native": str(shim),
         "node": settings.node_name,
+        "nodes": list(settings.nodes),
         "resources": resources,
         "pid": os.getpid(),
         "version": node.VERSION,

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 # that.
 HISTORY = 10_000
 
+# No cluster's history reaches back to its version 1: who asks for what is older than the first object
+# is told that it has expired.
+BEFORE_ALL = 1_000
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
   kind TEXT, namespace TEXT, name TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, namespace, name)
@@ -84,7 +88,7 @@ class Store:
         self._pending: list[Change] = []
         self._committed: asyncio.Future[None] | None = None
         self._watchers: list[Watcher] = []
-        self.revision = 1
+        self.revision = BEFORE_ALL
         self._load()
         self.committed = self.revision
 

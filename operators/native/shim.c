@@ -7,6 +7,7 @@
  * than most tasks do.
  *
  *     desk-shim FOLDER
+ *     desk-shim FOLDER exec WORD TERMINAL COMMAND [ARGUMENT...]
  *
  * FOLDER belongs to one attempt to run one container. Facts are files in it, each made in one step
  * by link or rename, in this order:
@@ -21,6 +22,13 @@
  * FOLDER/spec says what to do: strings that end in NUL, an operation and its arguments, in the order
  * in which they are to be done. Every decision is taken by its author (operators/desk_cluster/kubelet);
  * the shim is an interpreter of some twenty words.
+ *
+ * The second form runs one more command in a container that runs: in its namespaces and cgroups, with
+ * the environment, working folder, user and rights of its specification. The command has our stdin,
+ * stdout and stderr; with TERMINAL 1 it has a terminal of the container's own instead, the other end
+ * of which is sent over our stdin, a Unix socket. WORD is the number of a file descriptor to which is
+ * written how it ended: "exit|signal|error <number> <message>". The command goes with its container,
+ * not with us.
  *
  * The process is the first of a PID namespace. When it ends or is killed the kernel ends every
  * process below it, whatever session or group that moved to: this is how "kill the pod" is kept.
@@ -45,9 +53,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -57,12 +67,14 @@
 /* Numbers of system calls that musl's headers may lack; the same on every architecture since 5.0. */
 #define NR_MOUNT_SETATTR 442
 #define NR_CLOSE_RANGE 436
+#define NR_PIDFD_OPEN 434
 #define CLOSE_RANGE_AS_CLOEXEC 4
 #define RECURSIVE 0x8000 /* AT_RECURSIVE */
 
 /* A line that is longer is written in parts, as containerd does (its MaxContainerLogLineSize). */
 #define LINE_LIMIT 16384
 #define MESSAGE_LIMIT 512
+#define MOST_GROUPS 4 /* of one container: two in version 1, one in version 2 */
 
 /* In a real installation pods share no processor with the control plane; on this machine they leave
  * it to whoever answers for them, or a burst of starts would make every answer late. */
@@ -221,7 +233,7 @@ static void make_read_only(const char *target) {
         give_up("cannot make %s read-only: %s", target, strerror(errno));
 }
 
-static void bind(const char *source, const char *destination, int read_only) {
+static void bind_mount(const char *source, const char *destination, int read_only) {
     struct stat about;
     if (stat(source, &about) != 0) give_up("cannot mount %s: %s", source, strerror(errno));
     const char *target = inside(destination);
@@ -244,7 +256,7 @@ static void private_root(const char *where) {
 static void mount_proc(void) {
     make_mount_point(inside("/proc"), 1);
     if (mount("proc", inside("/proc"), "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
-        bind("/proc", "/proc", 0);
+        bind_mount("/proc", "/proc", 0);
 }
 
 static void mount_tmpfs(const char *destination, const char *options) {
@@ -329,8 +341,8 @@ static void __attribute__((noreturn)) run_container(int gate, int mapped) {
         char *first = next_word(&cursor);
         if (!first) give_up("the specification ends within an operation");
         if (!strcmp(word, "root")) private_root(first);
-        else if (!strcmp(word, "bind")) bind(first, next_word(&cursor), 0);
-        else if (!strcmp(word, "bind-read-only")) bind(first, next_word(&cursor), 1);
+        else if (!strcmp(word, "bind")) bind_mount(first, next_word(&cursor), 0);
+        else if (!strcmp(word, "bind-read-only")) bind_mount(first, next_word(&cursor), 1);
         else if (!strcmp(word, "folder")) make_mount_point(inside(first), 1);
         else if (!strcmp(word, "link")) { if (symlink(first, inside(next_word(&cursor))) != 0) give_up("cannot link to %s: %s", first, strerror(errno)); }
         else if (!strcmp(word, "tmpfs")) mount_tmpfs(first, next_word(&cursor));
@@ -522,9 +534,131 @@ static void fail(const char *what) {
     exit(1);
 }
 
+/* ---- one more command in a container that runs -------------------------------------------------- */
+
+static int word_to = -1; /* where it is told how the command ended */
+
+static int __attribute__((format(printf, 3, 4))) tell(const char *how, int number, const char *format, ...) {
+    char message[MESSAGE_LIMIT], line[MESSAGE_LIMIT + 64];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    int length = snprintf(line, sizeof line, "%s %d %s", how, number, message);
+    ssize_t ignored = write(word_to, line, (size_t)length);
+    (void)ignored;
+    return 1;
+}
+
+/* The container's first process, if it is still the one that was written down. */
+static int container_handle(void) {
+    char text[64];
+    pid_t pid;
+    unsigned long long started;
+    int file = openat(folder, "process", O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+    if (file >= 0) close(file);
+    if (length <= 0) return -1;
+    text[length] = 0;
+    if (sscanf(text, "%d %llu", &pid, &started) != 2) return -1;
+    int handle = (int)syscall(NR_PIDFD_OPEN, pid, 0);
+    return handle >= 0 && start_time(pid) == started ? handle : -1;
+}
+
+/* A terminal of the container's own; its other end goes to whoever started us. -1: there is none. */
+static int open_terminal(void) {
+    int unlock = 0, number = 0, master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    char path[32], nothing = 0, room[CMSG_SPACE(sizeof(int))] = {0};
+    if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) != 0 || ioctl(master, TIOCGPTN, &number) != 0) return -1;
+    snprintf(path, sizeof path, "/dev/pts/%d", number);
+    int terminal = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    struct iovec part = {.iov_base = &nothing, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &master, sizeof(int));
+    if (terminal < 0 || sendmsg(0, &message, 0) != 1) return -1;
+    close(master);
+    return terminal;
+}
+
+static void __attribute__((noreturn)) run_command(int gate, int terminal, char **arguments) {
+    char **environment = calloc(specification_size / 2 + 2, sizeof *environment);
+    const char *folder_of_work = "/", *user = NULL, *group = NULL, *kept = NULL;
+    size_t count = 0;
+    if (!environment) give_up("out of memory");
+    char *cursor = specification, *word;
+    while ((word = next_word(&cursor))) {
+        char *first = next_word(&cursor);
+        if (!first) give_up("the specification ends within an operation");
+        if (!strcmp(word, "capabilities")) kept = first;
+        else if (!strcmp(word, "user")) { user = first; group = next_word(&cursor); }
+        else if (!strcmp(word, "working-folder")) folder_of_work = first;
+        else if (!strcmp(word, "environment")) environment[count++] = first;
+        else if (!strncmp(word, "bind", 4) || !strcmp(word, "link") || !strcmp(word, "tmpfs")) next_word(&cursor);
+    }
+    if (terminal >= 0) environment[count++] = "TERM=xterm"; /* as containerd gives it */
+    umask(022);
+    if (chdir(folder_of_work) != 0) give_up("cannot enter %s: %s", folder_of_work, strerror(errno));
+    setsid();
+    for (int number = 0; terminal >= 0 && number < 3; number++) dup2(terminal, number);
+    if (terminal >= 0 && ioctl(0, TIOCSCTTY, 0) != 0) give_up("cannot take the terminal: %s", strerror(errno));
+    if (kept) drop_capabilities(kept);
+    if (user) become(user, group);
+    setpriority(PRIO_PROCESS, 0, NICENESS);
+    reset_signals();
+    wait_for_leave(gate);
+    execute(arguments, environment);
+}
+
+static int exec_in_container(int wants_terminal, char **arguments) {
+    int gate[2], trouble[2], groups[MOST_GROUPS], group_count = 0, terminal = -1;
+    char text[MESSAGE_LIMIT], path[PATH_MAX];
+    int handle = container_handle();
+    if (handle < 0 || read_specification() != 0) return tell("error", 128, "the container does not run");
+    char *cursor = specification, *word;
+    while ((word = next_word(&cursor)) && group_count < MOST_GROUPS) { /* while the host's files are seen */
+        if (strcmp(word, "cgroup")) continue;
+        snprintf(path, sizeof path, "%s/cgroup.procs", next_word(&cursor));
+        groups[group_count++] = open(path, O_WRONLY | O_CLOEXEC);
+    }
+    int spaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | (wants_user_namespace() ? CLONE_NEWUSER : 0);
+    if (setns(handle, spaces) != 0) return tell("error", 128, "cannot enter the container: %s", strerror(errno));
+    if (wants_terminal && (terminal = open_terminal()) < 0)
+        return tell("error", 128, "cannot open a terminal: %s", strerror(errno));
+    if (pipe2(gate, O_CLOEXEC) || pipe2(trouble, O_CLOEXEC)) return tell("error", 128, "%s", strerror(errno));
+    pid_t pid = fork();
+    if (pid < 0) return tell("error", 128, "cannot start a process in the container: %s", strerror(errno));
+    if (pid == 0) {
+        complaint = trouble[1];
+        close(gate[1]);
+        run_command(gate[0], terminal, arguments);
+    }
+    close(trouble[1]);
+    close(terminal);
+    for (int number = 0; number < 3; number++) close(number); /* their end is the command's to make */
+    snprintf(text, sizeof text, "%d", pid);
+    for (int number = 0; number < group_count; number++)
+        if (write(groups[number], text, strlen(text)) < 0) break; /* a limit that cannot be had */
+    if (write(gate[1], "g", 1) != 1) return tell("error", 128, "cannot start the command: %s", strerror(errno));
+    ssize_t length = read(trouble[0], text, sizeof text - 1);
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    if (length > 0) {
+        text[length] = 0;
+        return tell("error", 128, "%s", text);
+    }
+    if (WIFSIGNALED(status)) tell("signal", WTERMSIG(status), "");
+    else tell("exit", WEXITSTATUS(status), "");
+    return 0;
+}
+
 int main(int count, char **words) {
-    if (count != 2 || (folder = open(words[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
-        fprintf(stderr, "usage: desk-shim FOLDER\n");
+    int commands = count > 5 && !strcmp(words[2], "exec");
+    if ((count != 2 && !commands) || (folder = open(words[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+        fprintf(stderr, "usage: desk-shim FOLDER [exec WORD TERMINAL COMMAND...]\n");
         return 2;
     }
     setsid();
@@ -533,6 +667,10 @@ int main(int count, char **words) {
     signal(SIGTERM, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     syscall(NR_CLOSE_RANGE, 3, ~0U, CLOSE_RANGE_AS_CLOEXEC);
+    if (commands) {
+        word_to = atoi(words[3]);
+        return exec_in_container(!strcmp(words[4], "1"), words + 5);
+    }
     if (!claim()) return 0;
     if (read_specification() != 0) fail("cannot read the specification");
     log_file = openat(folder, "log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

@@ -17,22 +17,26 @@ from typing import TYPE_CHECKING, Any, Protocol
 import yaml
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
-from operators.desk_cluster.api import discovery, lists
+from operators.desk_cluster.api import discovery, lists, streams
 from operators.desk_cluster.api.paths import Target, parse
 from operators.desk_cluster.api.tables import table
 from operators.desk_cluster.api.watches import Watch
+from operators.desk_cluster.budgets import hindrance
 from operators.desk_cluster.errors import (
     ApiError,
     BadRequest,
     Expired,
     MethodNotAllowed,
     NotFound,
+    TooManyRequests,
     Unauthorized,
     UnsupportedMediaType,
 )
-from operators.desk_cluster.kinds import PODS
+from operators.desk_cluster.faults import Faults
+from operators.desk_cluster.faults import parse as parse_fault
+from operators.desk_cluster.kinds import BUDGETS, PODS
 from operators.desk_cluster.objects import Json, name_of, namespace_of, uid_of
 from operators.desk_cluster.patches import json_patch, merge_patch, strategic_merge
 from operators.desk_cluster.registry import DeleteOptions, Registry
@@ -41,32 +45,52 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from starlette.requests import Request
+    from starlette.websockets import WebSocket
+
+    from operators.desk_cluster.node_lifecycle import NodeLifecycle
 
 # client-go's reflectors ask for 5 to 10 minutes; the API server's own default is 30 and more.
 _WATCH_SECONDS = 1800.0
+
+# Where a node's fault is set; see `faults`.
+_FAULTS = "/desk/nodes/"
 
 # The kinds whose deletion is answered with the object, not with a Status (ReturnDeletedObject).
 _RETURNED_WHEN_DELETED = ("pods", "services", "serviceaccounts", "persistentvolumeclaims")
 
 
-class Logs(Protocol):
-    """What the kubelet knows to say about a container."""
+class Kubelet(streams.Containers, Protocol):
+    """What the kubelet does with a container for whoever asks."""
 
     def open(self, pod: Json, query: Mapping[str, str]) -> AsyncIterator[bytes]: ...
 
 
 class Api:
     def __init__(
-        self, registry: Registry, logs: Logs, *, token: str, status: Callable[[], Json]
+        self,
+        registry: Registry,
+        kubelet: Kubelet,
+        nodes: NodeLifecycle,
+        faults: Faults,
+        *,
+        token: str,
+        status: Callable[[], Json],
     ) -> None:
         self._registry = registry
         self._store = registry.store
-        self._logs = logs
+        self._kubelet = kubelet
+        self._nodes = nodes
+        self._faults = faults
         self._token = token
         self._status = status
         self._watches: set[Watch] = set()
         methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-        self.asgi = Starlette(routes=[Route("/{path:path}", self._handle, methods=methods)])
+        self.asgi = Starlette(
+            routes=[
+                Route("/{path:path}", self._handle, methods=methods),
+                WebSocketRoute("/{path:path}", self._converse),
+            ]
+        )
 
     def end_watches(self) -> None:
         """Before the server stops: it waits for every answer to end."""
@@ -82,6 +106,16 @@ class Api:
             return JSONResponse(error.status(), status_code=error.code)
         return answer
 
+    async def _converse(self, socket: WebSocket) -> None:
+        try:
+            self._authenticate(socket.headers.get("authorization", ""))
+            target = parse(socket.url.path)
+            if target is None or target.kind is not PODS or not target.name:
+                raise NotFound("the server could not find the requested resource")
+            await streams.serve(socket, target, self._registry, self._kubelet)
+        except ApiError as error:
+            await streams.refuse(socket, error)
+
     def _authenticate(self, header: str) -> None:
         scheme, _, credentials = header.partition(" ")
         if scheme.lower() == "basic":
@@ -92,11 +126,17 @@ class Api:
     async def _answer(self, request: Request) -> Response:
         path = request.url.path
         target = parse(path)
+        if target is None and path.startswith(_FAULTS) and request.method == "POST":
+            fault = parse_fault(_parsed(await request.body(), request))
+            self._faults.set(path.removeprefix(_FAULTS), fault)
+            return JSONResponse({"fault": fault.kind})
         if target is None:
             return self._about(request.method, path)
         if request.method == "GET":
             return self._read(target, request)
         body = await request.body()
+        if (target.kind, target.subresource, request.method) == (PODS, "eviction", "POST"):
+            return self._evict(target, request, _parsed(body, request))
         if target.subresource not in ("", "status") or (
             target.subresource == "status" and not target.kind.has_status
         ):
@@ -134,7 +174,7 @@ class Api:
         query = request.query_params
         if target.subresource == "log" and target.kind is PODS:
             pod = self._registry.get(PODS, target.namespace, target.name)
-            return StreamingResponse(self._logs.open(pod, query), media_type="text/plain")
+            return StreamingResponse(self._kubelet.open(pod, query), media_type="text/plain")
         if target.name and target.subresource in ("", "status"):
             obj = self._registry.get(target.kind, target.namespace, target.name)
             return JSONResponse(self._shape(target, request)(obj))
@@ -250,6 +290,20 @@ class Api:
             return JSONResponse({**body_, "status": "Success", "details": details})
         return JSONResponse(last)
 
+    def _evict(self, target: Target, request: Request, body: Json) -> Response:
+        pod = self._registry.get(PODS, target.namespace, target.name)
+        options = _options_of(request, body.get("deleteOptions") or {})
+        pods = self._store.all_of(PODS.plural, target.namespace)
+        budgets = self._store.all_of(BUDGETS.plural, target.namespace)
+        if found := hindrance(pod, pods, budgets):
+            message = "Cannot evict pod as it would violate the pod's disruption budget."
+            causes = [{"reason": "DisruptionBudget", "message": f"The disruption budget {found}"}]
+            raise TooManyRequests(message, {"causes": causes})
+        message = "Eviction API: evicting"
+        self._nodes.evict(pod, options, reason="EvictionByEvictionAPI", message=message)
+        status: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+        return JSONResponse({**status, "code": 201}, status_code=HTTPStatus.CREATED)
+
     def _delete_all(self, target: Target, request: Request, body: bytes) -> Response:
         if target.kind.namespaced and not target.namespace:
             raise MethodNotAllowed("objects of this kind are deleted within a namespace")
@@ -303,6 +357,10 @@ def _delete_options(request: Request, body: bytes) -> DeleteOptions:
     sent = _parsed(body, request) if body.strip() else {}
     if not isinstance(sent, dict):
         raise BadRequest("the body of a deletion is DeleteOptions")
+    return _options_of(request, sent)
+
+
+def _options_of(request: Request, sent: Json) -> DeleteOptions:
     query = request.query_params
     grace = sent.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
     preconditions = sent.get("preconditions") or {}

@@ -72,6 +72,10 @@ def _resources(group: str, version: str) -> Json:
                 resources.append(_subresource(kind, "status", ["get", "patch", "update"]))
     if group == "":
         resources.append(_subresource(PODS, "log", ["get"]))
+        for name in ("exec", "portforward"):
+            resources.append(_subresource(PODS, name, ["create", "get"]))
+        eviction = _subresource(PODS, "eviction", ["create"])
+        resources.append({**eviction, "kind": "Eviction", "group": "policy", "version": "v1"})
     name = f"{group}/{version}" if group else version
     return {
         "kind": "APIResourceList",

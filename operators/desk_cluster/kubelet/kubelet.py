@@ -18,9 +18,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
-from operators.desk_cluster.errors import ApiError, BadRequest
+from operators.desk_cluster.errors import ApiError, BadRequest, InternalError
+from operators.desk_cluster.faults import Fault, Faults
+from operators.desk_cluster.faults import Kind as FaultKind
 from operators.desk_cluster.kinds import PODS
-from operators.desk_cluster.kubelet import hosts
+from operators.desk_cluster.kubelet import commands, hosts, images
 from operators.desk_cluster.kubelet.environment import (
     ConfigError,
     command,
@@ -66,7 +68,7 @@ from operators.desk_cluster.objects import (
 from operators.desk_cluster.registry import DeleteOptions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from operators.desk_cluster.events import Recorder
@@ -88,6 +90,7 @@ _READ_SIZE = 262_144
 
 # Between its lock and its claim a shim writes one small file.
 _CLAIM_SECONDS = 0.01
+_POWER_SECONDS = 0.05
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +99,6 @@ log = logging.getLogger(__name__)
 class Machine:
     """What the kubelet needs to know of this machine; see `settings`."""
 
-    node: str
     state: Path
     shim: Path
     programs: tuple[str, ...]
@@ -121,6 +123,7 @@ class _Pod:
 
     uid: str
     folder: Path
+    node: str = ""
     key: Key | None = None
     attempts: dict[str, list[Attempt]] = field(default_factory=dict)
     keepers: dict[str, _Keeper] = field(default_factory=dict)
@@ -142,11 +145,14 @@ class _Pod:
 
 
 class Kubelet:
-    def __init__(self, registry: Registry, recorder: Recorder, machine: Machine) -> None:
+    def __init__(
+        self, registry: Registry, recorder: Recorder, machine: Machine, faults: Faults
+    ) -> None:
         self._registry = registry
         self._store = registry.store
         self._recorder = recorder
         self._machine = machine
+        self._faults = faults
         self._host = ThisHost()
         self._pods: dict[str, _Pod] = {}
         self._due: set[str] = set()
@@ -170,6 +176,7 @@ class Kubelet:
         for folder in sorted(folders.iterdir()):
             self._adopt(folder, wanted=folder.name in known)
         self._store.watch(self._changed)
+        self._faults.tell(self._fault_changed)
         for pod in self._store.all_of("pods"):
             self._consider(pod)
 
@@ -208,11 +215,13 @@ class Kubelet:
             self._ring(uid_of(before))
 
     def _consider(self, obj: Json) -> None:
-        if spec_of(obj).get("nodeName") != self._machine.node:
+        node = spec_of(obj).get("nodeName")
+        if node not in self._faults.nodes:
             return
         uid = uid_of(obj)
         if uid not in self._pods:
             self._pods[uid] = _Pod(uid, self._machine.state / "pods" / uid)
+        self._pods[uid].node = node
         self._pods[uid].key = Key("pods", namespace_of(obj), name_of(obj))
         self._ring(uid)
 
@@ -223,16 +232,46 @@ class Kubelet:
                 self._ring(pod.uid)
 
     def _ring(self, uid: str) -> None:
-        if uid not in self._due:
-            self._due.add(uid)
-            asyncio.get_running_loop().call_soon(self._look, uid)
+        if uid in self._due:
+            return
+        self._due.add(uid)
+        loop, pod = asyncio.get_running_loop(), self._pods.get(uid)
+        late = self._faults.of(pod.node).seconds if pod is not None else 0.0
+        if late:
+            loop.call_later(late, self._look, uid)
+        else:
+            loop.call_soon(self._look, uid)
+
+    def _fault_changed(self, node: str, fault: Fault) -> None:
+        self._names_changed()
+        if fault.kind is FaultKind.CRASHED:
+            self._cut_power(node)
+        for pod in self._pods.values():
+            if pod.node == node:
+                self._ring(pod.uid)
+
+    def _cut_power(self, node: str) -> None:
+        """Ends every container of the node; nobody is told."""
+        if self._faults.of(node).kind is not FaultKind.CRASHED:
+            return
+        living = False
+        for pod in self._pods.values():
+            for name, attempts in pod.attempts.items() if pod.node == node else ():
+                folder = pod.attempt_folder(name, attempts[-1].number)
+                folder.forbid()
+                if not isinstance(folder.look(), Ended):
+                    self._signal(pod, name, signal.SIGKILL)
+                    living = True
+        if living:
+            # A shim that has not yet said whom it keeps will say so within a moment.
+            asyncio.get_running_loop().call_later(_POWER_SECONDS, self._cut_power, node)
 
     # ---- one pod
 
     def _look(self, uid: str) -> None:
         self._due.discard(uid)
         pod = self._pods.get(uid)
-        if pod is None:
+        if pod is None or self._faults.of(pod.node).silent:
             return
         try:
             self._read_facts(pod)
@@ -466,6 +505,9 @@ class Kubelet:
     def _start(self, pod: _Pod, obj: Json, name: str, number: int) -> None:
         container = _container(obj, name)
         folder = pod.attempt_folder(name, number)
+        if (missing := images.obstacle(container["image"])) is not None:
+            self._block(pod, obj, name, "Failed", f"Error: {missing.reason}", missing)
+            return
         try:
             operations = self._operations(pod, obj, container, folder)
             folder.prepare(operations)
@@ -590,16 +632,64 @@ class Kubelet:
         for pod in self._pods.values():
             obj = self._store.get(pod.key) if pod.key else None
             file = pod.folder / "hosts"
-            if obj is not None and not is_finished(obj) and file.exists():
+            silent = self._faults.of(pod.node).silent
+            if obj is not None and not silent and not is_finished(obj) and file.exists():
                 # In place: containers have mounted this very file.
                 text = self._hosts_of(obj)
                 if file.read_text() != text:
                     file.write_text(text)
 
+    # ---- sessions
+
+    async def execute(
+        self, pod: Json, container: str, words: Sequence[str], *, terminal: bool
+    ) -> commands.Command:
+        """One more command in a container that runs."""
+        folder = self._running(pod, container or _first_container(pod))
+        return await commands.start(
+            self._machine.shim,
+            folder.path,
+            words,
+            terminal=terminal,
+            errors=self._errors,
+            spawned=lambda pid: _reap_later(os.pidfd_open(pid)),
+        )
+
+    async def connect(
+        self, pod: Json, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A port of the pod, which is one of this machine's. Raises OSError where nobody listens."""
+        if not any(attempts[-1].lives for attempts in self._known(pod).attempts.values()):
+            raise InternalError(f'pod "{name_of(pod)}" has no container that runs')
+        return await asyncio.open_connection(IP, port)
+
+    def _require_heard(self, pod: Json) -> None:
+        node = str(spec_of(pod).get("nodeName", ""))
+        if self._faults.of(node).silent:
+            raise InternalError(f"error dialing backend: the node {node} does not answer")
+
+    def _known(self, pod: Json) -> _Pod:
+        self._require_heard(pod)
+        known = self._pods.get(uid_of(pod))
+        if known is None:
+            raise BadRequest(f"pod {name_of(pod)} does not have a host assigned")
+        return known
+
+    def _running(self, pod: Json, container: str) -> Folder:
+        if container not in _all_names(pod):
+            raise BadRequest(f"container {container} is not valid for pod {name_of(pod)}")
+        known = self._known(pod)
+        attempts = known.attempts.get(container)
+        if not attempts or not isinstance(attempts[-1].state, Running):
+            message = f'unable to upgrade connection: container not found ("{container}")'
+            raise InternalError(message)
+        return known.attempt_folder(container, attempts[-1].number)
+
     # ---- logs
 
     def open(self, pod: Json, query: Mapping[str, str]) -> AsyncIterator[bytes]:
         """A container's log. Raises BadRequest where there is none to show."""
+        self._require_heard(pod)
         asked = LogQuery.parse(query, self._registry.now())
         name = asked.container or _only_container(pod)
         if name not in _all_names(pod):
@@ -689,6 +779,13 @@ def _previous(pod: Json, name: str) -> int | None:
 def _why_waiting(pod: Json, name: str) -> str:
     waiting = (_status_of(pod, name).get("state") or {}).get("waiting") or {}
     return str(waiting.get("reason", "ContainerCreating"))
+
+
+def _first_container(pod: Json) -> str:
+    """Which an `exec` means that names none, where the pod does not say otherwise."""
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    named = annotations.get("kubectl.kubernetes.io/default-container")
+    return str(named or spec_of(pod)["containers"][0]["name"])
 
 
 def _only_container(pod: Json) -> str:

@@ -36,6 +36,7 @@ class DeskCluster:
 
     state: Path
     port: int = field(default_factory=a_free_port)
+    options: tuple[str, ...] = ()
     process: subprocess.Popen[str] | None = None
     described: Json = field(default_factory=dict)
 
@@ -46,7 +47,7 @@ class DeskCluster:
     def start(self) -> None:
         command = (*MODULE, "--port", str(self.port), "--state", str(self.state), "--cpu", "64")
         self.process = subprocess.Popen(
-            (*command, "--memory", "256Gi"),
+            (*command, "--memory", "256Gi", *self.options),
             cwd="/",
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
@@ -54,6 +55,12 @@ class DeskCluster:
         )
         assert self.process.stdout is not None
         self.described = json.loads(self.process.stdout.readline())
+
+    def fault(self, node: str, kind: str, seconds: float = 0) -> "subprocess.CompletedProcess[str]":
+        command = (*MODULE, "fault", "--state", str(self.state), node, kind)
+        return subprocess.run(
+            (*command, "--seconds", str(seconds)), cwd=ROOT, capture_output=True, text=True
+        )
 
     def kill(self) -> None:
         """kill -9 of the API process: no clean-up of its own."""

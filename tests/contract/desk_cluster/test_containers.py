@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.stream import stream
 
 from tests.contract.desk_cluster.cluster import (
     AT_HOST,
@@ -206,6 +207,24 @@ def test_a_container_that_takes_more_memory_than_its_limit_is_killed(
     pod = kube.run(a_pod("hungry", a_container("exec tail /dev/zero", **limits)))
 
     assert (exit_codes(pod), reason(pod)) == ({"main": 137}, "OOMKilled")
+
+
+def test_a_command_that_is_run_in_a_container_has_its_limits_and_its_user(
+    kube: Client, desk: DeskCluster
+) -> None:
+    limits: dict[str, Any] = {"resources": {"limits": {"memory": "64Mi"}}}
+    if "user namespace" not in desk.described["isolation"]:
+        limits["securityContext"] = {"runAsUser": 1234, "runAsGroup": 5678}
+    kube.create(a_pod("joined", a_container("sleep 60", **limits)))
+    kube.until_running("joined")
+
+    def told(path: str) -> str:
+        words = ["sh", "-c", f"cat {path}; id -u; id -g; grep Bnd {path.rpartition('/')[0]}/status"]
+        execute = desk.client().core.connect_get_namespaced_pod_exec
+        return str(stream(execute, "joined", "default", command=words, stdout=True))
+
+    assert told("/proc/self/cgroup") == told("/proc/1/cgroup")
+    kube.delete("joined", grace_period_seconds=0)
 
 
 def test_a_user_can_be_chosen(kube: Client, desk: DeskCluster) -> None:

@@ -218,3 +218,23 @@ def test_a_pod_can_ask_for_a_node_by_name() -> None:
     affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
 
     assert bound_to([waiting(affinity=affinity)], a_node("one"), a_node("two")) == {"a": "two"}
+
+
+def test_of_several_nodes_the_one_that_is_used_least_is_taken() -> None:
+    nodes = [a_node("busy"), a_node("idle")]
+    taken = a_pod(wanting(cpu="1"), name="there", nodeName="busy")
+
+    decisions = schedule([waiting(containers=[wanting(cpu="500m")]), taken], nodes)
+
+    assert [each.node for each in decisions if isinstance(each, Bound)] == ["idle"]
+
+
+def test_a_gang_is_spread() -> None:
+    pods = [waiting(name, containers=[wanting(cpu="1")]) for name in "abcd"]
+
+    decisions = schedule(pods, [a_node("one"), a_node("two")])
+
+    assert sorted(each.node for each in decisions if isinstance(each, Bound)) == [
+        *("one", "one"),
+        *("two", "two"),
+    ]

@@ -9,7 +9,7 @@ import pytest
 
 from operators.desk_cluster.errors import Expired
 from operators.desk_cluster.objects import Json, Key
-from operators.desk_cluster.store import HISTORY, Change, Store
+from operators.desk_cluster.store import BEFORE_ALL, HISTORY, Change, Store
 
 
 def a_key(name: str = "a", kind: str = "pods", namespace: str = "default") -> Key:
@@ -37,13 +37,18 @@ def in_a_store(path: Path, story: Callable[[Store], Awaitable[None]]) -> None:
     asyncio.run(told())
 
 
+def after(*numbers: int) -> list[int]:
+    """The versions of a new store, by their place."""
+    return [BEFORE_ALL + number for number in numbers]
+
+
 def test_every_change_has_the_next_version(tmp_path: Path) -> None:
     async def story(store: Store) -> None:
         first = store.put(a_key("a"), an_object("a"))
         second = store.put(a_key("b"), an_object("b"))
         gone = store.remove(a_key("a"))
 
-        assert [version(each) for each in (first, second, gone)] == [2, 3, 4]
+        assert [version(each) for each in (first, second, gone)] == after(1, 2, 3)
         assert store.get(a_key("a")) is None
         assert store.get(a_key("b")) == second
 
@@ -55,7 +60,7 @@ def test_an_object_that_was_given_out_is_not_changed_by_later_writes(tmp_path: P
         first = store.put(a_key(), an_object(data=1))
         store.put(a_key(), an_object(data=2))
 
-        assert (first["data"], version(first)) == (1, 2)
+        assert (first["data"], version(first)) == (1, BEFORE_ALL + 1)
 
     in_a_store(tmp_path, story)
 
@@ -107,8 +112,8 @@ def test_watchers_are_told_of_a_batch_when_it_is_on_the_disk(tmp_path: Path) -> 
         assert told == []
         await store.durable()
 
-        assert (told, on_disk) == ([[2, 3]], [2])
-        assert store.committed == 3
+        assert (told, on_disk) == ([after(1, 2)], [2])
+        assert store.committed == BEFORE_ALL + 2
 
     in_a_store(tmp_path, story)
 
@@ -136,8 +141,8 @@ def test_the_next_process_finds_everything_and_goes_on_counting(tmp_path: Path) 
     async def second(store: Store) -> None:
         assert names(store.all_of("pods")) == ["a"]
         assert store.key_of_uid("uid-a") == a_key("a")
-        assert [change.revision for change in store.changes_after(1)] == [2, 3, 4]
-        assert version(store.put(a_key("c"), an_object("c"))) == 5
+        assert [change.revision for change in store.changes_after(BEFORE_ALL)] == after(1, 2, 3)
+        assert version(store.put(a_key("c"), an_object("c"))) == BEFORE_ALL + 4
 
     in_a_store(tmp_path, first)
     in_a_store(tmp_path, second)
@@ -150,11 +155,11 @@ def test_changes_are_replayed_from_a_version_on(tmp_path: Path) -> None:
         store.remove(a_key("a"))
         await store.durable()
 
-        created, changed, gone = store.changes_after(1)
+        created, changed, gone = store.changes_after(BEFORE_ALL)
         assert (created.previous, changed.previous) == (None, created.obj)
-        assert (gone.obj, version(gone.last)) == (None, 4)
-        assert [change.revision for change in store.changes_after(3)] == [4]
-        assert list(store.changes_after(4)) == []
+        assert (gone.obj, version(gone.last)) == (None, BEFORE_ALL + 3)
+        assert [change.revision for change in store.changes_after(BEFORE_ALL + 2)] == after(3)
+        assert list(store.changes_after(BEFORE_ALL + 3)) == []
 
     in_a_store(tmp_path, story)
 
@@ -165,9 +170,9 @@ def test_what_is_not_on_the_disk_yet_is_not_replayed_but_told(tmp_path: Path) ->
         store.put(a_key("a"), an_object("a"))
         store.watch(told.extend)
 
-        assert list(store.changes_after(1)) == []
+        assert list(store.changes_after(BEFORE_ALL)) == []
         await store.durable()
-        assert [change.revision for change in told] == [2]
+        assert [change.revision for change in told] == after(1)
 
     in_a_store(tmp_path, story)
 

@@ -14,6 +14,7 @@ import pytest
 
 from operators.desk_cluster.errors import BadRequest
 from operators.desk_cluster.events import Recorder
+from operators.desk_cluster.faults import Faults
 from operators.desk_cluster.kinds import NAMESPACES, PODS
 from operators.desk_cluster.kubelet.cgroups import Cgroups
 from operators.desk_cluster.kubelet.inotify import MOVED_TO, Inotify
@@ -84,9 +85,9 @@ class Cluster:
         program = self.folder / "shim"
         program.write_text(self.shim.format(runs=self.folder / "runs", code=self.code))
         program.chmod(0o755)
-        machine = Machine("desk", self.folder, program, (), {}, Cgroups(), {}, is_root=True)
+        machine = Machine(self.folder, program, (), {}, Cgroups(), {}, is_root=True)
         recorder = Recorder(self.registry, component="kubelet", node="desk")
-        kubelet = Kubelet(self.registry, recorder, machine)
+        kubelet = Kubelet(self.registry, recorder, machine, Faults(["desk"]))
         kubelet.start()
         return kubelet
 
