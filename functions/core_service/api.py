@@ -19,6 +19,7 @@ Part = Literal[
     "why_pending",
     "cancel",
     "pools",
+    "backends",
     "configs",
     "credentials",
     "jobs",
@@ -44,6 +45,8 @@ def part_of(path: str) -> Part:
             return "workflows"
         case ["api", "pool" | "pool_quota" | "resources", *_] | ["api", "configs", "pool", *_]:
             return "pools"
+        case ["api", "backend", *_] | ["api", "configs", "backend", *_]:
+            return "backends"
         case ["api", "configs", *_]:
             return "configs"
         case ["api", "credentials", *_]:

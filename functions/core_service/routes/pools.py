@@ -46,7 +46,7 @@ class ResourceQuery(BaseModel):
 @router.get("/pool")
 def list_pools(query: Annotated[PoolQuery, Query()], who: User, has: Has) -> View:
     found = _sites(has, query.pools, all_pools=query.all_pools, nodes=False)
-    return {"pools": {one.pool.name: pool_views.pool(one.pool, online=one.online) for one in found}}
+    return {"pools": {one.pool.name: pool_views.pool(one) for one in found}}
 
 
 @router.get("/pool_quota")
@@ -79,17 +79,13 @@ def get_resource(name: str, who: User, has: Has) -> View:
 @router.get("/configs/pool")
 def list_configs(who: User, has: Has) -> View:
     sites = _sites(has, [], nodes=False)
-    return {
-        "pools": {
-            one.pool.name: pool_views.pool_config(one.pool, online=one.online) for one in sites
-        }
-    }
+    return {"pools": {one.pool.name: pool_views.pool_config(one) for one in sites}}
 
 
 @router.get("/configs/pool/{name}")
 def get_config(name: str, who: User, has: Has) -> View:
     [site] = clusters_of(has).sites([has.pools.pool(name)], nodes=False)
-    return pool_views.pool_config(site.pool, online=site.online)
+    return pool_views.pool_config(site)
 
 
 @router.put("/configs/pool/{name}")
