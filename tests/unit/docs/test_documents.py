@@ -168,7 +168,7 @@ def test_every_document_and_test_that_the_source_refers_to_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["docs/nowhere.md", "domain/nobody.py", "nobody.md", "tests/never/*", "operators/nowhere"]
+    "code", ["docs/nowhere.md", "domain/nobody.py", "nobody.md", "tests/never/*", "operators/none"]
 )
 def test_a_path_that_is_not_there_is_noticed(code: str) -> None:
     assert looks_like_a_path(code)
