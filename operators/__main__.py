@@ -362,10 +362,13 @@ def _name(pod: Json) -> str:
 
 
 def _version() -> str:
-    try:
-        return version("xylem")
-    except PackageNotFoundError:
-        return "unknown"
+    """In an image there is the core alone, of the same release."""
+    for distribution in ("xylem", "xylem-core"):
+        try:
+            return version(distribution)
+        except PackageNotFoundError:
+            continue
+    return "unknown"
 
 
 class JsonLines(logging.Formatter):

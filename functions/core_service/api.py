@@ -20,6 +20,7 @@ Part = Literal[
     "cancel",
     "pools",
     "templates",
+    "backends",
     "configs",
     "credentials",
     "jobs",
@@ -45,8 +46,10 @@ def part_of(path: str) -> Part:
             return "workflows"
         case ["api", "pool" | "pool_quota" | "resources", *_] | ["api", "configs", "pool", *_]:
             return "pools"
-        case ["api", "configs", "pod_template" | "resource_validation" | "backend", *_]:
+        case ["api", "configs", "pod_template" | "resource_validation", *_]:
             return "templates"
+        case ["api", "backend", *_] | ["api", "configs", "backend", *_]:
+            return "backends"
         case ["api", "configs", *_]:
             return "configs"
         case ["api", "credentials", *_]:

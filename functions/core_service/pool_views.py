@@ -11,15 +11,16 @@ from typing import Any
 from functions.core_service.views import View
 from xylem.domain.node import CORE, Amounts, Node, total
 from xylem.domain.placement import Site, mismatch, nodes_of_pool, usage
-from xylem.domain.pool import UNBOUNDED, GpuQuota, Platform, Pool
+from xylem.domain.pool import UNBOUNDED, GpuQuota, Platform
 from xylem.domain.values import dataclass
 from xylem.spec.pools import config_of, gpu_of, timeouts_of
 
 _GIB = 1024**3
 
 
-def pool(it: Pool, *, online: bool) -> View:
+def pool(site: Site) -> View:
     """What OSMO calls minimal: without what only an admin's config says."""
+    it = site.pool
     config = config_of(it)
     platforms = {
         name: {
@@ -32,8 +33,7 @@ def pool(it: Pool, *, online: bool) -> View:
         for name, platform in it.platforms.items()
     }
     said = {key: config[key] for key in _OF_A_POOL}
-    status = pool_status(it, online=online)
-    return {**said, **timeouts_of(it), "status": status, "platforms": platforms}
+    return {**said, **timeouts_of(it), "status": pool_status(site), "platforms": platforms}
 
 
 _OF_A_POOL = (
@@ -49,14 +49,15 @@ _OF_A_POOL = (
 )
 
 
-def pool_status(it: Pool, *, online: bool) -> str:
-    if it.maintenance:
+def pool_status(site: Site) -> str:
+    """OSMO has no word for a cluster that is drained: for a user it is the same as maintenance."""
+    if site.pool.maintenance or not site.open:
         return "MAINTENANCE"
-    return "ONLINE" if online else "OFFLINE"
+    return "ONLINE" if site.online else "OFFLINE"
 
 
-def pool_config(it: Pool, *, online: bool) -> View:
-    return {**config_of(it), "status": pool_status(it, online=online)}
+def pool_config(site: Site) -> View:
+    return {**config_of(site.pool), "status": pool_status(site)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def concise(sites: Sequence[Site], *, platforms: Sequence[str] = ()) -> list[Vie
                 {
                     "pool": site.pool.name,
                     "platform": name,
-                    "status": pool_status(site.pool, online=site.online),
+                    "status": pool_status(site),
                     "usage_fields": _floats(total(node.used for node in nodes)),
                     "allocatable_fields": _floats(total(node.allocatable for node in nodes)),
                     "backend": site.pool.backend,
@@ -163,7 +164,7 @@ def _set(sites: Sequence[Site]) -> View:
     return {
         "pools": [
             {
-                **pool(site.pool, online=site.online),
+                **pool(site),
                 "resources": {"gpu": gpu_of(site.pool.gpu or GpuQuota())},
                 "resource_usage": _texts(_usage([site])),
             }

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from xylem.ports.configs import Configs, Credentials, Pools
     from xylem.ports.dead_letters import DeadLetters
     from xylem.ports.jobs import Jobs
+    from xylem.usecases import joining
     from xylem.usecases.apply import Engine
     from xylem.usecases.clusters import Clusters
 
@@ -29,6 +30,10 @@ class Services(Protocol):
     def backends(self) -> Backends: ...
     @property
     def jobs(self) -> Jobs: ...
+    @property
+    def joining(self) -> joining.Engine: ...
+    @property
+    def websocket_url(self) -> str: ...
     @property
     def credentials(self) -> Credentials: ...
     @property

@@ -9,11 +9,12 @@ import pytest
 from tests.builders import BACKEND, NOON, an_attempt
 from tests.builders_placement import a_node, a_pool, in_use
 from tests.contract.conftest import Stores
-from xylem.domain.errors import Forbidden, InvalidRequest, UnknownPool
+from xylem.domain.errors import Conflict, Forbidden, InvalidRequest, UnknownPool
 from xylem.domain.ids import BackendName, ConnectionId, PoolName, UserName
 from xylem.domain.node import Node, Taint
 from xylem.domain.pool import Assertion, Scheduler
 from xylem.domain.pool_book import BackendConfig, PoolBook, with_pool
+from xylem.domain.registration import Registration
 from xylem.ports.backends import Backend, NodeFacts
 from xylem.ports.logs import Chunk, LogTail
 from xylem.ports.task_tokens import Attempt
@@ -70,6 +71,41 @@ def test_only_the_current_connection_can_be_lost(stores: Stores) -> None:
     assert still is not None
     assert lost is not None
     assert (still.connection, lost.connection) == (TWO, None)
+
+
+def test_a_registration_is_kept_in_the_place_of_the_version_before(stores: Stores) -> None:
+    first = Registration(BACKEND, "open", "a" * 64, NOON, ALICE)
+    second = replace(first, state="draining", version=2)
+    assert stores.backends.registration(BACKEND) is None
+
+    stores.backends.register(first)
+    for late in (first, replace(first, version=3)):
+        with pytest.raises(Conflict):
+            stores.backends.register(late)
+    assert stores.backends.registration(BACKEND) == first
+    stores.backends.register(second)
+    removed = Registration(BackendName("another"), "removed", None, None)
+    stores.backends.register(removed)
+
+    assert stores.backends.registration(BACKEND) == second
+    assert stores.backends.registrations() == [removed, second]
+
+
+def test_a_backend_that_is_forgotten_leaves_its_registration_and_may_come_anew(
+    stores: Stores,
+) -> None:
+    stores.backends.register(Registration(BACKEND))
+    hello(stores, ONE)
+    stores.backends.note_nodes(facts(a_node("a")))
+
+    for _ in range(2):
+        stores.backends.forget(BACKEND)
+
+    assert stores.backends.backend(BACKEND) is None
+    assert stores.backends.all() == []
+    assert stores.backends.nodes(BACKEND) == []
+    assert stores.backends.registration(BACKEND) is not None
+    assert hello(stores, ONE, uid="another").epoch == 1
 
 
 def test_a_pool_is_what_was_put_last(stores: Stores) -> None:

@@ -34,6 +34,7 @@ from xylem.manifests import names
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.configs import MemoryConfigs, MemoryPools
+from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.store import MemoryStore
@@ -87,6 +88,7 @@ class World:
         self.jobs = self.rows.jobs
         self.backends = MemoryBackends(self.rows)
         self.links = MemoryLinks()
+        self.connections = MemoryConnections()
         self.store = MemoryBlobs()
         self.doorbell = MemoryDoorbell()
         self.alarm = MemoryAlarm()

@@ -6,21 +6,25 @@ from datetime import datetime
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
 
 from xylem.domain.errors import Conflict
-from xylem.domain.ids import BackendName, ConnectionId, MailId, WorkflowId
+from xylem.domain.ids import BackendName, ConnectionId, MailId, UserName, WorkflowId
 from xylem.domain.node import Node
+from xylem.domain.registration import Registration
 from xylem.ports.backends import Backend, Mail, NodeFacts
 from xylem.usecases.greeting import SEEN_EVERY, Greeting, greeted
 from xylem.usecases.nodes import Noted, noting
 from xylem_aws.tables.backends import (
     LIST,
+    REGISTERED,
     BackendRow,
     BackendsTable,
     MailRow,
     NodeRow,
+    RegistrationRow,
     SeenRow,
     backend_key,
     mailbox,
     node_key,
+    registration_key,
     seen_key,
 )
 from xylem_aws.tables.binding import bind
@@ -103,6 +107,49 @@ class DynamoBackends:
             found = MailRow.query(mailbox(name), consistent_read=True)
             return [_mail(name, row) for row in found]
 
+    def registration(self, name: BackendName) -> Registration | None:
+        with in_our_words(name):
+            try:
+                row = RegistrationRow.get(*registration_key(name), consistent_read=True)
+            except DoesNotExist:
+                return None
+        return _registration(row)
+
+    def registrations(self) -> list[Registration]:
+        with in_our_words("backends"):
+            found = RegistrationRow.query(REGISTERED, consistent_read=True)
+            return [_registration(row) for row in found]
+
+    def register(self, registration: Registration) -> None:
+        row = RegistrationRow(
+            *registration_key(registration.backend),
+            state=registration.state,
+            digest=registration.digest,
+            since=registration.since,
+            by=registration.by,
+            version=registration.version,
+        )
+        before = RegistrationRow.version == registration.version - 1
+        first = RegistrationRow.pk.does_not_exist()
+        with in_our_words(registration.backend):
+            try:
+                row.save(condition=first if registration.version == 1 else before)
+            except PutError as error:
+                if refused(error):
+                    raise Conflict(
+                        f"backend {registration.backend} was changed by somebody else"
+                    ) from None
+                raise
+
+    def forget(self, name: BackendName) -> None:
+        """Its nodes first: what is left of a half of this is a backend that can be forgotten."""
+        pk, first = node_key(name, "")
+        with in_our_words(name):
+            for row in NodeRow.query(pk, NodeRow.sk.startswith(first), consistent_read=True):
+                row.delete()
+            SeenRow(*seen_key(name)).delete()
+            BackendRow(*backend_key(name)).delete()
+
     def nodes(self, name: BackendName) -> list[Node]:
         pk, first = node_key(name, "")
         with in_our_words(name):
@@ -176,6 +223,17 @@ def _row(backend: Backend) -> BackendRow:
         connection=backend.connection,
         previous=backend.previous,
         connected_at=backend.connected_at,
+    )
+
+
+def _registration(row: RegistrationRow) -> Registration:
+    return Registration(
+        BackendName(row.sk),
+        row.state,  # type: ignore[arg-type]  # one of the three, as we wrote it
+        row.digest,
+        row.since,
+        UserName(row.by),
+        int(row.version),
     )
 
 

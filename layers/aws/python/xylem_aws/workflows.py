@@ -11,7 +11,7 @@ from pynamodb.expressions.condition import Condition
 
 from xylem.domain.errors import Conflict, Unavailable, UnknownWorkflow
 from xylem.domain.group import Group, bare
-from xylem.domain.ids import SHARDS, GroupId, JobId, UserName, WorkflowId
+from xylem.domain.ids import SHARDS, BackendName, GroupId, JobId, UserName, WorkflowId
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports.backends import Mail
 from xylem.ports.stored import Stored
@@ -38,6 +38,7 @@ from xylem_aws.tables.workflows import (
     GroupRow,
     IdempotencyRow,
     JobRow,
+    LiveKeys,
     ShardRow,
     TaskRow,
     UuidRow,
@@ -51,6 +52,7 @@ from xylem_aws.tables.workflows import (
     idempotency_key,
     job_key,
     list_partitions,
+    live_partition,
     shard_key,
     uuid_key,
     workflow_key,
@@ -106,6 +108,17 @@ class DynamoWorkflows:
             for shard in range(shards)
             for attempt in self._earlier_attempts(shard_key(workflow, shard))
         ]
+
+    def live_on(self, backend: BackendName, *, limit: int) -> list[WorkflowId]:
+        """The attempts of a group stand together, so a large workflow is many rows in a row."""
+        found: dict[WorkflowId, None] = {}
+        with in_our_words(backend):
+            for shard in range(SHARDS):
+                for row in LiveKeys.live.query(live_partition(backend, shard)):
+                    found.setdefault(WorkflowId(row.workflow))
+                    if len(found) >= limit:
+                        return list(found)
+        return list(found)
 
     def audit(self, workflow: WorkflowId, *, after: str = "", limit: int) -> list[AuditEntry]:
         pk, _ = audit_key(workflow)

@@ -70,12 +70,14 @@ class Gang:
 @dataclass(frozen=True, slots=True)
 class Site:
     """A pool with what is known of its cluster. `nodes` None: its operator does not tell, or never
-    did; that is not the same as none. `since`: when its backend went away."""
+    did; that is not the same as none. `since`: when its backend went away. `open`: groups are
+    placed there; not while it is drained, or after it was removed."""
 
     pool: Pool
     online: bool
     nodes: tuple[Node, ...] | None = None
     since: datetime | None = None
+    open: bool = True
 
 
 @dataclass(frozen=True, slots=True)

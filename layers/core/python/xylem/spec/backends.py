@@ -53,6 +53,9 @@ class BackendForm(BaseModel):
     last_heartbeat: JsonValue = None
     created_date: JsonValue = None
     online: JsonValue = None
+    joined: JsonValue = None
+    draining: JsonValue = None
+    registered_by: JsonValue = None
     tests: JsonValue = None
     node_conditions: JsonValue = None
 

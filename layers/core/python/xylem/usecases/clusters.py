@@ -25,6 +25,9 @@ class Clusters:
         """None: its operator never told of any."""
         return tuple(self.backends.nodes(backend)) or None
 
+    def is_open(self, backend: BackendName) -> bool:
+        return is_open(self.backends, backend)
+
     def site(self, pool: Pool) -> Site:
         [site] = self.sites([pool])
         return site
@@ -36,15 +39,23 @@ class Clusters:
         names = dict.fromkeys(pool.backend for pool in pools)
         known = {name: self.backends.backend(name) for name in names}
         found = {name: self.nodes(name) if nodes else None for name in names}
+        opened = {name: self.is_open(name) for name in names}
         return [
             Site(
                 pool,
                 online=is_online(known[pool.backend], now),
                 nodes=found[pool.backend],
                 since=away_since(known[pool.backend], now),
+                open=opened[pool.backend],
             )
             for pool in pools
         ]
+
+
+def is_open(backends: Backends, name: BackendName) -> bool:
+    """Whether groups are placed there that were not handed over before."""
+    registered = backends.registration(name)
+    return registered is None or registered.places
 
 
 def is_online(backend: Backend | None, now: datetime) -> bool:
