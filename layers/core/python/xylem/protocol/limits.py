@@ -38,8 +38,21 @@ Half of an Agent's 29 s, so that an operator does not wait for one that will not
 MESSAGE_CHARS = 4_000
 """A pod's message is cut to this many characters: four bytes each still fit a frame."""
 
+NAME_CHARS = 253
+"""Kubernetes' longest name, https://kubernetes.io/docs/concepts/overview/working-with-objects/names;
+no id of ours is longer."""
+
+REASON_CHARS = 1_000
+"""Of a refusal: what was refused may be quoted in it, and may be as large as a frame."""
+
 NODES = 5_000
 """Of a cluster: what Kubernetes supports. What is beyond is left out."""
+
+NODES_A_FRAME = 200
+"""More do not fit: the shortest that an operator says has some 250 bytes."""
+
+GONE_NODES = 100
+"""Named in one frame."""
 
 NODE_USES = 100
 """Pools and priorities on one node; the smallest beyond are left out."""
