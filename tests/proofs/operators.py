@@ -37,6 +37,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import yaml
@@ -352,7 +353,7 @@ def _log_lines_lost(client: Client, names: Sequence[str], scale: Scale) -> list[
 
 def _cleaned(settings: Settings, client: Client, names: Sequence[str]) -> tuple[float, list[str]]:
     """Seconds until nothing of these workflows was left but closed anchors, and what was left."""
-    uuids = {insist(lambda name=name: client.query(name).uuid) for name in names}
+    uuids = {insist(partial(client.query, name)).uuid for name in names}
     began = time.monotonic()
     while left := [*_objects(settings, uuids), *_open_anchors(settings, set(names))]:
         if time.monotonic() - began > CLEAN_WITHIN_SECONDS:

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from random import Random
 
@@ -51,7 +52,7 @@ class Fleet:
             Link(_hello(each), random=self.random.random, now=NOON) for each in range(OPERATORS)
         ]
         for each in range(OPERATORS):
-            self.after(self.random.uniform(0, 20), lambda each=each: self.pump(each))
+            self.after(self.random.uniform(0, 20), partial(self.pump, each))
 
     @property
     def now(self) -> datetime:
@@ -91,9 +92,7 @@ class Fleet:
             self.after(self._travel(), lambda: self._connected(each, number))
         for mine in [number for of, number in self._open if of == each]:
             for text in link.to_send(mine, self.now):
-                self.after(
-                    self._travel(), lambda mine=mine, text=text: self._heard(each, mine, text)
-                )
+                self.after(self._travel(), partial(self._heard, each, mine, text))
         wake_at = link.wake_at
         if wake_at is not None:
             due = max((wake_at - NOON) / SECOND, self.seconds + 0.02)
@@ -189,7 +188,7 @@ def test_all_come_back_within_two_minutes_never_a_hundred_a_second_and_lose_noth
     uids = [(each, f"pod-{each}-{number}") for each in range(OPERATORS) for number in range(3)]
     for each, uid in uids:
         moment = fleet.random.uniform(CUT - 1, CUT + 20)
-        fleet.at(moment, lambda each=each, uid=uid: fleet.report(each, uid))
+        fleet.at(moment, partial(fleet.report, each, uid))
     fleet.run(CUT)
     assert all(link.welcomed for link in fleet.links)
 
