@@ -62,6 +62,7 @@ from xylem.ports.workflows import Commit
 from xylem.protocol import agent
 from xylem.protocol.agent import Ack, Bundle, Event, News, PodObservation, operator_message
 from xylem.protocol.link import Link, Order, Perform
+from xylem.protocol.outbox import Outbox
 from xylem.protocol.queues import EventsOf, ResultOf, StockOf
 from xylem.protocol.runtime import AtBarrier
 from xylem.usecases.apply import Engine
@@ -491,8 +492,12 @@ class CountsOldObservations(Variant):
         return message
 
 
-class _TellsWhatIsListed(Link):
-    def _completed(
+def linked(kind: type[Outbox]) -> type[Link]:
+    return type("Linked", (Link,), {"outbox": kind})
+
+
+class _TellsWhatIsListed(Outbox):
+    def completed(
         self, pods: Sequence[PodObservation], wanted: Callable[[PodObservation], bool]
     ) -> list[PodObservation]:
         return list(pods)
@@ -501,11 +506,11 @@ class _TellsWhatIsListed(Link):
 class ForgetsUnacknowledgedEnds(Variant):
     """An end that is known and not acknowledged is not listed once its pod is gone."""
 
-    link = _TellsWhatIsListed
+    link = linked(_TellsWhatIsListed)
     needs = {"pod_deleted": 1.0, "frame_lost": 0.4, "socket_dies": 0.5}
 
 
-class _KeepsNumbers(Link):
+class _KeepsNumbers(Outbox):
     def report(self, pod: PodObservation, now: datetime) -> None:
         known = self._pending.get(pod.uid)
         last = self._seq
@@ -518,7 +523,7 @@ class _KeepsNumbers(Link):
 class KeepsNumbers(Variant):
     """A newer observation of a pod is said under the number of the older one."""
 
-    link = _KeepsNumbers
+    link = linked(_KeepsNumbers)
     needs = {"frame_late": 0.3}
 
 
