@@ -104,9 +104,7 @@ def _by_task(
     starts = [_LOWEST]
     left = first_room
     for task, same in groupby(sorted(pods, key=_task_of), key=_task_of):
-        attempts = list(same)
-        fitting = [_cut(pod, room // len(attempts) - 1) for pod in attempts]
-        size = sum(size_of(json_of(pod)) + 1 for pod in fitting)
+        fitting, size = _fitting(list(same), room)
         if size > left and (parts[-1] or len(parts) == 1):
             parts.append([])
             starts.append(task)
@@ -115,6 +113,26 @@ def _by_task(
         left -= size
     ends = [*map(_below, starts[1:]), _HIGHEST]
     return list(zip(zip(starts, ends, strict=True), parts, strict=True))
+
+
+def _fitting(attempts: list[PodObservation], room: int) -> tuple[list[PodObservation], int]:
+    """All attempts of one task, and their size, with less of their messages where they are many.
+    Where even that is too much, the newest: what an older one did was said as news."""
+    fitting: list[PodObservation] = []
+    size = 0
+    for pod in sorted(attempts, key=attrgetter("retry"), reverse=True):
+        share = max(room // len(attempts) - 1, size_of(json_of(_without_message(pod))))
+        said = _cut(pod, share)
+        more = size_of(json_of(said)) + 1
+        if size + more > room:
+            break
+        fitting.insert(0, said)
+        size += more
+    return fitting, size
+
+
+def _without_message(pod: PodObservation) -> PodObservation:
+    return pod.model_copy(update={"message": ""})
 
 
 def chunks(boot_id: str, anchors: Sequence[Anchor], pods: Sequence[PodObservation]) -> list[str]:
@@ -134,11 +152,13 @@ def chunks(boot_id: str, anchors: Sequence[Anchor], pods: Sequence[PodObservatio
         if held.size > room:
             say(start, _below(group), batch)
             batch, start = _Holding(), group + _ABOVE
-            first_room = room - sum(size_of(json_of(anchor)) + 1 for anchor in held.anchors)
+            *full, last = _anchors_apart(held.anchors, room)
+            for anchors in full:
+                say(group, group, _Holding(anchors), _NO_TASK)
+            first_room = room - sum(size_of(json_of(anchor)) + 1 for anchor in last)
             parts = _by_task(held.pods, first_room, room)
             for number, (tasks, some) in enumerate(parts):
-                part = _Holding(held.anchors if number == 0 else [], some)
-                say(group, group, part, tasks)
+                say(group, group, _Holding(last if number == 0 else [], some), tasks)
             continue
         if batch.size + held.size > room:
             say(start, _below(group), batch)
@@ -146,6 +166,24 @@ def chunks(boot_id: str, anchors: Sequence[Anchor], pods: Sequence[PodObservatio
         batch.add(held)
     say(start, _HIGHEST, batch)
     return texts
+
+
+_NO_TASK = (_LOWEST, _LOWEST)
+"""A range in which no task lies: nothing is absent in it."""
+
+
+def _anchors_apart(anchors: Sequence[Anchor], room: int) -> list[list[Anchor]]:
+    """A group that was begun anew often has many; the last of them leave room for pods."""
+    apart: list[list[Anchor]] = [[]]
+    left = room // 2
+    for anchor in anchors:
+        size = size_of(json_of(anchor)) + 1
+        if size > left:
+            apart.append([])
+            left = room // 2
+        apart[-1].append(anchor)
+        left -= size
+    return apart
 
 
 @dataclass(slots=True)
