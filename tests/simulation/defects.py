@@ -41,6 +41,7 @@ from tests.simulation.faults import Faults
 from tests.simulation.schedule import Schedule
 from tests.simulation.store import (
     Gate,
+    SimulatedBackends,
     SimulatedJobs,
     SimulatedStore,
     SimulatedTimers,
@@ -49,7 +50,7 @@ from tests.simulation.store import (
 from tests.simulation.variant import Variant
 from xylem.domain.errors import Conflict
 from xylem.domain.group import Group
-from xylem.domain.ids import ConnectionId, GroupId, TaskName, WorkflowId, mail_parts
+from xylem.domain.ids import BackendName, ConnectionId, GroupId, TaskName, WorkflowId, mail_parts
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
 from xylem.manifests.names import RETRY
@@ -535,10 +536,17 @@ class _HearsAnyBoot(Link):
         return super().received(number, text, now)
 
 
+class _HearsAnyConnection(SimulatedBackends):
+    def speaks(self, name: BackendName, connection: ConnectionId, now: datetime) -> bool:
+        return True
+
+
 class HearsAnyBoot(Variant):
-    """An acknowledgement counts for whoever is connected, and is pushed to him."""
+    """An acknowledgement counts for whoever is connected, and is pushed to him. What an old
+    connection said is heard, too: dropping it hides most of this."""
 
     link = _HearsAnyBoot
+    backends = _HearsAnyConnection
     needs = {"operator_dies": 1.0, "message_late": 0.5}
 
     def connection(self, connection: ConnectionId, current: ConnectionId | None) -> ConnectionId:
