@@ -34,12 +34,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
+import psutil
 import yaml
 from rich.console import Console
 
@@ -77,6 +78,7 @@ ANCHORS_STAY_SECONDS = 20 * 60.0
 """Fifteen minutes after a listing showed them closed, and they are listed every ten."""
 
 POLL_SECONDS = 0.5
+LOOK_SECONDS = 0.1
 OURS = "osmo.workflow_uuid"
 """The label of every object of a workflow."""
 
@@ -170,7 +172,8 @@ def own_operator(settings: Settings, gate: Gate) -> Iterator[Operator]:
 
 
 class Trouble:
-    """Looked at often; does what is due to the operator. `done` counts."""
+    """Does what is due to the operator, at moments that nothing else delays, until it is `end`ed.
+    `done`: so often it was killed or cut, or got an error in place of its service."""
 
     def __init__(
         self,
@@ -188,13 +191,24 @@ class Trouble:
         self._next = FIRST_SECONDS
         self._lambda_next = FIRST_SECONDS
         self._done = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
     @property
     def done(self) -> int:
         return self._done + self._gate.refused
 
-    def look(self, since: float) -> None:
-        """`since`: seconds from the first submission."""
+    def end(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        while not self._over.wait(LOOK_SECONDS):
+            self._look(time.monotonic() - began)
+
+    def _look(self, since: float) -> None:
         match self._variant:
             case "killed" if since >= self._next:
                 self._operator.kill()
@@ -218,13 +232,14 @@ class Trouble:
             return
         if since >= self._next:
             self._gate.set(self._dice.choice(TROUBLE))
-            self._gate.cut()
+            self._done += self._gate.cut()
             self._next = since + self._dice.uniform(*AGAIN_SECONDS)
         if since >= self._lambda_next:
             self._lambda_next = since + LAMBDA_KILLED_EVERY_SECONDS
             process = victim(self._settings, "lambda", self._dice)
             if process is not None:
-                process.kill()
+                with suppress(psutil.Error):  # it ended by itself
+                    process.kill()
 
 
 # A variant ---------------------------------------------------------------------------------------
@@ -240,9 +255,12 @@ def one_run(
         seen = stack.enter_context(witness())
         passing = stack.enter_context(gate(settings.ports["aws"]))
         operator = stack.enter_context(own_operator(settings, passing))
-        trouble = Trouble(variant, settings, operator, passing, dice)
         began = time.monotonic()
-        names, problems = _run_all(settings, client, key, seen.port, trouble, scale, dice)
+        # A source of chance of its own: what it draws depends on how long things take.
+        trouble = Trouble(variant, settings, operator, passing, random.Random(f"{seed}/trouble"))
+        stack.callback(trouble.end)
+        names, problems = _run_all(settings, client, key, seen.port, scale, dice)
+        trouble.end()
         seconds = time.monotonic() - began
         passing.set("open")
         problems += _ran_twice(seen, key, scale)
@@ -291,7 +309,6 @@ def _run_all(
     client: Client,
     key: str,
     port: int,
-    trouble: Trouble,
     scale: Scale,
     dice: random.Random,
 ) -> tuple[list[str], list[str]]:
@@ -303,7 +320,6 @@ def _run_all(
     began = time.monotonic()
     while specs or live:
         since = time.monotonic() - began
-        trouble.look(since)
         if since > PATIENCE_SECONDS:
             return names, [*problems, f"not over after {since:.0f} s: {live}"]
         if specs and len(live) < scale.at_once:
