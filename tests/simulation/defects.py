@@ -210,8 +210,9 @@ class AsksForNoCleanupAgain(Variant):
 class HoldsNoAnchor(Variant):
     """The anchor carries no finalizer."""
 
-    needs = {"config_map_deleted": 8.0, "frame_late": 0.9, "frame_twice": 0.9}
+    needs = {"config_map_deleted": 25.0, "frame_late": 0.9, "frame_twice": 0.9}
     alone = True
+    many = True
     short = True
     long = True
 
