@@ -63,7 +63,7 @@ def _attend(message: Greeted | Retired | NodesOf, mine: Ports) -> bool:
 def _apply(workflow: WorkflowId, received: list[Received], mine: Engine) -> bool:
     messages = [message for _, message in received]
     try:
-        news.apply(workflow, messages, engine=mine)
+        refused = news.apply(workflow, messages, engine=mine)
     except Conflict:
         # Sent anew before the old copies are acknowledged: twice is harmless, never is not.
         again = [m.model_copy(update={"tries": m.tries + 1}).model_dump_json() for m in messages]
@@ -76,5 +76,10 @@ def _apply(workflow: WorkflowId, received: list[Received], mine: Engine) -> bool
         metrics.add_metric("news_failed", unit="Count", value=1)
         return False
     metrics.add_metric("news_applied", unit="Count", value=len(messages))
+    for code, count in refused.items():
+        metrics.add_metric(f"news_{code}", unit="Count", value=count)
     logger.info("news", workflow=workflow, messages=len(messages))
+    if refused:
+        who = sorted({message.backend for message in messages})
+        logger.warning("news refused", workflow=workflow, backends=who, refused=refused)
     return True

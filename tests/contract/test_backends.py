@@ -108,6 +108,21 @@ def test_a_backend_that_is_forgotten_leaves_its_registration_and_may_come_anew(
     assert hello(stores, ONE, uid="another").epoch == 1
 
 
+def test_a_backend_speaks_over_its_connection_and_the_one_before_in_the_same_boot(
+    stores: Stores,
+) -> None:
+    three = ConnectionId("three")
+    spoke = [stores.backends.speaks(BACKEND, ONE, NOON)]
+    for connection in (ONE, TWO, three):
+        hello(stores, connection)
+        spoke.append(stores.backends.speaks(BACKEND, connection, NOON))
+    later = NOON + timedelta(minutes=1)
+    after = [stores.backends.speaks(BACKEND, one, later) for one in (ONE, TWO, three)]
+
+    assert spoke == [False, True, True, True]
+    assert after == [False, True, True]
+
+
 def test_a_pool_is_what_was_put_last(stores: Stores) -> None:
     with pytest.raises(UnknownPool, match="Pool nope not found"):
         stores.pools.pool("nope")

@@ -102,12 +102,12 @@ class World:
         self.wait: Callable[[float], None] = self.waited.append
         self.chance: Callable[[], float] = lambda: 0.5
         self.cluster = Cluster()
+        self.connection = CONNECTION
         self.rung: list[tuple[datetime, WorkflowId, GroupId]] = []
         platforms = {"default": Platform()}
         pool = Pool(PoolName("default"), BACKEND, default_platform="default", platforms=platforms)
         self.pools.put(pool, author=USER, now=NOON)
-        self.say(agent.Hello(backend=BACKEND, cluster_uid="uid", boot_id=BOOT, version="1"))
-        self.settle()
+        self.dial(CONNECTION)
 
     # People ------------------------------------------------------------------------------------
 
@@ -228,12 +228,18 @@ class World:
 
     # The cluster -------------------------------------------------------------------------------
 
-    def say(self, message: agent.FromOperator, *, connection: ConnectionId = CONNECTION) -> None:
+    def dial(self, connection: ConnectionId, *, boot: str = BOOT) -> None:
+        """The operator says hello over this connection, and from then on everything."""
+        self.connection = connection
+        self.say(agent.Hello(backend=BACKEND, cluster_uid="uid", boot_id=boot, version="1"))
+        self.settle()
+
+    def say(self, message: agent.FromOperator) -> None:
         """The operator says something; it reaches the news queue and no further."""
         operators.take(
             message.model_dump_json(),
             backend=BACKEND,
-            connection=connection,
+            connection=self.connection,
             backends=self.backends,
             links=self.links,
             news=self.news,
@@ -273,7 +279,7 @@ class World:
 
     def bodies(self, message: agent.OperatorMessage) -> list[str]:
         """What ingest would make of a frame, were frames of any size."""
-        return list(operators.split(message, backend=BACKEND, connection=CONNECTION))
+        return list(operators.split(message, backend=BACKEND, connection=self.connection))
 
     def observed(self, workflow: WorkflowId, *pods: agent.PodObservation) -> None:
         """The question that was pushed last is answered with these pods."""

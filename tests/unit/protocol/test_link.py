@@ -44,7 +44,6 @@ from xylem.protocol.limits import (
     NEWS_HOLD,
 )
 from xylem.protocol.link import (
-    PENDING_PODS,
     Collect,
     Complaint,
     Link,
@@ -53,6 +52,7 @@ from xylem.protocol.link import (
     Settled,
     TakeInventory,
 )
+from xylem.protocol.outbox import PENDING_PODS
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BOOT = "boot-1"

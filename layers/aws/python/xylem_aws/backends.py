@@ -37,6 +37,7 @@ class DynamoBackends:
     def __init__(self, region: str, table: str) -> None:
         bind(BackendsTable, table=table, region=region)
         self._noted: dict[BackendName, datetime] = {}
+        self._speaking: dict[tuple[BackendName, ConnectionId], datetime] = {}
 
     def backend(self, name: BackendName) -> Backend | None:
         with in_our_words(name):
@@ -101,6 +102,23 @@ class DynamoBackends:
             except UpdateError as error:
                 if not refused(error):
                     raise
+
+    def speaks(self, name: BackendName, connection: ConnectionId, now: datetime) -> bool:
+        """This process remembers for a minute who does: a read for each commit would be a
+        fifth of its bill."""
+        known = self._speaking.get((name, connection))
+        if known and now - known < SEEN_EVERY:
+            return True
+        with in_our_words(name):
+            try:
+                row = BackendRow.get(*backend_key(name), consistent_read=True)
+            except DoesNotExist:
+                return False
+        if connection not in (row.connection, row.previous):
+            return False
+        recent = {who: at for who, at in self._speaking.items() if now - at < SEEN_EVERY}
+        self._speaking = {**recent, (name, connection): now}
+        return True
 
     def mailbox(self, name: BackendName) -> list[Mail]:
         with in_our_words(name):

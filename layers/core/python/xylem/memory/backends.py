@@ -52,6 +52,10 @@ class MemoryBackends:
         if known and known.connection == connection:
             self._backends[name] = replace(known, connection=None)
 
+    def speaks(self, name: BackendName, connection: ConnectionId, now: datetime) -> bool:
+        known = self._backends.get(name)
+        return known is not None and connection in (known.connection, known.previous)
+
     def mailbox(self, name: BackendName) -> list[Mail]:
         mail = [mail for (backend, _), mail in self._store.mail.items() if backend == name]
         return sorted(mail, key=lambda mail: mail.id)

@@ -91,6 +91,11 @@ class Backends(Protocol):
         """Only if it is still the current one."""
         ...
 
+    def speaks(self, name: BackendName, connection: ConnectionId, now: datetime) -> bool:
+        """Whether this is the backend's connection, or its previous one in the same boot. Who was
+        heard a minute ago may still be."""
+        ...
+
     def mailbox(self, name: BackendName) -> list[Mail]:
         """All unanswered rows, consistently read, by key."""
         ...

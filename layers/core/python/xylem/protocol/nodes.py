@@ -13,7 +13,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from xylem.protocol.agent import NodeObservation, Nodes
-from xylem.protocol.limits import FRAME_BYTES, NODE_NEWS_AFTER, NODE_NEWS_GAP, NODES
+from xylem.protocol.limits import (
+    FRAME_BYTES,
+    GONE_NODES,
+    NODE_NEWS_AFTER,
+    NODE_NEWS_GAP,
+    NODES,
+    NODES_A_FRAME,
+)
 
 _HIGHEST = "~"
 """Above every name of a node: they are DNS names."""
@@ -87,8 +94,8 @@ class NodeNews:
         gone = [name for name in self._said if name not in self._known]
         for batch in _batches(changed):
             yield self._text(nodes=batch)
-        for start in range(0, len(gone), _NAMES):
-            yield self._text(gone=gone[start : start + _NAMES])
+        for start in range(0, len(gone), GONE_NODES):
+            yield self._text(gone=gone[start : start + GONE_NODES])
 
     def _everything(self) -> Iterator[str]:
         batches = list(_batches(self._known[name] for name in sorted(self._known))) or [[]]
@@ -114,10 +121,6 @@ class NodeNews:
         return message.model_dump_json(exclude_none=True)
 
 
-_NAMES = 100
-"""In one frame: each is at most 253 characters."""
-
-
 def _batches(nodes: Iterable[NodeObservation]) -> Iterator[list[NodeObservation]]:
     """As many as fit a frame. One that does not fit alone is left out: the Listener bounds them."""
     room = FRAME_BYTES - _ENVELOPE_BYTES
@@ -127,7 +130,7 @@ def _batches(nodes: Iterable[NodeObservation]) -> Iterator[list[NodeObservation]
         size = len(node.model_dump_json(exclude_none=True).encode()) + 1
         if size > room:
             continue
-        if size > left:
+        if size > left or len(batch) == NODES_A_FRAME:
             yield batch
             batch, left = [], room
         batch.append(node)
