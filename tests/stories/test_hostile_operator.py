@@ -218,6 +218,15 @@ REFUSED_WHOLE: dict[str, tuple[Attempt, str]] = {
         ),
         "invalid_frame",
     ),
+    "a machine without an end": (
+        lambda s: frame(
+            "nodes",
+            boot_id="evil",
+            number=1,
+            nodes=[{"name": "n", "capacity": {"cpu": 10**40}}],
+        ),
+        "invalid_frame",
+    ),
 }
 
 

@@ -13,7 +13,6 @@ missing in it would count as lost; so is a frame whose events have no numbers to
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -21,6 +20,7 @@ from pydantic import JsonValue, ValidationError
 
 from xylem.domain.errors import Forbidden, InvalidRequest, TooLarge
 from xylem.domain.ids import BackendName, is_group_id
+from xylem.domain.values import dataclass
 from xylem.protocol.agent import (
     Anchor,
     BootId,
@@ -216,8 +216,9 @@ def _require_few(said: Nodes) -> None:
     numbers = [said.number]
     for node in said.nodes:
         numbers += [use.pods for use in node.uses]
-        for amounts in (node.allocatable, node.others, *(use.amounts for use in node.uses)):
-            numbers += _amounts(amounts)
+        of_uses = (use.amounts for use in node.uses)
+        for amounts in (node.capacity, node.allocatable, node.others, *of_uses):
+            numbers += _amounts(amounts) if amounts is not None else ()
     if max(numbers) >= NUMBERS_BELOW:
         raise InvalidRequest(f"numbers are below {NUMBERS_BELOW}")
 
