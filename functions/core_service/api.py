@@ -20,6 +20,7 @@ Part = Literal[
     "cancel",
     "pools",
     "templates",
+    "backend_tests",
     "configs",
     "credentials",
     "jobs",
@@ -47,6 +48,8 @@ def part_of(path: str) -> Part:
             return "pools"
         case ["api", "configs", "pod_template" | "resource_validation" | "backend", *_]:
             return "templates"
+        case ["api", "configs", "backend_test", *_]:
+            return "backend_tests"
         case ["api", "configs", *_]:
             return "configs"
         case ["api", "credentials", *_]:

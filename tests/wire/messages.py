@@ -122,6 +122,10 @@ NODES = agent.Nodes(
             cordoned=True,
             labels={"kind": "a100"},
             taints=[agent.NodeTaint(key="dedicated", effect="NoSchedule", value="ml")],
+            conditions=[
+                agent.NodeCondition(type="Ready", status="True"),
+                agent.NodeCondition(type="osmo.nvidia.com/gpu", status="Unknown"),
+            ],
         )
     ],
     gone=["node-0"],

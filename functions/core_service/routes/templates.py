@@ -19,7 +19,7 @@ from xylem.domain.ids import BackendName
 from xylem.domain.pool_book import BackendConfig, PoolBook
 from xylem.domain.values import replace
 from xylem.spec import pod_templates, validations
-from xylem.spec.backends import BackendForm, backend_of
+from xylem.spec.backends import BackendForm, put_backend
 from xylem.spec.pools import NAME
 from xylem.spec.validations import AssertionConfig, config_of_assertions
 
@@ -180,10 +180,8 @@ def get_backend(name: str, who: User, has: Has) -> View:
 def post_backend(name: Name, body: PostBackend, who: User, has: Has) -> None:
     """Also of one that never said hello: its first group is rendered for its scheduler."""
     require_admin(who)
-
-    def into(book: PoolBook) -> PoolBook:
-        backend = BackendName(name)
-        before = book.backends.get(backend, BackendConfig())
-        return replace(book, backends={**book.backends, backend: backend_of(body.configs, before)})
-
-    has.pools.change(into, author=who.subject, now=has.engine.clock())
+    has.pools.change(
+        lambda book: put_backend(BackendName(name), body.configs, book),
+        author=who.subject,
+        now=has.engine.clock(),
+    )

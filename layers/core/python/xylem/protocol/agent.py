@@ -20,6 +20,7 @@ from xylem.protocol.limits import (
     DETAIL_WARNINGS,
     MESSAGE_CHARS,
     NEWS_EVENTS,
+    NODE_CONDITION_CHARS,
     NODE_USES,
 )
 from xylem.protocol.message import LATER, Message
@@ -213,11 +214,17 @@ class NodeUse(Message):
     amounts: NodeAmounts = NodeAmounts()
 
 
+class NodeCondition(Message):
+    type: Annotated[str, Field(max_length=NODE_CONDITION_CHARS)]
+    status: Literal["True", "False", "Unknown"]
+
+
 class NodeObservation(Message):
     """What a node's object says, and the pods on it. `capacity`: all that the machine has, with
     what its system keeps to itself; None where nobody says. `others`: what the pods of everybody
     else ask for, together. `ready`: its condition; `cordoned`: an admin wants no more pods
-    there."""
+    there. `conditions`: what is said of it, that one among them; which of them keep it from use is
+    the service's to know."""
 
     name: Annotated[str, Field(min_length=1, max_length=253)]
     capacity: NodeAmounts | None = None
@@ -228,6 +235,7 @@ class NodeObservation(Message):
     cordoned: bool = False
     labels: dict[str, str] = {}
     taints: list[NodeTaint] = []
+    conditions: list[NodeCondition] = []
 
 
 class Nodes(FromOperator):

@@ -6,8 +6,8 @@ Apart from placing, because whoever shows a pool asks, too, and does without the
 from collections.abc import Sequence
 from datetime import datetime
 
-from xylem.domain.ids import BackendName
 from xylem.domain.node import Node
+from xylem.domain.node_conditions import judged
 from xylem.domain.placement import Site
 from xylem.domain.pool import Pool
 from xylem.domain.values import dataclass
@@ -21,9 +21,10 @@ class Clusters:
     backends: Backends
     clock: Clock
 
-    def nodes(self, backend: BackendName) -> tuple[Node, ...] | None:
-        """None: its operator never told of any."""
-        return tuple(self.backends.nodes(backend)) or None
+    def nodes(self, pool: Pool) -> tuple[Node, ...] | None:
+        """Of the pool's backend, as its rules of conditions have them. None: its operator never
+        told of any."""
+        return judged(self.backends.nodes(pool.backend), pool.node_conditions) or None
 
     def site(self, pool: Pool) -> Site:
         [site] = self.sites([pool])
@@ -33,9 +34,9 @@ class Clusters:
         """Each backend is read once, however many pools are on it; its nodes, if they are asked
         for."""
         now = self.clock()
-        names = dict.fromkeys(pool.backend for pool in pools)
-        known = {name: self.backends.backend(name) for name in names}
-        found = {name: self.nodes(name) if nodes else None for name in names}
+        one_of = {pool.backend: pool for pool in pools}
+        known = {name: self.backends.backend(name) for name in one_of}
+        found = {name: self.nodes(pool) if nodes else None for name, pool in one_of.items()}
         return [
             Site(
                 pool,

@@ -43,7 +43,7 @@ def place(
     """The pool, and how it was chosen from several. Raises `InvalidSpec`."""
     if len(pools) == 1:
         [pool] = pools
-        nodes = clusters.nodes(pool.backend) if clusters is not None else None
+        nodes = clusters.nodes(pool) if clusters is not None else None
         _admit(specification, pool, priority, nodes=nodes, admin=admin)
         return pool, None
     if clusters is None:
