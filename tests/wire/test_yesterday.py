@@ -67,7 +67,8 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         "taints": [],
         "conditions": [],
     },
-    agent.Nodes: {"nodes": [], "gone": [], "whole": None},
+    agent.Nodes: {"nodes": [], "gone": [], "whole": None, "tests": None},
+    agent.Jobs: {"tests": None},
     agent.Welcome: {"bundles": False, "nodes": False},
     agent.Rejected: {"message": ""},
     agent.Job: {"payload": None, "payload_url": None},
@@ -109,7 +110,7 @@ def with_fields_of_tomorrow(value: Any) -> Any:
     """In every object but Kubernetes' own."""
     if isinstance(value, dict):
         told = {
-            key: item if key in ("objects", "labels") else with_fields_of_tomorrow(item)
+            key: item if key in ("objects", "labels", "template") else with_fields_of_tomorrow(item)
             for key, item in value.items()
         }
         return {**told, OF_TOMORROW: {"deep": [1, None]}}

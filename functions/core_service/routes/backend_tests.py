@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 
 from functions.core_service.identity import User
-from functions.core_service.services import Has
+from functions.core_service.services import Has, change_configs
 from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem.domain.access import require_admin
@@ -61,17 +61,13 @@ def put_tests(body: PutTests, who: User, has: Has) -> None:
             book = backend_tests.put_test(name, form, book, f"configs.{name}")
         return book
 
-    has.pools.change(into, author=who.subject, now=has.engine.clock())
+    change_configs(into, who, has)
 
 
 @router.put("/{name}")
 def put_test(name: TestName, body: PutTest, who: User, has: Has) -> None:
     require_admin(who)
-    has.pools.change(
-        lambda book: backend_tests.put_test(name, body.configs, book),
-        author=who.subject,
-        now=has.engine.clock(),
-    )
+    change_configs(lambda book: backend_tests.put_test(name, body.configs, book), who, has)
 
 
 @router.patch("/{name}")
@@ -92,7 +88,7 @@ def patch_test(name: str, body: PatchTest, who: User, has: Has) -> View:
         patched.append(backend_tests.put_test(name, form, book, "configs_dict"))
         return patched[-1]
 
-    has.pools.change(into, author=who.subject, now=has.engine.clock())
+    change_configs(into, who, has)
     return backend_tests.config_of_test(name, patched[-1])
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from functions.core_service import backend_views
 from functions.core_service.identity import User
-from functions.core_service.services import Has
+from functions.core_service.services import Has, change_configs
 from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem.domain.access import require_admin
@@ -84,18 +84,14 @@ def put_templates(body: PutTemplates, who: User, has: Has) -> None:
             book = pod_templates.put_template(name, template, book)
         return book
 
-    has.pools.change(into, author=who.subject, now=has.engine.clock())
+    change_configs(into, who, has)
 
 
 @router.put("/pod_template/{name}")
 def put_template(name: Name, body: PutTemplate, who: User, has: Has) -> None:
     require_admin(who)
     template = pod_templates.template_of(body.configs)
-    has.pools.change(
-        lambda book: pod_templates.put_template(name, template, book),
-        author=who.subject,
-        now=has.engine.clock(),
-    )
+    change_configs(lambda book: pod_templates.put_template(name, template, book), who, has)
 
 
 @router.delete("/pod_template/{name}")
@@ -180,8 +176,4 @@ def get_backend(name: str, who: User, has: Has) -> View:
 def post_backend(name: Name, body: PostBackend, who: User, has: Has) -> None:
     """Also of one that never said hello: its first group is rendered for its scheduler."""
     require_admin(who)
-    has.pools.change(
-        lambda book: put_backend(BackendName(name), body.configs, book),
-        author=who.subject,
-        now=has.engine.clock(),
-    )
+    change_configs(lambda book: put_backend(BackendName(name), body.configs, book), who, has)

@@ -27,9 +27,9 @@ from tests.unit.docs.documents import (
 from xylem import spec
 from xylem.domain.ids import BackendName, PoolName
 from xylem.domain.pool import Platform, Pool, Scheduler
-from xylem.domain.pool_book import BackendConfig, PoolBook, found, with_pool
+from xylem.domain.pool_book import PoolBook, found, with_pool
 from xylem.spec import pod_templates
-from xylem.spec.backends import BackendForm, backend_of
+from xylem.spec.backends import BackendForm, put_backend
 from xylem.spec.pools import PoolConfig, pool_of
 from xylem.spec.validations import AssertionConfig, validation_of
 
@@ -182,9 +182,10 @@ def test_the_scheduler_that_a_reader_is_told_to_set_is_taken() -> None:
     page = next(each for each in DOCUMENTS if each.path.name == "join-cluster.md")
     [said] = re.findall(r'\{"configs": (\{"scheduler_settings": .*?\})\}(?=\')', page.text)
 
-    config = backend_of(BackendForm.model_validate_json(said), BackendConfig())
+    name = BackendName("my-cluster")
+    book = put_backend(name, BackendForm.model_validate_json(said), PoolBook())
 
-    assert config.scheduler == Scheduler("kai", "kai-scheduler")
+    assert book.backends[name].scheduler == Scheduler("kai", "kai-scheduler")
 
 
 def test_every_function_has_its_rights_written_down() -> None:

@@ -244,7 +244,8 @@ class Nodes(FromOperator):
 
     Nobody acknowledges them: they are hints, and all of them are said again with every inventory.
     `number` counts the frames of this boot, so that an older one undoes no newer. Only said where
-    the welcome said that they are understood."""
+    the welcome said that they are understood. `tests`, with the last frame of all: the `digest` of
+    the tests that the cluster has, empty before any were told."""
 
     type: Literal["nodes"] = "nodes"
     boot_id: BootId
@@ -252,6 +253,7 @@ class Nodes(FromOperator):
     nodes: list[NodeObservation] = []
     gone: list[str] = []
     whole: tuple[str, str] | None = None
+    tests: Annotated[str, Field(max_length=64)] | None = None
 
 
 class Welcome(Message):
@@ -305,9 +307,29 @@ class Job(Message):
     payload_url: str | None = None
 
 
+class BackendTest(Message):
+    """`conditions`: the whole types of those that its pods set. `template`: of its pods, as
+    Kubernetes reads it."""
+
+    name: str
+    schedule: str
+    timeout_seconds: Annotated[int, Field(ge=1)]
+    conditions: list[str]
+    template: dict[str, Any]
+
+
+class BackendTests(Message):
+    """All tests that the backend is to have: those of before that are not among them are to go.
+    Told as often as what `nodes` says of them is another `digest`."""
+
+    digest: str
+    tests: list[BackendTest]
+
+
 class Jobs(Message):
     type: Literal["jobs"] = "jobs"
     jobs: list[Job]
+    tests: BackendTests | None = None
 
 
 class CreatePayload(Message):

@@ -6,14 +6,17 @@ config itself is taken as OSMO takes it, even if no pod comes of it; that is ref
 names the test, and from then on wherever it is changed.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic_core import to_json
 
 from xylem.domain.backend_test import DEFAULT_TIMEOUT, BackendTest
 from xylem.domain.errors import InvalidRequest
-from xylem.domain.pool_book import PoolBook, pod_of_test
+from xylem.domain.ids import BackendName
+from xylem.domain.pool_book import BackendConfig, PoolBook, pod_of_test
 from xylem.domain.values import replace
 from xylem.spec.cron import schedule_of
 from xylem.spec.timeout import time_of
@@ -25,6 +28,9 @@ TEST_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 TEST_NAME_CHARS = 41
 """A CronJob `xylem-test-NAME` has 52 at the most, since it adds to its jobs' names
 (kubernetes.io/docs/concepts/workloads/controllers/cron-jobs)."""
+
+TESTS_BYTES = 30_000
+"""Of a backend's tests together, as JSON: its operator is told of them in one frame of 32 KB."""
 
 MOST_CONDITIONS = 20
 MOST_TEMPLATES = 20
@@ -91,7 +97,8 @@ def _problems(name: str, form: TestForm, book: PoolBook, at: str) -> Iterator[st
 
 
 def require_pods(book: PoolBook) -> None:
-    """Raises `InvalidRequest` where a backend names a test of which no pod comes."""
+    """Raises `InvalidRequest` where a backend names a test of which no pod comes, or so many that
+    its operator cannot be told of them."""
     named = {name for backend in book.backends.values() for name in backend.tests}
     problems = [
         f"backend test {name}: {problem}"
@@ -100,6 +107,33 @@ def require_pods(book: PoolBook) -> None:
     ]
     if problems:
         raise InvalidRequest("\n".join(problems), code="USER")
+    for backend in book.backends:
+        if (size := len(to_json(told_tests(backend, book)))) > TESTS_BYTES:
+            raise InvalidRequest(
+                f"The tests of backend {backend} come to {size} bytes; {TESTS_BYTES} are the most: "
+                "name fewer, or let their templates say less.",
+                code="USER",
+            )
+
+
+def told_tests(backend: BackendName, book: PoolBook) -> list[dict[str, Any]]:
+    """What the backend's operator is told of its tests, by name: the words of
+    `xylem.protocol.agent.BackendTest`."""
+    config = book.backends.get(backend, BackendConfig())
+    return [_told(name, config, book) for name in sorted(config.tests)]
+
+
+def _told(name: str, config: BackendConfig, book: PoolBook) -> dict[str, Any]:
+    test = book.backend_tests[name]
+    timeout = time_of(test.timeout)
+    assert timeout is not None  # `_timeout`, above, took it
+    return {
+        "name": name,
+        "schedule": test.schedule,
+        "timeout_seconds": max(1, math.ceil(timeout.total_seconds())),
+        "conditions": [config.node_conditions.prefix + one for one in test.conditions],
+        "template": pod_of_test(name, book),
+    }
 
 
 def _lacks(name: str, book: PoolBook) -> Iterator[str]:
