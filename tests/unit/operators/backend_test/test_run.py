@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from operators.backend_test import RUN_LABEL, TEST_LABEL
-from operators.backend_test.__main__ import PAUSES, drive
+from operators.backend_test.__main__ import PAUSES, drive, main
 from operators.backend_test.run import Owner, Report, run_test, take_away
 from operators.shared.calls import Call, Create, Patch, Pause
 from operators.shared.resources import (
@@ -322,3 +322,8 @@ def test_what_is_gone_is_taken_away_already() -> None:
 
     with pytest.raises(NotFound):
         cluster.read(DAEMON_SET, NAME)
+
+
+def test_a_run_that_is_not_told_what_to_run_says_so() -> None:
+    assert main({}) == 2
+    assert main({"XYLEM_TEST": "{}", "POD_NAME": "p", "POD_UID": "u", "XYLEM_NAMESPACE": "n"}) == 2

@@ -52,8 +52,10 @@ def tests_of(backend: BackendName, book: PoolBook) -> BackendTests:
 
 def tell_changed(message: NodesOf, *, pools: Pools, links: Links) -> bool:
     """Whether the operator was told: not where it has them already, or is gone."""
+    if message.nodes.tests is None:
+        return False
     wanted = tests_of(message.backend, pools.book())
-    if message.nodes.tests in (None, wanted.digest):
+    if message.nodes.tests == wanted.digest:
         return False
     return _push(wanted, message.connection, links)
 
