@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from xylem.domain.errors import Conflict
 from xylem.domain.ids import WorkflowId
 from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
-from xylem.usecases import backends, news
+from xylem.usecases import backend_tests, backends, news
 from xylem.usecases.apply import Engine
 from xylem_aws.bootstrap import Ports, ports
 from xylem_aws.observability import logger, metrics, traced
@@ -54,6 +54,8 @@ def _attend(message: Greeted | Retired | NodesOf, mine: Ports) -> bool:
                 backends.retire(message, links=mine.links, backends=mine.backends)
             case NodesOf():
                 backends.note_nodes(message, backends=mine.backends)
+                if message.nodes.tests is not None:
+                    backend_tests.tell_changed(message, pools=mine.pools, links=mine.links)
     except Exception:
         logger.exception("a message not attended to", kind=message.type, backend=message.backend)
         return False

@@ -21,6 +21,7 @@ Part = Literal[
     "pools",
     "templates",
     "backends",
+    "backend_tests",
     "configs",
     "credentials",
     "jobs",
@@ -48,6 +49,8 @@ def part_of(path: str) -> Part:
             return "pools"
         case ["api", "configs", "pod_template" | "resource_validation", *_]:
             return "templates"
+        case ["api", "configs", "backend_test", *_]:
+            return "backend_tests"
         case ["api", "backend", *_] | ["api", "configs", "backend", *_]:
             return "backends"
         case ["api", "configs", *_]:

@@ -106,7 +106,7 @@ def resource(place: Place, *, platforms: Sequence[str] = ()) -> View:
             for one in node.taints
         ],
         "usage_fields": _for_programs(node.used),
-        "conditions": None if node.available else [_condition(node)],
+        "conditions": None if node.available else _conditions(node),
         "non_workflow_usage_fields": _as_kubernetes(node.others),
         "allocatable_fields": _for_programs(node.allocatable),
         "platform_allocatable_fields": _by_platform(
@@ -210,8 +210,10 @@ def _texts(numbers: dict[str, int]) -> dict[str, str]:
     return {key: str(value) for key, value in numbers.items()}
 
 
-def _condition(node: Node) -> str:
-    return "Cordoned" if node.ready else "NotReady"
+def _conditions(node: Node) -> list[str]:
+    """What keeps it from use. OSMO lists the types of all that are True, good and bad."""
+    flags = (("NotReady", not node.ready), ("Cordoned", node.cordoned))
+    return [*(word for word, holds in flags if holds), *node.unfit]
 
 
 def _type(place: Place) -> str:

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 from fastapi import Depends, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xylem.domain.access import Principal
+    from xylem.domain.pool_book import PoolBook
     from xylem.ports.backends import Backends
     from xylem.ports.configs import Configs, Credentials, Pools
     from xylem.ports.dead_letters import DeadLetters
@@ -44,6 +48,20 @@ def clusters_of(has: Services) -> Clusters:
     from xylem.usecases.clusters import Clusters  # noqa: PLC0415 - a version needs no domain
 
     return Clusters(has.backends, has.engine.clock)
+
+
+def change_configs(into: Callable[[PoolBook], PoolBook], who: Principal, has: Services) -> None:
+    """Of what backend tests may be made: whoever has to make them is told."""
+    from xylem.usecases import backend_tests  # noqa: PLC0415 - a version needs no domain
+
+    backend_tests.change(
+        into,
+        pools=has.pools,
+        backends=has.backends,
+        links=has.engine.links,
+        author=who.subject,
+        now=has.engine.clock(),
+    )
 
 
 def _services(request: Request) -> Services:

@@ -151,7 +151,9 @@ class Kube:
     def _path(self, kind: Kind, name: str | None = None) -> str:
         place = f"/namespaces/{quote(self.namespace)}" if kind.namespaced else ""
         path = f"{kind.root}{place}/{kind.plural}"
-        return path if name is None else f"{path}/{quote(name)}"
+        if name is None:
+            return path
+        return f"{path}/{quote(name)}{f'/{kind.part}' if kind.part else ''}"
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:
         asked = f"?{urlencode(query)}" if query else ""

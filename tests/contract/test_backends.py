@@ -9,9 +9,11 @@ import pytest
 from tests.builders import BACKEND, NOON, an_attempt
 from tests.builders_placement import a_node, a_pool, in_use
 from tests.contract.conftest import Stores
+from xylem.domain.backend_test import BackendTest
 from xylem.domain.errors import Conflict, Forbidden, InvalidRequest, UnknownPool
 from xylem.domain.ids import BackendName, ConnectionId, PoolName, UserName
 from xylem.domain.node import Node, Taint
+from xylem.domain.node_conditions import NodeConditions
 from xylem.domain.pool import Assertion, Scheduler
 from xylem.domain.pool_book import BackendConfig, PoolBook, with_pool
 from xylem.domain.registration import Registration
@@ -137,6 +139,8 @@ def test_a_pool_is_what_was_put_last(stores: Stores) -> None:
 def test_what_a_pool_names_is_looked_up_as_it_is_now(stores: Stores) -> None:
     pool = a_pool(pod_templates=("t",), resource_validations=("v",))
     kai = Scheduler("kai", "kai-scheduler")
+    rules = NodeConditions({"osmo.nvidia.com/.*": "True"}, "ml.osmo.nvidia.com/")
+    test = BackendTest("0 2 * * *", conditions=("gpu",), pod_templates=("t",))
     condition = Assertion("LE", "{{USER_GPU}}", "4", "too many")
 
     def told(book: PoolBook) -> PoolBook:
@@ -144,7 +148,8 @@ def test_what_a_pool_names_is_looked_up_as_it_is_now(stores: Stores) -> None:
             with_pool(pool, book),
             pod_templates={**book.pod_templates, "t": {"spec": {"nodeSelector": {"a": "1"}}}},
             resource_validations={**book.resource_validations, "v": (condition,)},
-            backends={pool.backend: BackendConfig(kai, {"description": "d"})},
+            backends={pool.backend: BackendConfig(kai, {"description": "d"}, rules, ("gpu",))},
+            backend_tests={"gpu": test},
         )
 
     def changed(book: PoolBook) -> PoolBook:
@@ -158,6 +163,9 @@ def test_what_a_pool_names_is_looked_up_as_it_is_now(stores: Stores) -> None:
 
     assert [one.platforms["a100"].labels for one in (first, second)] == [{"a": "1"}, {"a": "2"}]
     assert (second.scheduler, second.assertions) == (kai, (condition,))
+    assert second.node_conditions == rules
+    assert stores.pools.book().backend_tests == {"gpu": test}
+    assert stores.pools.book().naming_test("gpu") == [pool.backend]
     assert stores.pools.book().pools == {"default": pool}
     assert set(stores.pools.book().pod_templates) == {"default_ctrl", "default_user", "t"}
 
@@ -264,7 +272,11 @@ def facts(*nodes: Node, number: int = 1, boot: str = "b", **fields: Any) -> Node
 
 def test_nodes_are_as_they_were_said_last(stores: Stores) -> None:
     node = a_node(
-        "b", uses=(in_use(2),), labels={"kind": "a100"}, taints=(Taint("x", "NoExecute"),)
+        "b",
+        uses=(in_use(2),),
+        labels={"kind": "a100"},
+        taints=(Taint("x", "NoExecute"),),
+        conditions={"Ready": "True", "osmo.nvidia.com/gpu": "Unknown"},
     )
 
     assert stores.backends.note_nodes(facts(node, a_node("a"))) == 2

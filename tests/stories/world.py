@@ -43,7 +43,7 @@ from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports.jobs import Job
 from xylem.protocol import agent
 from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
-from xylem.usecases import backends, cancel, jobs, news, operators, submit, timers
+from xylem.usecases import backend_tests, backends, cancel, jobs, news, operators, submit, timers
 from xylem.usecases.queries import Described, describe
 from xylem.usecases.start import Rendering, start_groups
 from xylem.usecases.submit import Request
@@ -186,6 +186,7 @@ class World:
                     backends.retire(retired, links=self.links, backends=self.backends)
                 case NodesOf() as nodes:
                     backends.note_nodes(nodes, backends=self.backends)
+                    backend_tests.tell_changed(nodes, pools=self.pools, links=self.links)
                 case message:
                     by_workflow.setdefault(message.workflow, []).append(message)
         for workflow, messages in by_workflow.items():

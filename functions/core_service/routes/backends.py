@@ -9,15 +9,14 @@ from pydantic import BaseModel, Field
 
 from functions.core_service import backend_views
 from functions.core_service.identity import User
-from functions.core_service.services import Has
+from functions.core_service.services import Has, change_configs
 from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem.domain.access import require_admin
 from xylem.domain.errors import UnknownBackend
 from xylem.domain.ids import BackendName
-from xylem.domain.pool_book import BackendConfig, PoolBook
-from xylem.domain.values import replace
-from xylem.spec.backends import BackendForm, backend_of
+from xylem.domain.pool_book import BackendConfig
+from xylem.spec.backends import BackendForm, put_backend
 from xylem.spec.pools import NAME
 from xylem.usecases import joining
 
@@ -64,12 +63,7 @@ def post_backend(name: ConfigName, body: PostRequest, who: User, has: Has) -> No
     """Also of one that never said hello: its first group is rendered for its scheduler."""
     require_admin(who)
 
-    def into(book: PoolBook) -> PoolBook:
-        backend = BackendName(name)
-        before = book.backends.get(backend, BackendConfig())
-        return replace(book, backends={**book.backends, backend: backend_of(body.configs, before)})
-
-    has.pools.change(into, author=who.subject, now=has.engine.clock())
+    change_configs(lambda book: put_backend(BackendName(name), body.configs, book), who, has)
 
 
 @router.delete("/configs/backend/{name}")

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from functions.core_service.identity import User
-from functions.core_service.services import Has
+from functions.core_service.services import Has, change_configs
 from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem.domain.access import require_admin
@@ -76,18 +76,14 @@ def put_templates(body: PutTemplates, who: User, has: Has) -> None:
             book = pod_templates.put_template(name, template, book)
         return book
 
-    has.pools.change(into, author=who.subject, now=has.engine.clock())
+    change_configs(into, who, has)
 
 
 @router.put("/pod_template/{name}")
 def put_template(name: Name, body: PutTemplate, who: User, has: Has) -> None:
     require_admin(who)
     template = pod_templates.template_of(body.configs)
-    has.pools.change(
-        lambda book: pod_templates.put_template(name, template, book),
-        author=who.subject,
-        now=has.engine.clock(),
-    )
+    change_configs(lambda book: pod_templates.put_template(name, template, book), who, has)
 
 
 @router.delete("/pod_template/{name}")

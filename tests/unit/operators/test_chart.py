@@ -262,7 +262,7 @@ def test_what_is_granted_for_the_whole_cluster_changes_queues_of_gangs_alone() -
         ("volumeClaims", {"/persistentvolumeclaims"}),
         ("kai", {"scheduling.run.ai/podgroups", "scheduling.run.ai/queues"}),
         ("volcano", {"scheduling.volcano.sh/podgroups", "scheduling.volcano.sh/queues"}),
-        ("backendTests", {"batch/cronjobs", "batch/jobs"}),
+        ("backendTests", {"batch/cronjobs"}),
         ("sessions", {"/pods/exec", "/pods/portforward"}),
     ],
 )

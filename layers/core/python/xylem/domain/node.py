@@ -128,7 +128,9 @@ class Use:
 @dataclass(frozen=True, slots=True)
 class Node:
     """`uses`: of our pods, by pool and priority; `others`: of everybody else's, together. `ready`
-    is the kubelet's word, `cordoned` an admin's."""
+    is the kubelet's word, `cordoned` an admin's. `conditions`: their statuses by their types.
+    `unfit`: what else keeps it from use, once its backend's rules were asked
+    (`xylem.domain.node_conditions`)."""
 
     name: str
     backend: BackendName
@@ -139,6 +141,8 @@ class Node:
     cordoned: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    unfit: tuple[str, ...] = ()
 
     @property
     def host_name(self) -> str:
@@ -147,7 +151,7 @@ class Node:
 
     @property
     def available(self) -> bool:
-        return self.ready and not self.cordoned
+        return self.ready and not self.cordoned and not self.unfit
 
     @property
     def used(self) -> Amounts:

@@ -68,6 +68,12 @@ NODE_USES = 100
 NODE_LABEL_BYTES = 6_000
 """Of one node's labels; a node with a GPU has some 60 of them, 3 KB."""
 
+NODE_CONDITION_CHARS = 317
+"""A qualified name: a domain of 253 characters, a slash, and 63 more."""
+
+NODE_CONDITION_BYTES = 3_000
+"""Of one node's conditions; the kubelet's five are 180, one of node-problem-detector's some 30."""
+
 NODE_NEWS_AFTER = timedelta(seconds=15)
 NODE_NEWS_GAP = timedelta(seconds=60)
 """Facts about nodes wait: what a short pod takes is given back before it is said, and then nothing

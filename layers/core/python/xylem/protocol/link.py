@@ -41,6 +41,7 @@ from xylem.domain.values import dataclass
 from xylem.protocol.agent import (
     Ack,
     Anchor,
+    BackendTests,
     Heartbeat,
     Hello,
     Job,
@@ -98,7 +99,14 @@ class Complaint:
     text: str
 
 
-Order = Perform | Settled | Collect | TakeInventory | Complaint
+@dataclass(frozen=True, slots=True)
+class SetTests:
+    """These are the tests of nodes that the cluster is to have, and no others."""
+
+    told: BackendTests
+
+
+Order = Perform | Settled | Collect | TakeInventory | Complaint | SetTests
 
 
 class Link:
@@ -176,8 +184,9 @@ class Link:
                 if not connection.welcomed:
                     connection.end_at = now
                 return [Complaint(f"the service refused a frame ({code}): {reason}")]
-            case Jobs(jobs=jobs):
-                return self._jobs(jobs, now)
+            case Jobs(jobs=jobs, tests=tests):
+                orders = self._jobs(jobs, now)
+                return orders if tests is None else [*orders, SetTests(tests)]
 
     def ticked(self, now: datetime) -> list[Order]:
         if not self.welcomed or not _reached(self._inventory_due, now):

@@ -5,6 +5,9 @@ mended by the next inventory, with which all of them are said, in frames that ar
 of names; a node that is gone is missing in its range. In between only what changed is said, and not
 at once: what a short pod takes is given back before anybody is told, and changes nothing.
 
+With all of them it is said which tests the cluster has, so that a service that knows of others
+tells them: it needs no mailbox for what is always whole; what was lost is told ten minutes later.
+
 Rejected: to number and acknowledge them like pods. A lost exit code fails a healthy task; a late
 number of free GPUs makes a hint ten minutes old, and every acknowledgement would be a push to pay.
 """
@@ -39,6 +42,8 @@ class NodeNews:
         self._all = False
         self._due: datetime | None = None
         self._spoke_at: datetime | None = None
+        self.tests = ""
+        """The digest of the tests that the cluster has."""
 
     @property
     def due(self) -> datetime | None:
@@ -102,13 +107,15 @@ class NodeNews:
         starts = ["", *(batch[0].name for batch in batches[1:])]
         ends = [*(_below(start) for start in starts[1:]), _HIGHEST]
         for first, last, batch in zip(starts, ends, batches, strict=True):
-            yield self._text(nodes=batch, whole=(first, last))
+            tests = self.tests if last == _HIGHEST else None
+            yield self._text(nodes=batch, whole=(first, last), tests=tests)
 
     def _text(
         self,
         nodes: Iterable[NodeObservation] = (),
         gone: Iterable[str] = (),
         whole: tuple[str, str] | None = None,
+        tests: str | None = None,
     ) -> str:
         self._number += 1
         message = Nodes(
@@ -117,6 +124,7 @@ class NodeNews:
             nodes=list(nodes),
             gone=list(gone),
             whole=whole,
+            tests=tests,
         )
         return message.model_dump_json(exclude_none=True)
 

@@ -44,7 +44,7 @@ def place(
         [pool] = pools
         site = Site(pool, online=True)
         if clusters is not None:
-            nodes, opened = clusters.nodes(pool.backend), clusters.is_open(pool.backend)
+            nodes, opened = clusters.nodes(pool), clusters.is_open(pool.backend)
             site = Site(pool, online=True, nodes=nodes, open=opened)
         _admit(specification, site, priority, admin=admin)
         return pool, None
