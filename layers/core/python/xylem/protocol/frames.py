@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from xylem.domain.ids import GroupId
 from xylem.protocol.agent import Anchor, Event, Inventory, JobResult, PodObservation
-from xylem.protocol.limits import FRAME_BYTES
+from xylem.protocol.limits import FRAME_BYTES, NAME_BYTES
 from xylem.protocol.message import Message
 
 _LOWEST, _HIGHEST = "", "~"
@@ -23,8 +23,9 @@ _LOWEST, _HIGHEST = "", "~"
 _ABOVE = "!"
 """`<id>!` sorts after a group's id and before the next one: ids are hex and have one length."""
 
-_ENVELOPE_BYTES = 2048
-"""Of an answer or a chunk, beside its pods, its anchors and its message: some keys and names."""
+_ENVELOPE_BYTES = 1024 + 2 * NAME_BYTES
+"""Of an answer or a chunk, beside its pods, its anchors and its message: some keys, and the names
+between which it is whole."""
 
 _ANSWER_MESSAGE_CHARS = 1000
 """Of an answer that has pods to carry, too."""
@@ -114,7 +115,7 @@ def _by_task(
             left = room
         parts[-1] += fitting
         left -= size
-    ends = [*map(_below, starts[1:]), _HIGHEST]
+    ends = [*map(below, starts[1:]), _HIGHEST]
     return list(zip(zip(starts, ends, strict=True), parts, strict=True))
 
 
@@ -153,7 +154,7 @@ def chunks(boot_id: str, anchors: Sequence[Anchor], pods: Sequence[PodObservatio
 
     for group, held in sorted(_by_group(anchors, pods).items()):
         if held.size > room:
-            say(start, _below(group), batch)
+            say(start, below(group), batch)
             batch, start = _Holding(), group + _ABOVE
             *full, last = _anchors_apart(held.anchors, room)
             for anchors in full:
@@ -164,7 +165,7 @@ def chunks(boot_id: str, anchors: Sequence[Anchor], pods: Sequence[PodObservatio
                 say(group, group, _Holding(last if number == 0 else [], some), tasks)
             continue
         if batch.size + held.size > room:
-            say(start, _below(group), batch)
+            say(start, below(group), batch)
             batch, start = _Holding(), group
         batch.add(held)
     say(start, _HIGHEST, batch)
@@ -214,9 +215,17 @@ def _by_group(anchors: Iterable[Anchor], pods: Iterable[PodObservation]) -> dict
     return groups
 
 
-def _below(key: str) -> str:
-    """The highest string below a group's id or a task's name that none of them exceeds."""
-    return f"{key[:-1]}{chr(ord(key[-1]) - 1)}{_HIGHEST}"
+def below(key: str) -> str:
+    """A string below a group's id or a name that none of the others between exceeds."""
+    last = ord(key[-1])
+    if last == 0:
+        return key[:-1]
+    before = _BEFORE_SURROGATES if last == _AFTER_SURROGATES else last - 1
+    return f"{key[:-1]}{chr(before)}{_HIGHEST}"
+
+
+_BEFORE_SURROGATES, _AFTER_SURROGATES = 0xD7FF, 0xE000
+"""What is between them can be said in no UTF-8."""
 
 
 _task_of = attrgetter("task")

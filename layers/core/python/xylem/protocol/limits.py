@@ -50,6 +50,9 @@ NAME_CHARS = 253
 """Kubernetes' longest name, https://kubernetes.io/docs/concepts/overview/working-with-objects/names;
 no id of ours is longer."""
 
+NAME_BYTES = 6 * NAME_CHARS
+"""Of a name in JSON, at the most: a control character is six bytes there, others at most four."""
+
 REASON_CHARS = 1_000
 """Of a refusal: what was refused may be quoted in it, and may be as large as a frame."""
 

@@ -16,9 +16,11 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from xylem.protocol.agent import NodeObservation, Nodes
+from xylem.protocol.frames import below
 from xylem.protocol.limits import (
     FRAME_BYTES,
     GONE_NODES,
+    NAME_BYTES,
     NODE_NEWS_AFTER,
     NODE_NEWS_GAP,
     NODES,
@@ -28,7 +30,7 @@ from xylem.protocol.limits import (
 _HIGHEST = "~"
 """Above every name of a node: they are DNS names."""
 
-_ENVELOPE_BYTES = 1024
+_ENVELOPE_BYTES = 1024 + 2 * NAME_BYTES
 
 
 class NodeNews:
@@ -105,7 +107,7 @@ class NodeNews:
     def _everything(self) -> Iterator[str]:
         batches = list(_batches(self._known[name] for name in sorted(self._known))) or [[]]
         starts = ["", *(batch[0].name for batch in batches[1:])]
-        ends = [*(_below(start) for start in starts[1:]), _HIGHEST]
+        ends = [*(below(start) for start in starts[1:]), _HIGHEST]
         for first, last, batch in zip(starts, ends, batches, strict=True):
             tests = self.tests if last == _HIGHEST else None
             yield self._text(nodes=batch, whole=(first, last), tests=tests)
@@ -145,8 +147,3 @@ def _batches(nodes: Iterable[NodeObservation]) -> Iterator[list[NodeObservation]
         left -= size
     if batch:
         yield batch
-
-
-def _below(name: str) -> str:
-    """The highest string below a node's name that no other node's name exceeds."""
-    return f"{name[:-1]}{chr(ord(name[-1]) - 1)}{_HIGHEST}"
