@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from xylem.domain.errors import Conflict
 from xylem.domain.ids import WorkflowId
 from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
-from xylem.usecases import backend_tests, backends, news
+from xylem.usecases import backends, news
 from xylem.usecases.apply import Engine
 from xylem_aws.bootstrap import Ports, ports
 from xylem_aws.observability import logger, metrics, traced
@@ -55,11 +55,18 @@ def _attend(message: Greeted | Retired | NodesOf, mine: Ports) -> bool:
             case NodesOf():
                 backends.note_nodes(message, backends=mine.backends)
                 if message.nodes.tests is not None:
-                    backend_tests.tell_changed(message, pools=mine.pools, links=mine.links)
+                    _tell_tests(message, mine)
     except Exception:
         logger.exception("a message not attended to", kind=message.type, backend=message.backend)
         return False
     return True
+
+
+def _tell_tests(message: NodesOf, mine: Ports) -> None:
+    """Every ten minutes of a backend, so no other message waits for the import: it takes 0.2 s."""
+    from xylem.usecases import backend_tests  # noqa: PLC0415 - see above
+
+    backend_tests.tell_changed(message, pools=mine.pools, links=mine.links)
 
 
 def _apply(workflow: WorkflowId, received: list[Received], mine: Engine) -> bool:
