@@ -336,6 +336,7 @@ def test_probes_and_prometheus_are_answered_while_pods_are_followed(
                 await service.until(lambda: service.hellos)
                 await service.push(create)
                 await service.until(lambda: service.seen(TaskStatus.RUNNING))
+                await service.until(lambda: service.answer(create))
                 ready = await client.get(f"http://{address}/readyz")
                 metrics = await client.get(f"http://{address}/metrics")
 
@@ -402,25 +403,25 @@ def test_tests_are_said_to_be_there_once_the_cluster_has_them(kubeconfig: Path) 
     async def story() -> None:
         async with a_service() as (service, url):
             with an_operator(url, kubeconfig, XYLEM_TEST_IMAGE="operator"):
-                await service.until(lambda: tests_of(service))
+                await service.until(lambda: digests_of(service))
                 await service.say(Jobs(jobs=[], tests=one))
                 async with asyncio.timeout(SECONDS):
-                    while tests_of(service)[-1] == "":
+                    while digests_of(service)[-1] == "":
                         await service.say(Jobs(jobs=[], tests=none))
-                        heard = len(tests_of(service))
+                        heard = len(digests_of(service))
                         await service.cut()
                         await service.until(partial(heard_more_than, service, heard))
 
-        assert set(tests_of(service)) == {"", "of none"}
+        assert set(digests_of(service)) == {"", "of none"}
 
     asyncio.run(story())
 
 
 def heard_more_than(service: Service, heard: int) -> bool:
-    return len(tests_of(service)) > heard
+    return len(digests_of(service)) > heard
 
 
-def tests_of(service: Service) -> list[str]:
+def digests_of(service: Service) -> list[str]:
     """Which tests were said to be there, each time."""
     said = [each.tests for each in service.heard if isinstance(each, Nodes)]
     return [each for each in said if each is not None]
