@@ -240,6 +240,8 @@ class Resource(Answer):
     usage_fields: dict[str, str]
     non_workflow_usage_fields: dict[str, str] = {}
     allocatable_fields: dict[str, str] = {}
+    capacity_fields: dict[str, str] | None = None
+    """With what the machine's own system keeps to itself, where its operator tells."""
     taints: list[dict[str, str | None]] = []
     conditions: list[str] | None = None
     pool_platform_labels: dict[str, list[str]] = {}

@@ -30,7 +30,6 @@ AS_IT_SHOULD = {
     "Initialized": "True",
     "ContainersReady": "True",
     "Ready": "True",
-    "PodReadyToStartContainers": "True",
     "DisruptionTarget": "False",
     "PodResizePending": "False",
     "PodResizeInProgress": "False",
@@ -41,6 +40,13 @@ know is told as it is."""
 
 COMING = {"ContainersNotReady", "ContainersNotInitialized", "PodCompleted", "PodFailed"}
 """Reasons that say no more than the containers themselves do."""
+
+GATED = "SchedulingGated"
+"""Every pod of ours is, until all of its group are made."""
+
+SANDBOX = "PodReadyToStartContainers"
+"""False before the sandbox is there and after it is gone, of every pod, and without a reason; where
+it cannot be made a warning says why."""
 
 PODS_WITH_WARNINGS = 2_000
 """Of whom warnings are kept; the oldest are forgotten. A cluster in which more is wrong is told of
@@ -143,7 +149,9 @@ def _containers(status: Json) -> Iterator[ContainerDetail]:
 def _conditions(status: Json) -> Iterator[PodCondition]:
     for condition in status.get("conditions") or ():
         type_, value = condition.get("type"), condition.get("status")
-        if AS_IT_SHOULD.get(type_, "") == value or condition.get("reason") in COMING:
+        if AS_IT_SHOULD.get(type_, "") == value or type_ == SANDBOX:
+            continue
+        if condition.get("reason") in {*COMING, GATED}:
             continue
         yield PodCondition(
             type=_name(type_),

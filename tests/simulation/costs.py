@@ -104,7 +104,7 @@ class Costs:
             + count["tasks"]
             + count["attempts more"]
             + count["absences"],
-            "details": count["words"],
+            "details": 2 * count["words"],
             "cleanup": 2 * count["groups"] + count["left behind"],
             "times of jobs": 2 * (count["jobs tried"] + count["admin"])
             + rings * (count["starts"] + count["intents"]),

@@ -23,7 +23,6 @@ MINUTE = timedelta(minutes=1)
 
 NOT_SCHEDULED = PodWarning("FailedScheduling", "no nodes available", at=NOON)
 NO_VOLUME = PodWarning("FailedMount", "volume is not there", at=NOON + MINUTE)
-GATED = Condition("PodScheduled", "False", "SchedulingGated", "there are gates")
 DRAINED = Condition("DisruptionTarget", "True", "EvictionByEvictionAPI", "drained")
 NO_SECRET = Container("lead", "waiting", "CreateContainerConfigError", "no secret s")
 NO_IMAGE = Container("lead", "waiting", "ImagePullBackOff", "no such image")
@@ -45,8 +44,7 @@ def detail(*parts: Container | Condition | PodWarning) -> Detail:
     ("status", "parts", "said"),
     [
         (SCHEDULING, [UNSCHEDULABLE], f"Unschedulable: {UNSCHEDULABLE.message}"),
-        (SCHEDULING, [GATED], ""),
-        (SCHEDULING, [GATED, NOT_SCHEDULED], "FailedScheduling: no nodes available"),
+        (SCHEDULING, [NOT_SCHEDULED], "FailedScheduling: no nodes available"),
         (SCHEDULING, [NO_SECRET, UNSCHEDULABLE], "CreateContainerConfigError: no secret s"),
         (INITIALIZING, [NOT_SCHEDULED], ""),
         (INITIALIZING, [NOT_SCHEDULED, NO_VOLUME], "FailedMount: volume is not there"),

@@ -102,9 +102,6 @@ def _moments(detail: Detail) -> Iterator[datetime]:
 
 # In one sentence ---------------------------------------------------------------------------------
 
-GATED = "SchedulingGated"
-"""The gate is ours: the pods of a group are let go together."""
-
 NOT_SCHEDULED = "FailedScheduling"
 """Stays among a pod's warnings long after it was scheduled."""
 
@@ -128,7 +125,7 @@ def _why_waiting(detail: Detail, status: TaskStatus) -> Iterator[str]:
         if container.state == "waiting" and container.reason:
             yield _said(container.reason, container.message)
     for condition in detail.conditions:
-        if condition.type == "PodScheduled" and condition.reason not in ("", GATED):
+        if condition.type == "PodScheduled" and condition.reason:
             yield _said(condition.reason, condition.message)
     for warning in reversed(detail.warnings):
         if warning.reason != NOT_SCHEDULED or status is TaskStatus.SCHEDULING:

@@ -127,8 +127,9 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`uses`: of our pods, by pool and priority; `others`: of everybody else's, together. `ready`
-    is the kubelet's word, `cordoned` an admin's."""
+    """`capacity`: with what its system keeps to itself. `uses`: of our pods, by pool and priority;
+    `others`: of everybody else's, together. `ready` is the kubelet's word, `cordoned` an
+    admin's."""
 
     name: str
     backend: BackendName
@@ -139,6 +140,7 @@ class Node:
     cordoned: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
+    capacity: Amounts | None = None
 
     @property
     def host_name(self) -> str:
