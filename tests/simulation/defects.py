@@ -937,7 +937,7 @@ DEFECTS: dict[type[Variant], set[str]] = {
     ForgetsUnacknowledgedEnds: {"S4"},
     KeepsNumbers: {"S4"},
     HearsAnyBoot: {"S4"},
-    ReadsWhatLags: {"S5"},
+    ReadsWhatLags: {"S5", "something is pending"},
     ForgetsReplacedAttempts: {"every attempt keeps its row"},
     TriesAgainWithoutBudget: {"each cause has its budget"},
     MixesTheBudgets: {"each cause has its budget", "S5"},
