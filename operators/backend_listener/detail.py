@@ -1,9 +1,10 @@
 """What explains an observation: containers, conditions and warnings of a pod, where something is
 wrong or waits. A pod with which all is well has no detail, so a healthy gang costs no frame more.
 
-Detail is told with an observation and with each inventory; it is no news of its own. A scheduler
-tells of each pod that waits, every few minutes and in other words; each word would be a frame, a
-commit and its bill, for a status that did not change.
+Detail is told with an observation and with each inventory. Of a pod's status the first detail is
+news, so that who asks at once why a pod waits is told; a change of it is none. A scheduler tells of
+each pod that waits, every few minutes and in other words; each word would be a frame and its bill,
+for a status that did not change.
 
 Everything in it is somebody's text, so everything is bounded: together it fits a frame.
 """

@@ -126,6 +126,18 @@ def test_what_comes_with_news_is_kept_before_the_news_is_acknowledged() -> None:
     assert world.kept["a", 0].detail.conditions[0].message == NO_ROOM
 
 
+def test_words_that_come_alone_are_kept_and_acknowledged_without_a_commit() -> None:
+    world = Looked()
+    world.says("a", "SCHEDULING")
+    commits = world.rows.commits
+
+    number = world.says("a", "SCHEDULING", detail=waits())
+
+    assert world.kept["a", 0].detail.conditions[0].message == NO_ROOM
+    assert number in world.cluster.acknowledged
+    assert world.rows.commits == commits
+
+
 def test_an_inventory_brings_other_words_and_the_same_words_cost_a_read() -> None:
     world = Looked()
     world.says("a", "SCHEDULING", detail=waits())
