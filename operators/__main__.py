@@ -35,6 +35,7 @@ from operators.backend_listener.nodes import count_others
 from operators.backend_listener.sightings import Sightings
 from operators.backend_listener.watch import Seen, Sighting, Watch
 from operators.backend_worker.apply import Answer, Unanswered
+from operators.backend_worker.backend_tests import Runner, set_tests
 from operators.backend_worker.worker import Worker
 from operators.shared.calls import THREADS, Hands, drive
 from operators.shared.clock import now, wall
@@ -62,13 +63,14 @@ from operators.shared.resources import NODE, POD, POD_WARNING, Json, Kind, KubeE
 from operators.shared.settings import BadSettings, Settings, settings
 from xylem.domain.ids import BackendName
 from xylem.manifests.names import GROUP_LABEL
-from xylem.protocol.agent import Hello, PodObservation
+from xylem.protocol.agent import BackendTests, Hello, PodObservation
 from xylem.protocol.link import (
     Collect,
     Complaint,
     Link,
     Order,
     Perform,
+    SetTests,
     Settled,
     TakeInventory,
 )
@@ -97,6 +99,7 @@ class Operator:
         url: str,
         token: Callable[[], str],
         dice: Callable[[], float],
+        runner: Runner,
     ) -> None:
         self._kube = kube
         self._link = Link(hello, random=dice, now=now())
@@ -110,6 +113,10 @@ class Operator:
         self._group: asyncio.TaskGroup | None = None
         self._changed = asyncio.Event()
         self._inventory = 0
+        self._tenure = tenure
+        self._runner = runner
+        self._tests: BackendTests | None = None
+        self._setting_tests = asyncio.Lock()
 
     @property
     def ready(self) -> bool:
@@ -165,6 +172,11 @@ class Operator:
             case TakeInventory(number):
                 self._start(self._take_inventory(number))
                 self._start(self._count_others())
+                if self._tests is not None:
+                    self._start(self._set_tests(self._tests))
+            case SetTests(told):
+                self._tests = told
+                self._start(self._set_tests(told))
             case Complaint(text):
                 COMPLAINTS.inc()
                 log.warning("complaint", extra={"facts": {"complaint": text}})
@@ -225,6 +237,28 @@ class Operator:
         ORPHANS.labels("forsaken").inc(len(held.suspects))
         for pod in held.suspects:
             self._errands.add(partial(collect_forsaken, pod), "collect forsaken", _name(pod))
+
+    async def _set_tests(self, told: BackendTests) -> None:
+        """One after the other, and only what was told last. What fails is not said to be there, so
+        it is told again, with the next inventory."""
+        async with self._setting_tests:
+            if told is not self._tests:
+                return
+            facts: dict[str, object] = {"tests": [test.name for test in told.tests]}
+            if told.tests and not self._runner.image:
+                facts["error"] = "set XYLEM_TEST_IMAGE to an image with this operator"
+                log.warning("tests not set", extra={"facts": facts})
+                return
+            try:
+                done = await drive(
+                    set_tests(told.tests, self._runner, self._tenure), self._hands.perform
+                )
+            except KubeError as error:
+                log.warning("tests not set", extra={"facts": {**facts, "error": str(error)}})
+                return
+            if done and told is self._tests and self._link.nodes.tests != told.digest:
+                self._link.nodes.tests = told.digest
+                log.info("tests set", extra={"facts": facts})
 
     async def _count_others(self) -> None:
         """Without it what others take is not known, and nodes look emptier than they are."""
@@ -323,7 +357,13 @@ async def serve(told: Settings, boot_id: str, dice: Callable[[], float]) -> int:
         version=_version(),
     )
     operator = Operator(
-        kube=kube, hello=hello, tenure=tenure, url=told.url, token=told.token, dice=dice
+        kube=kube,
+        hello=hello,
+        tenure=tenure,
+        url=told.url,
+        token=told.token,
+        dice=dice,
+        runner=Runner(told.backend, told.test_image, told.test_account),
     )
     serving.append(operator)
     working = asyncio.create_task(operator.run())
@@ -362,10 +402,13 @@ def _name(pod: Json) -> str:
 
 
 def _version() -> str:
-    try:
-        return version("xylem")
-    except PackageNotFoundError:
-        return "unknown"
+    """In an image there is the core alone, of the same release."""
+    for distribution in ("xylem", "xylem-core"):
+        try:
+            return version(distribution)
+        except PackageNotFoundError:
+            continue
+    return "unknown"
 
 
 class JsonLines(logging.Formatter):

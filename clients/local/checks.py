@@ -49,7 +49,10 @@ def missing_build(root: Path) -> str | None:
 
 def check_ports(settings: Settings, running: Collection[str]) -> None:
     """Raises `LocalError` when another program listens where a part that does not run should."""
-    for name, part in (("aws", PartName.AWS), ("cluster", PartName.CLUSTER)):
+    ours = {"aws": PartName.AWS}
+    if settings.own_kubeconfig is None:
+        ours["cluster"] = PartName.CLUSTER
+    for name, part in ours.items():
         port = settings.ports[name]
         if part not in running and not _is_free(port):
             raise LocalError(

@@ -45,6 +45,7 @@ def look(settings: Settings, *, now: datetime) -> Look:
         deployed=deployed.assembly == app,
         tokens_last=_tokens_last(settings, now),
         finished=deployed.finished,
+        desk=settings.own_kubeconfig is None,
     )
     return Look(facts, parts, running or {}, wanted, app)
 

@@ -9,7 +9,6 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clients.local.errors import LocalError
-from clients.local.parts import BACKEND
 from clients.local.settings import ENVIRONMENT, Settings
 from clients.local.stack import aws_environment
 from xylem.domain.access import ADMIN, USER
@@ -47,7 +46,7 @@ def make_tokens(settings: Settings, *, subject: str, now: datetime) -> Tokens:
         ) from error
     return Tokens(
         user=signer.user(UserName(subject), (ADMIN, USER), life=LIFE, now=now),
-        operator=signer.operator(BackendName(BACKEND), life=LIFE, now=now),
+        operator=signer.operator(BackendName(settings.backend), life=LIFE, now=now),
     )
 
 

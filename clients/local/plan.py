@@ -11,7 +11,7 @@ from enum import StrEnum
 class Step(StrEnum):
     CLEAR = "clear what an earlier start left"
     STOP = "stop what runs with other settings or older code"
-    START = "start the embedded AWS and the desk cluster"
+    START = "start the embedded AWS and the cluster"
     SYNTHESISE = "synthesise the CDK app"
     AWAIT_AWS = "wait for the embedded AWS"
     BOOTSTRAP = "bootstrap the embedded AWS for the CDK"
@@ -41,6 +41,8 @@ class Facts:
     """There are tokens, and they have some days left."""
     finished: bool
     """An `up` came to its end since the last deployment: there is a pool."""
+    desk: bool = True
+    """The cluster is the desk's, not one of the user's own."""
 
 
 def plan_up(facts: Facts) -> tuple[Step, ...]:
@@ -59,7 +61,7 @@ def plan_up(facts: Facts) -> tuple[Step, ...]:
         Step.BOOTSTRAP: not facts.bootstrapped,
         Step.DEPLOY: not (facts.deployed and facts.synthesised),
         Step.KEYS: True,
-        Step.AWAIT_CLUSTER: True,
+        Step.AWAIT_CLUSTER: facts.desk,
         Step.OPERATOR: True,
         Step.POOL: True,
     }

@@ -3,6 +3,10 @@
 A port is what the command line says, else the environment (`XYLEM_PORT_AWS`,
 `XYLEM_PORT_CLUSTER`), else what the last `up` used, else the default. So a stack that was brought
 up on other ports is found there by `status` and `down` without saying it again.
+
+The cluster is the desk cluster, unless `up` is told a kubeconfig (`--kubeconfig`): then no desk
+cluster is started, and the operator is told that file, as it is told the desk's. There is no other
+difference.
 """
 
 import hashlib
@@ -24,6 +28,10 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 """Those of the embedded AWS."""
 
+DESK_BACKEND = "default"
+OWN_KUBECONFIG = "own-kubeconfig"
+"""In the home: the path of the one that the last `up` was told, empty without one."""
+
 DEFAULT_PORTS = {"aws": 4566, "cluster": 6440}
 """4566 is the port of LocalStack, which tools know; 6440 is beside Kubernetes' own 6443."""
 
@@ -44,6 +52,8 @@ class Settings:
     ports: Mapping[str, int]
     python: Path
     """The interpreter of the parts and of the functions: the one that runs us."""
+    own_kubeconfig: Path | None = None
+    """Of a cluster of the user's own; None: the desk cluster."""
 
     @property
     def endpoint(self) -> str:
@@ -72,7 +82,15 @@ class Settings:
 
     @property
     def kubeconfig(self) -> Path:
-        return self.cluster_state / "kubeconfig"
+        return self.own_kubeconfig or self.cluster_state / "kubeconfig"
+
+    @property
+    def backend(self) -> str:
+        """A name belongs to the first cluster that took it, so each file has one of its own."""
+        if self.own_kubeconfig is None:
+            return DESK_BACKEND
+        name = hashlib.sha256(str(self.own_kubeconfig).encode()).hexdigest()[:8]
+        return f"cluster-{name}"
 
     @property
     def operator_token(self) -> Path:
@@ -100,12 +118,17 @@ class Settings:
         return Path(tempfile.gettempdir()) / f"xylem-{name}.sock"
 
     @property
+    def remembered_kubeconfig(self) -> Path:
+        return self.home / OWN_KUBECONFIG
+
+    @property
     def remembered_ports(self) -> Path:
         return self.home / "ports.json"
 
     def as_started(self) -> "Settings":
-        """With the ports of what runs, whatever the environment says by now."""
-        return replace(self, ports={**self.ports, **_remembered(self.home)})
+        """With the ports and the cluster of what runs, whatever the environment says by now."""
+        ports = {**self.ports, **_remembered(self.home)}
+        return replace(self, ports=ports, own_kubeconfig=_remembered_kubeconfig(self.home))
 
     @property
     def assembly(self) -> Path:
@@ -119,9 +142,17 @@ class Settings:
 
 
 def find_settings(
-    environ: Mapping[str, str], chosen: Mapping[str, int | None] | None = None
+    environ: Mapping[str, str],
+    chosen: Mapping[str, int | None] | None = None,
+    kubeconfig: Path | None = None,
 ) -> Settings:
     """`chosen`: ports by name, from the command line. Raises `LocalError`."""
+    if kubeconfig is not None and not kubeconfig.is_file():
+        raise LocalError(
+            f"{kubeconfig} is no file.",
+            "Give the kubeconfig of a cluster: kind get kubeconfig, k3s' /etc/rancher/k3s/k3s.yaml,"
+            " or what `aws eks update-kubeconfig --kubeconfig FILE` wrote.",
+        )
     root = Path(__file__).resolve().parents[2]
     if not (root / "infra_cdk").is_dir():
         raise LocalError(
@@ -129,12 +160,13 @@ def find_settings(
             "Clone the repository, run `make install`, and use its .venv/bin/xylem.",
         )
     home = Path(environ.get("XYLEM_HOME") or root / ".xylem").expanduser().absolute()
-    for folder in (root, home):
+    told = [root, home] if kubeconfig is None else [root, home, kubeconfig.absolute()]
+    for folder in told:
         if _UNTOLD.search(str(folder)):
             raise LocalError(
                 f"{folder} has a %, a quote, a backslash, a line break, or a ; or # after a space"
                 " in its name, which supervisord cannot be told.",
-                "Set XYLEM_HOME to another folder, or move the repository.",
+                "Set XYLEM_HOME to another folder, or move what is named so.",
             )
     remembered = _remembered(home)
     ports = {
@@ -144,7 +176,9 @@ def find_settings(
         for name, default in DEFAULT_PORTS.items()
     }
     # Not resolved: the link in an environment is what makes an interpreter that environment's.
-    return Settings(root=root, home=home, ports=ports, python=Path(sys.executable).absolute())
+    own = None if kubeconfig is None else kubeconfig.absolute()
+    python = Path(sys.executable).absolute()
+    return Settings(root=root, home=home, ports=ports, python=python, own_kubeconfig=own)
 
 
 def _port_of(environ: Mapping[str, str], name: str) -> int | None:
@@ -154,6 +188,14 @@ def _port_of(environ: Mapping[str, str], name: str) -> int | None:
     if not re.fullmatch("[0-9]{1,5}", text) or not 0 < int(text) < 65536:
         raise LocalError(f"{name}={text} is not a port.", "Give a number from 1 to 65535.")
     return int(text)
+
+
+def _remembered_kubeconfig(home: Path) -> Path | None:
+    try:
+        text = (home / OWN_KUBECONFIG).read_text()
+    except OSError:
+        return None
+    return Path(text) if text else None
 
 
 def _remembered(home: Path) -> Mapping[str, int]:

@@ -147,6 +147,20 @@ class Supervisor:
                 "supervisord ended before it had started its parts.", "Run `xylem local up` again."
             ) from error
 
+    def stop_part(self, name: PartName) -> None:
+        """Waits until it has ended; nothing happens to one that does not run. Raises
+        `LocalError`."""
+        try:
+            self._server.supervisor.stopProcess(name.value, True)
+        except xmlrpc.client.Fault as fault:
+            if "NOT_RUNNING" not in fault.faultString:
+                raise LocalError(
+                    f"supervisord cannot stop the {name}: {fault.faultString}.",
+                    "Run `xylem local down`, then `xylem local up`.",
+                ) from fault
+        except (OSError, HTTPException) as error:
+            raise LocalError("supervisord does not answer.", "Run `xylem local up`.") from error
+
     def shut_down(self) -> None:
         try:
             self._server.supervisor.shutdown()

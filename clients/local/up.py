@@ -23,7 +23,7 @@ from clients.local.checks import check_machine, check_ports
 from clients.local.errors import LocalError
 from clients.local.facts import Look, look
 from clients.local.keys import Tokens, make_tokens
-from clients.local.parts import BACKEND, PartName, log_of
+from clients.local.parts import PartName, log_of
 from clients.local.plan import Step, plan_up
 from clients.local.processes import end, find_leftovers
 from clients.local.settings import Settings
@@ -33,12 +33,6 @@ from clients.sdk.login import Login, config_folder, load, store, write_private
 
 POOL = "default"
 LOCK = "up.lock"
-_POOL_CONFIGURATION = {
-    "description": "This machine",
-    "backend": BACKEND,
-    "default_platform": "default",
-    "platforms": {"default": {}},
-}
 _POLL = 0.05
 _START_SECONDS = 60
 _BACKOFF_SECONDS = 8
@@ -83,7 +77,11 @@ def up(settings: Settings, environ: Mapping[str, str], progress: Progress) -> Re
         login_folder=settings.login_folder,
         other_login=other,
         seconds=time.monotonic() - began,
-        warnings=cluster_warnings(log_of(settings, PartName.CLUSTER)),
+        warnings=(
+            cluster_warnings(log_of(settings, PartName.CLUSTER))
+            if settings.own_kubeconfig is None
+            else ()
+        ),
     )
 
 
@@ -137,6 +135,8 @@ class _Up:
         if running is None:
             remembered = self._settings.remembered_ports
             write_private(remembered, json.dumps(dict(self._settings.ports)))
+            own = self._settings.own_kubeconfig
+            write_private(self._settings.remembered_kubeconfig, "" if own is None else str(own))
             write_private(self._settings.supervisor_configuration, self._seen.configuration)
             process = start(self._settings)
             _wait(
@@ -178,10 +178,16 @@ class _Up:
         login = load(self._settings.login_folder)
         assert login is not None  # the keys' step wrote it
         with Client(login) as client:
-            if POOL not in client.pools().pools:
-                client.put_pool(
-                    POOL, _POOL_CONFIGURATION, description="Registered by xylem local up"
-                )
+            known = client.pools().pools.get(POOL)
+            if known is None or known.backend != self._settings.backend:
+                own = self._settings.own_kubeconfig is not None
+                configuration: dict[str, object] = {
+                    "description": "A cluster of your own" if own else "This machine",
+                    "backend": self._settings.backend,
+                    "default_platform": "default",
+                    "platforms": {"default": {}},
+                }
+                client.put_pool(POOL, configuration, description="Registered by xylem local up")
 
             def online() -> bool:
                 self._check_part(PartName.OPERATOR)

@@ -33,10 +33,13 @@ from clients.sdk.models import (
     Answer,
     AuditPage,
     AuditRecord,
+    Backend,
+    Backends,
     Credentials,
     LogPage,
     PoolQuotas,
     Pools,
+    Registered,
     Resources,
     Submission,
     Version,
@@ -242,6 +245,27 @@ class Client:
 
     def pools(self) -> Pools:
         return _parsed(Pools, self._get("/api/pool", {}))
+
+    def backends(self) -> Backends:
+        return _parsed(Backends, self._get("/api/configs/backend", {}))
+
+    def backend(self, name: str) -> Backend:
+        return _parsed(Backend, self._get(f"/api/configs/backend/{_segment(name)}", {}))
+
+    def register_backend(self, name: str, digest: str, *, renew: bool = False) -> Registered:
+        """`digest`: the SHA-256 of its operator's credential, which stays here. With `renew` it
+        takes the place of the one before."""
+        body = {"digest": digest, "renew": renew}
+        return _parsed(Registered, self._send("PUT", f"/api/backend/{_segment(name)}", json=body))
+
+    def drain_backend(self, name: str, *, undo: bool = False) -> Backend:
+        """Start nothing more there; `undo`: start things there again."""
+        path = f"/api/backend/{_segment(name)}/drain"
+        return _parsed(Backend, self._send("DELETE" if undo else "PUT", path))
+
+    def remove_backend(self, name: str, *, force: bool = False) -> None:
+        """Refused while work is there; `force` leaves that to itself."""
+        self._send("DELETE", f"/api/configs/backend/{_segment(name)}", json={"force": force})
 
     def pool_quotas(self, *, pools: Sequence[str] = ()) -> PoolQuotas:
         """Pools with their quotas and what is used of them; without a name all."""

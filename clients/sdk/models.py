@@ -191,6 +191,28 @@ class Pools(Answer):
     pools: dict[str, Pool]
 
 
+class Backend(Answer):
+    """A cluster as the service knows it. `joined`: its operator has dialled in at least once."""
+
+    name: str
+    version: str = ""
+    k8s_uid: str = ""
+    online: bool
+    last_heartbeat: Moment | None = None
+    joined: bool = True
+    draining: bool = False
+
+
+class Backends(Answer):
+    backends: list[Backend]
+
+
+class Registered(Backend):
+    """`websocket_url`: where its operator dials in."""
+
+    websocket_url: str
+
+
 class Credential(Answer):
     """What may be shown of one: never its payload."""
 

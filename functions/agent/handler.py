@@ -54,16 +54,25 @@ def _attend(message: Greeted | Retired | NodesOf, mine: Ports) -> bool:
                 backends.retire(message, links=mine.links, backends=mine.backends)
             case NodesOf():
                 backends.note_nodes(message, backends=mine.backends)
+                if message.nodes.tests is not None:
+                    _tell_tests(message, mine)
     except Exception:
         logger.exception("a message not attended to", kind=message.type, backend=message.backend)
         return False
     return True
 
 
+def _tell_tests(message: NodesOf, mine: Ports) -> None:
+    """Every ten minutes of a backend, so no other message waits for the import: it takes 0.2 s."""
+    from xylem.usecases import backend_tests  # noqa: PLC0415 - see above
+
+    backend_tests.tell_changed(message, pools=mine.pools, links=mine.links)
+
+
 def _apply(workflow: WorkflowId, received: list[Received], mine: Engine) -> bool:
     messages = [message for _, message in received]
     try:
-        news.apply(workflow, messages, engine=mine)
+        refused = news.apply(workflow, messages, engine=mine)
     except Conflict:
         # Sent anew before the old copies are acknowledged: twice is harmless, never is not.
         again = [m.model_copy(update={"tries": m.tries + 1}).model_dump_json() for m in messages]
@@ -76,5 +85,10 @@ def _apply(workflow: WorkflowId, received: list[Received], mine: Engine) -> bool
         metrics.add_metric("news_failed", unit="Count", value=1)
         return False
     metrics.add_metric("news_applied", unit="Count", value=len(messages))
+    for code, count in refused.items():
+        metrics.add_metric(f"news_{code}", unit="Count", value=count)
     logger.info("news", workflow=workflow, messages=len(messages))
+    if refused:
+        who = sorted({message.backend for message in messages})
+        logger.warning("news refused", workflow=workflow, backends=who, refused=refused)
     return True

@@ -21,6 +21,8 @@ Part = Literal[
     "cancel",
     "pools",
     "templates",
+    "backends",
+    "backend_tests",
     "configs",
     "credentials",
     "jobs",
@@ -48,8 +50,12 @@ def part_of(path: str) -> Part:
             return "workflows"
         case ["api", "pool" | "pool_quota" | "resources", *_] | ["api", "configs", "pool", *_]:
             return "pools"
-        case ["api", "configs", "pod_template" | "resource_validation" | "backend", *_]:
+        case ["api", "configs", "pod_template" | "resource_validation", *_]:
             return "templates"
+        case ["api", "configs", "backend_test", *_]:
+            return "backend_tests"
+        case ["api", "backend", *_] | ["api", "configs", "backend", *_]:
+            return "backends"
         case ["api", "configs", *_]:
             return "configs"
         case ["api", "credentials", *_]:

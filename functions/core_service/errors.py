@@ -25,6 +25,7 @@ STATUS: dict[type[errors.XylemError], int] = {
     errors.UnknownWorkflow: 400,
     errors.UnknownTask: 400,
     errors.UnknownPool: 400,
+    errors.UnknownBackend: 400,
     errors.UnknownJob: 404,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,

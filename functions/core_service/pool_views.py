@@ -11,15 +11,16 @@ from typing import Any
 from functions.core_service.views import View
 from xylem.domain.node import CORE, Amounts, Node, total
 from xylem.domain.placement import Site, mismatch, nodes_of_pool, usage
-from xylem.domain.pool import UNBOUNDED, GpuQuota, Platform, Pool
+from xylem.domain.pool import UNBOUNDED, GpuQuota, Platform
 from xylem.domain.values import dataclass
 from xylem.spec.pools import config_of, gpu_of, timeouts_of
 
 _GIB = 1024**3
 
 
-def pool(it: Pool, *, online: bool) -> View:
+def pool(site: Site) -> View:
     """What OSMO calls minimal: without what only an admin's config says."""
+    it = site.pool
     config = config_of(it)
     platforms = {
         name: {
@@ -32,8 +33,7 @@ def pool(it: Pool, *, online: bool) -> View:
         for name, platform in it.platforms.items()
     }
     said = {key: config[key] for key in _OF_A_POOL}
-    status = pool_status(it, online=online)
-    return {**said, **timeouts_of(it), "status": status, "platforms": platforms}
+    return {**said, **timeouts_of(it), "status": pool_status(site), "platforms": platforms}
 
 
 _OF_A_POOL = (
@@ -49,14 +49,15 @@ _OF_A_POOL = (
 )
 
 
-def pool_status(it: Pool, *, online: bool) -> str:
-    if it.maintenance:
+def pool_status(site: Site) -> str:
+    """OSMO has no word for a cluster that is drained: for a user it is the same as maintenance."""
+    if site.pool.maintenance or not site.open:
         return "MAINTENANCE"
-    return "ONLINE" if online else "OFFLINE"
+    return "ONLINE" if site.online else "OFFLINE"
 
 
-def pool_config(it: Pool, *, online: bool) -> View:
-    return {**config_of(it), "status": pool_status(it, online=online)}
+def pool_config(site: Site) -> View:
+    return {**config_of(site.pool), "status": pool_status(site)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def resource(place: Place, *, platforms: Sequence[str] = ()) -> View:
             for one in node.taints
         ],
         "usage_fields": _for_programs(node.used),
-        "conditions": None if node.available else [_condition(node)],
+        "conditions": None if node.available else _conditions(node),
         "non_workflow_usage_fields": _as_kubernetes(node.others),
         "allocatable_fields": _for_programs(node.allocatable),
         "platform_allocatable_fields": _by_platform(
@@ -138,7 +139,7 @@ def concise(sites: Sequence[Site], *, platforms: Sequence[str] = ()) -> list[Vie
                 {
                     "pool": site.pool.name,
                     "platform": name,
-                    "status": pool_status(site.pool, online=site.online),
+                    "status": pool_status(site),
                     "usage_fields": _floats(total(node.used for node in nodes)),
                     "allocatable_fields": _floats(total(node.allocatable for node in nodes)),
                     "backend": site.pool.backend,
@@ -164,7 +165,7 @@ def _set(sites: Sequence[Site]) -> View:
     return {
         "pools": [
             {
-                **pool(site.pool, online=site.online),
+                **pool(site),
                 "resources": {"gpu": gpu_of(site.pool.gpu or GpuQuota())},
                 "resource_usage": _texts(_usage([site])),
             }
@@ -210,8 +211,10 @@ def _texts(numbers: dict[str, int]) -> dict[str, str]:
     return {key: str(value) for key, value in numbers.items()}
 
 
-def _condition(node: Node) -> str:
-    return "Cordoned" if node.ready else "NotReady"
+def _conditions(node: Node) -> list[str]:
+    """What keeps it from use. OSMO lists the types of all that are True, good and bad."""
+    flags = (("NotReady", not node.ready), ("Cordoned", node.cordoned))
+    return [*(word for word, holds in flags if holds), *node.unfit]
 
 
 def _type(place: Place) -> str:

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 from fastapi import Depends, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xylem.domain.access import Principal
+    from xylem.domain.pool_book import PoolBook
     from xylem.ports.backends import Backends
     from xylem.ports.configs import Configs, Credentials, Pools
     from xylem.ports.dead_letters import DeadLetters
     from xylem.ports.jobs import Jobs
+    from xylem.usecases import joining
     from xylem.usecases.apply import Engine
     from xylem.usecases.clusters import Clusters
 
@@ -30,6 +35,10 @@ class Services(Protocol):
     @property
     def jobs(self) -> Jobs: ...
     @property
+    def joining(self) -> joining.Engine: ...
+    @property
+    def websocket_url(self) -> str: ...
+    @property
     def credentials(self) -> Credentials: ...
     @property
     def dead_letters(self) -> DeadLetters: ...
@@ -39,6 +48,20 @@ def clusters_of(has: Services) -> Clusters:
     from xylem.usecases.clusters import Clusters  # noqa: PLC0415 - a version needs no domain
 
     return Clusters(has.backends, has.engine.clock)
+
+
+def change_configs(into: Callable[[PoolBook], PoolBook], who: Principal, has: Services) -> None:
+    """Of what backend tests may be made: whoever has to make them is told."""
+    from xylem.usecases import backend_tests  # noqa: PLC0415 - a version needs no domain
+
+    backend_tests.change(
+        into,
+        pools=has.pools,
+        backends=has.backends,
+        links=has.engine.links,
+        author=who.subject,
+        now=has.engine.clock(),
+    )
 
 
 def _services(request: Request) -> Services:

@@ -57,6 +57,7 @@ class Agent(Construct):
             settings={
                 "WORKFLOWS_TABLE": data.workflows.name,
                 "BACKENDS_TABLE": data.backends.name,
+                "CONFIGS_TABLE": data.configs.name,
                 "STORE_BUCKET": data.store.name,
                 "JOBS_QUEUE_URL": jobs.queue_url,
                 "NEWS_QUEUE_URL": self.news.queue_url,
@@ -66,6 +67,7 @@ class Agent(Construct):
             rights=[
                 rows(data.workflows, *READ, *CHANGE),
                 rows(data.backends, *READ, *CHANGE),
+                rows(data.configs, "BatchGetItem"),
                 objects(data.store, "payloads/", "GetObject"),
                 send(jobs),
                 send(timers),

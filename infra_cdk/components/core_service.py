@@ -56,7 +56,9 @@ class CoreService(Construct):
                 "KEYS_PATH": keys_path(service.environment),
                 "STORE_BUCKET": data.store.name,
                 "JOBS_QUEUE_URL": jobs.queue_url,
+                "CONNECTIONS_TABLE": data.connections.name,
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
+                "WEBSOCKET_URL": websocket.url,
                 "API_URL": http.url,
                 **{
                     f"DEAD_{word.upper()}_QUEUE_URL": queue.queue_url
@@ -66,14 +68,17 @@ class CoreService(Construct):
             rights=[
                 rows(data.workflows, *READ, *CHANGE, CHECK),
                 index(data.workflows, "due"),
+                index(data.workflows, "live"),
                 rows(data.configs, "GetItem", "BatchGetItem", "PutItem", "ConditionCheckItem"),
                 rows(data.backends, *READ, *CHANGE),
+                rows(data.connections, "Query"),
                 rows(data.identity, "Query", "PutItem", "DeleteItem"),
                 key(service.environment, "credentials"),
                 objects(data.store, "specs/", "GetObject", "PutObject"),
                 send(jobs),
                 *(peek(queue) for queue in dead.values()),
                 websocket.push,
+                websocket.close,
             ],
         )
         http.serves(function, "ANY /api/{proxy+}", "GET /health", "GET /client/version")

@@ -37,7 +37,7 @@ class ControlPlane(Stack):
         service = Service(environment=environment, layers=layers.all)
         http = HttpApi(self, "HttpApi", environment=environment)
         websocket = WebSocketApi(self, "WebSocketApi", environment=environment)
-        authorizer = Authorizer(self, "Authorizer", service=service, issuer=http.url)
+        authorizer = Authorizer(self, "Authorizer", service=service, data=data, issuer=http.url)
         http.authorized_by(authorizer.http)
 
         Connections(

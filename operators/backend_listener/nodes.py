@@ -15,8 +15,19 @@ from operators.shared.calls import Procedure, pages
 from operators.shared.quantities import parse_quantity
 from operators.shared.resources import ANYBODYS_POD, Json
 from xylem.manifests.names import GROUP_LABEL
-from xylem.protocol.agent import NodeAmounts, NodeObservation, NodeTaint, NodeUse
-from xylem.protocol.limits import NODE_LABEL_BYTES, NODE_USES
+from xylem.protocol.agent import (
+    NodeAmounts,
+    NodeCondition,
+    NodeObservation,
+    NodeTaint,
+    NodeUse,
+)
+from xylem.protocol.limits import (
+    NODE_CONDITION_BYTES,
+    NODE_CONDITION_CHARS,
+    NODE_LABEL_BYTES,
+    NODE_USES,
+)
 
 GPU = "nvidia.com/gpu"
 POOL_LABEL = "osmo.pool"
@@ -25,6 +36,7 @@ PRIORITY_LABEL = "osmo.priority"
 ENDED = ("Succeeded", "Failed")
 _DISCOVERED = "feature.node.kubernetes.io/"
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+STATUSES = ("True", "False", "Unknown")
 
 _NONE = Decimal(0)
 Sums = dict[str, Decimal]
@@ -155,6 +167,7 @@ def _observed(node: Json) -> NodeObservation:
         cordoned=bool(spec.get("unschedulable")),
         labels=_labels(metadata.get("labels") or {}),
         taints=_taints(spec.get("taints") or ()),
+        conditions=_conditions(status.get("conditions") or ()),
     )
 
 
@@ -274,3 +287,21 @@ def _taints(taints: Iterable[Json]) -> list[NodeTaint]:
         for taint in taints
         if taint.get("key") and taint.get("effect") in EFFECTS
     ]
+
+
+def _conditions(conditions: Iterable[Json]) -> list[NodeCondition]:
+    """As many as fit: `Ready`, what somebody's own domain is in, which tests set, and then the
+    rest. When they were last seen is not said: that changes all the time."""
+    told = [
+        NodeCondition(type=one["type"], status=one["status"])
+        for one in conditions
+        if one.get("status") in STATUSES and 0 < len(one.get("type", "")) <= NODE_CONDITION_CHARS
+    ]
+    kept: list[NodeCondition] = []
+    left = NODE_CONDITION_BYTES
+    for one in sorted(told, key=lambda one: (one.type != "Ready", "/" not in one.type, one.type)):
+        size = len(f"{one.type}{one.status}".encode())
+        if size <= left:
+            kept.append(one)
+            left -= size
+    return kept

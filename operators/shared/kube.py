@@ -1,12 +1,12 @@
 """What our operators ask of Kubernetes, and the only file that knows its client.
 
 The functions are as narrow as the rights in `chart/templates/rbac.yaml`: each verb on each kind
-that is used here is granted there, and nothing else. They take and give the API's own JSON. The
-client's model classes are left out: to read one pod through them costs more CPU than the rest of a
-job. JSON is read by pydantic's parser, in half the time of the standard library's, and repeated
-strings are kept once. What the client is used for is what it does well: configuration (a
-kubeconfig, or the service account of the pod, whose token it renews), TLS and a pool of connections
-that are kept alive.
+that is used here is granted there, and nothing else (`tests/contract/operators/test_rights.py`).
+They take and give the API's own JSON. The client's model classes are left out: to read one pod
+through them costs more CPU than the rest of a job. JSON is read by pydantic's parser, in half the
+time of the standard library's, and repeated strings are kept once. What the client is used for is
+what it does well: configuration (a kubeconfig, or the service account of the pod, whose token it
+renews), TLS and a pool of connections that are kept alive.
 
 Every request has a time limit. A read without resourceVersion is a quorum read, and these are the
 only ones: a stale cache would lose healthy tasks. All functions block; `operators.shared.calls`
@@ -151,7 +151,9 @@ class Kube:
     def _path(self, kind: Kind, name: str | None = None) -> str:
         place = f"/namespaces/{quote(self.namespace)}" if kind.namespaced else ""
         path = f"{kind.root}{place}/{kind.plural}"
-        return path if name is None else f"{path}/{quote(name)}"
+        if name is None:
+            return path
+        return f"{path}/{quote(name)}{f'/{kind.part}' if kind.part else ''}"
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:
         asked = f"?{urlencode(query)}" if query else ""

@@ -50,13 +50,15 @@ class Expired(Refused):
 @dataclass(frozen=True, slots=True)
 class Kind:
     """`namespaced`: what is asked of it lies in our namespace; else in the whole cluster. `fields`:
-    a field selector, where only some are ever listed."""
+    a field selector, where only some are ever listed. `part`: what is written apart from the rest
+    of an object."""
 
     api_version: str
     name: str
     plural: str
     namespaced: bool = True
     fields: str = ""
+    part: str = ""
 
     @property
     def root(self) -> str:
@@ -70,6 +72,9 @@ SECRET = Kind("v1", "Secret", "secrets")
 SERVICE = Kind("v1", "Service", "services")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 NODE = Kind("v1", "Node", "nodes", namespaced=False)
+NODE_STATUS = Kind("v1", "Node", "nodes", namespaced=False, part="status")
+CRON_JOB = Kind("batch/v1", "CronJob", "cronjobs")
+DAEMON_SET = Kind("apps/v1", "DaemonSet", "daemonsets")
 POD_WARNING = Kind("v1", "Event", "events", fields="involvedObject.kind=Pod,type=Warning")
 """Of a pod that starts as it should there are five events, and none of them is one of these."""
 

@@ -8,6 +8,8 @@
 | XYLEM_NAMESPACE | where tasks run (`xylem`) |
 | KUBECONFIG | a kubeconfig; without it the service account of the pod |
 | POD_NAME | unique among running operators: the holder's name in the Lease (the host's name) |
+| XYLEM_TEST_IMAGE | the image with this package, which runs backend tests; without it none is |
+| XYLEM_TEST_ACCOUNT | the service account that it runs as (`xylem-backend-test`) |
 | XYLEM_HEALTH | `host:port` of /healthz, /readyz and /metrics; without it there is none |
 """
 
@@ -16,6 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+TEST_ACCOUNT = "xylem-backend-test"
 
 
 class BadSettings(Exception):
@@ -29,6 +33,8 @@ class Settings:
     namespace: str
     pod_name: str
     kubeconfig: str | None = None
+    test_image: str = ""
+    test_account: str = TEST_ACCOUNT
     health: tuple[str, int] | None = None
     token_text: str = field(default="", repr=False)
     token_file: Path | None = None
@@ -66,6 +72,8 @@ def settings(environment: Mapping[str, str]) -> Settings:
         namespace=environment.get("XYLEM_NAMESPACE") or "xylem",
         pod_name=environment.get("POD_NAME") or socket.gethostname(),
         kubeconfig=environment.get("KUBECONFIG") or None,
+        test_image=environment.get("XYLEM_TEST_IMAGE", ""),
+        test_account=environment.get("XYLEM_TEST_ACCOUNT") or TEST_ACCOUNT,
         health=_address(environment.get("XYLEM_HEALTH", "")),
         token_text=text.strip(),
         token_file=Path(file) if file else None,

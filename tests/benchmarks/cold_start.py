@@ -30,8 +30,8 @@ from rich.progress import Progress
 from rich.table import Table
 from websockets.sync.client import ClientConnection, connect
 
-from clients.local.parts import BACKEND
 from clients.local.processes import find_ours, role_of
+from clients.local.settings import DESK_BACKEND as BACKEND
 from clients.local.settings import Settings
 from clients.sdk.client import Client, SubmitRequest
 from tests.benchmarks.readings import settings

@@ -9,11 +9,14 @@ import pytest
 from tests.builders import BACKEND, NOON, an_attempt
 from tests.builders_placement import a_node, a_pool, in_use
 from tests.contract.conftest import Stores
-from xylem.domain.errors import Forbidden, InvalidRequest, UnknownPool
+from xylem.domain.backend_test import BackendTest
+from xylem.domain.errors import Conflict, Forbidden, InvalidRequest, UnknownPool
 from xylem.domain.ids import BackendName, ConnectionId, PoolName, UserName
 from xylem.domain.node import Node, Taint
+from xylem.domain.node_conditions import NodeConditions
 from xylem.domain.pool import Assertion, Scheduler
 from xylem.domain.pool_book import BackendConfig, PoolBook, with_pool
+from xylem.domain.registration import Registration
 from xylem.ports.backends import Backend, NodeFacts
 from xylem.ports.logs import Chunk, LogTail
 from xylem.ports.task_tokens import Attempt
@@ -72,6 +75,56 @@ def test_only_the_current_connection_can_be_lost(stores: Stores) -> None:
     assert (still.connection, lost.connection) == (TWO, None)
 
 
+def test_a_registration_is_kept_in_the_place_of_the_version_before(stores: Stores) -> None:
+    first = Registration(BACKEND, "open", "a" * 64, NOON, ALICE)
+    second = replace(first, state="draining", version=2)
+    assert stores.backends.registration(BACKEND) is None
+
+    stores.backends.register(first)
+    for late in (first, replace(first, version=3)):
+        with pytest.raises(Conflict):
+            stores.backends.register(late)
+    assert stores.backends.registration(BACKEND) == first
+    stores.backends.register(second)
+    removed = Registration(BackendName("another"), "removed", None, None)
+    stores.backends.register(removed)
+
+    assert stores.backends.registration(BACKEND) == second
+    assert stores.backends.registrations() == [removed, second]
+
+
+def test_a_backend_that_is_forgotten_leaves_its_registration_and_may_come_anew(
+    stores: Stores,
+) -> None:
+    stores.backends.register(Registration(BACKEND))
+    hello(stores, ONE)
+    stores.backends.note_nodes(facts(a_node("a")))
+
+    for _ in range(2):
+        stores.backends.forget(BACKEND)
+
+    assert stores.backends.backend(BACKEND) is None
+    assert stores.backends.all() == []
+    assert stores.backends.nodes(BACKEND) == []
+    assert stores.backends.registration(BACKEND) is not None
+    assert hello(stores, ONE, uid="another").epoch == 1
+
+
+def test_a_backend_speaks_over_its_connection_and_the_one_before_in_the_same_boot(
+    stores: Stores,
+) -> None:
+    three = ConnectionId("three")
+    spoke = [stores.backends.speaks(BACKEND, ONE, NOON)]
+    for connection in (ONE, TWO, three):
+        hello(stores, connection)
+        spoke.append(stores.backends.speaks(BACKEND, connection, NOON))
+    later = NOON + timedelta(minutes=1)
+    after = [stores.backends.speaks(BACKEND, one, later) for one in (ONE, TWO, three)]
+
+    assert spoke == [False, True, True, True]
+    assert after == [False, True, True]
+
+
 def test_a_pool_is_what_was_put_last(stores: Stores) -> None:
     with pytest.raises(UnknownPool, match="Pool nope not found"):
         stores.pools.pool("nope")
@@ -86,6 +139,8 @@ def test_a_pool_is_what_was_put_last(stores: Stores) -> None:
 def test_what_a_pool_names_is_looked_up_as_it_is_now(stores: Stores) -> None:
     pool = a_pool(pod_templates=("t",), resource_validations=("v",))
     kai = Scheduler("kai", "kai-scheduler")
+    rules = NodeConditions({"osmo.nvidia.com/.*": "True"}, "ml.osmo.nvidia.com/")
+    test = BackendTest("0 2 * * *", conditions=("gpu",), pod_templates=("t",))
     condition = Assertion("LE", "{{USER_GPU}}", "4", "too many")
 
     def told(book: PoolBook) -> PoolBook:
@@ -93,7 +148,8 @@ def test_what_a_pool_names_is_looked_up_as_it_is_now(stores: Stores) -> None:
             with_pool(pool, book),
             pod_templates={**book.pod_templates, "t": {"spec": {"nodeSelector": {"a": "1"}}}},
             resource_validations={**book.resource_validations, "v": (condition,)},
-            backends={pool.backend: BackendConfig(kai, {"description": "d"})},
+            backends={pool.backend: BackendConfig(kai, {"description": "d"}, rules, ("gpu",))},
+            backend_tests={"gpu": test},
         )
 
     def changed(book: PoolBook) -> PoolBook:
@@ -107,6 +163,9 @@ def test_what_a_pool_names_is_looked_up_as_it_is_now(stores: Stores) -> None:
 
     assert [one.platforms["a100"].labels for one in (first, second)] == [{"a": "1"}, {"a": "2"}]
     assert (second.scheduler, second.assertions) == (kai, (condition,))
+    assert second.node_conditions == rules
+    assert stores.pools.book().backend_tests == {"gpu": test}
+    assert stores.pools.book().naming_test("gpu") == [pool.backend]
     assert stores.pools.book().pools == {"default": pool}
     assert set(stores.pools.book().pod_templates) == {"default_ctrl", "default_user", "t"}
 
@@ -213,7 +272,11 @@ def facts(*nodes: Node, number: int = 1, boot: str = "b", **fields: Any) -> Node
 
 def test_nodes_are_as_they_were_said_last(stores: Stores) -> None:
     node = a_node(
-        "b", uses=(in_use(2),), labels={"kind": "a100"}, taints=(Taint("x", "NoExecute"),)
+        "b",
+        uses=(in_use(2),),
+        labels={"kind": "a100"},
+        taints=(Taint("x", "NoExecute"),),
+        conditions={"Ready": "True", "osmo.nvidia.com/gpu": "Unknown"},
     )
 
     assert stores.backends.note_nodes(facts(node, a_node("a"))) == 2

@@ -34,7 +34,15 @@ from xylem.domain.group import (
     Settling,
     UpstreamCompleted,
 )
-from xylem.domain.ids import GroupId, JobId, TaskName, UserName, WorkflowId, WorkflowUuid
+from xylem.domain.ids import (
+    BackendName,
+    GroupId,
+    JobId,
+    TaskName,
+    UserName,
+    WorkflowId,
+    WorkflowUuid,
+)
 from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.transitions import decide
@@ -66,6 +74,22 @@ def test_what_is_created_can_be_read_again(stores: Stores) -> None:
     assert stores.workflows.group(HELLO, GROUP) == Stored(group, 1)
     assert stores.workflows.groups(HELLO) == [Stored(group, 1)]
     assert stores.workflows.resolve("e" * 32) == stores.workflows.resolve(HELLO) == HELLO
+
+
+def test_what_is_live_on_a_backend_is_found_from_its_first_news_to_its_end(stores: Stores) -> None:
+    running = a_task(status=TaskStatus.RUNNING, ordinal=1, node="node-1", started_at=NOON)
+    waiting = a_task("side")
+    stores.workflows.create(a_creation(a_group(tasks=(a_task(), waiting))))
+    assert stores.workflows.live_on(BACKEND, limit=5) == []
+
+    told = replace(stored(stores).value, tasks=(running, waiting), placed=1, ordinal=1)
+    stores.workflows.commit(a_commit(groups=(a_change(stored(stores), told),)))
+
+    assert stores.workflows.live_on(BACKEND, limit=5) == [HELLO]
+    assert stores.workflows.live_on(BackendName("another"), limit=5) == []
+    ended = replace(told, tasks=(replace(running, status=TaskStatus.COMPLETED), waiting))
+    stores.workflows.commit(a_commit(groups=(a_change(stored(stores), ended),)))
+    assert stores.workflows.live_on(BACKEND, limit=5) == []
 
 
 def test_a_refused_submission_can_be_read_with_its_reason(stores: Stores) -> None:

@@ -266,22 +266,28 @@ _KINDS = {kind.name: kind for kind in (POD, CONFIG_MAP, LEASE)} | {
 
 def _matches(body: Json, label: str, value: str) -> bool:
     labels = body["metadata"].get("labels") or {}
+    if not label:
+        return True
     if label.startswith("!"):
         return label[1:] not in labels
     return label in labels and (not value or labels[label] == value)
 
 
 def _operate(document: Any, operation: Json) -> None:
-    """`test` and `remove` of JSON Patch, which is all that the operators use."""
+    """JSON Patch, as far as the operators use it."""
     *path, last = operation["path"].strip("/").split("/")
     found: Any = document
     try:
         for part in path:
             found = found[int(part)] if isinstance(found, list) else found[part]
-        key: Any = int(last) if isinstance(found, list) else last
+        key: Any = int(last) if isinstance(found, list) and last != "-" else last
         if operation["op"] == "test" and found[key] != operation["value"]:
             raise KeyError(last)
         if operation["op"] == "remove":
             del found[key]
+        if operation["op"] == "replace":
+            found[key] = operation["value"]
+        if operation["op"] == "add":
+            found.append(operation["value"])
     except (KeyError, IndexError) as error:
         raise Refused(422, f"the patch does not apply: {operation}") from error

@@ -114,10 +114,13 @@ def test_only_the_worker_reads_a_sealed_secret_and_only_the_core_service_writes_
     assert _who_may(stacks, "dynamodb:PutItem", "-identity") == {"core-service"}
 
 
-def test_the_authorizers_touch_nothing_but_their_key(stacks: Synthesized) -> None:
-    for name in ("authorizer-http", "authorizer-websocket"):
-        services = {each.action.split(":")[0] for each in stacks.permissions[name]}
-        assert services - {"logs", "xray"} == {"ssm"}
+def test_the_authorizers_touch_nothing_but_their_key_and_what_admins_decided_about_a_backend(
+    stacks: Synthesized,
+) -> None:
+    for name, more in (("authorizer-http", set()), ("authorizer-websocket", {"dynamodb:GetItem"})):
+        actions = {each.action for each in stacks.permissions[name]}
+        others = {action for action in actions if action.split(":")[0] not in {"logs", "xray"}}
+        assert others == {"ssm:GetParameter", *more}
 
 
 def test_what_tasks_wrote_is_read_by_the_logger_alone(stacks: Synthesized) -> None:

@@ -210,7 +210,7 @@ def _drawn(settings: Settings, client: Client, kind: Kind, number: int, seed: st
     key = f"{kind}-{number}-{time.time_ns()}"
     with witness() as seen:
         spec = diamond(key, seen.port, dice)
-        name = _insist(lambda: client.submit(SubmitRequest(spec=spec, pool="default")).name)
+        name = insist(lambda: client.submit(SubmitRequest(spec=spec, pool="default")).name)
         began = time.monotonic()
         killer = Killer(settings, kind, dice)
         problems, slowest, status = _follow(client, name, killer, began)
@@ -275,16 +275,16 @@ def _problems_of_logs(client: Client, name: str) -> list[str]:
     for task in UPSTREAM:
         # The pod's sidecar may still be sending: the log is closed a moment after the end.
         deadline = time.monotonic() + 60
-        while (found := _lines(client, name, task)) != wanted and time.monotonic() < deadline:
+        while (found := lines_of(client, name, task)) != wanted and time.monotonic() < deadline:
             time.sleep(0.5)
         if found != wanted:
             problems.append(f"the log of {task} has {len(found)} lines: {_difference(found)}")
     return problems
 
 
-def _lines(client: Client, name: str, task: str) -> list[str]:
+def lines_of(client: Client, name: str, task: str) -> list[str]:
     prefix = f"[{task}] "
-    text = _insist(lambda: client.logs(name, task=task))
+    text = insist(lambda: client.logs(name, task=task))
     return [line.split(prefix, 1)[1] for line in text.splitlines() if prefix in line]
 
 
@@ -294,7 +294,7 @@ def _difference(found: Sequence[str]) -> str:
     return f"doubled {doubled[:3]}" if doubled else f"the last is {found[-1:]}"
 
 
-def _insist(ask: Callable[[], T]) -> T:
+def insist(ask: Callable[[], T]) -> T:
     deadline = time.monotonic() + PROGRESS_WITHIN_SECONDS
     while True:
         try:

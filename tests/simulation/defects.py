@@ -41,6 +41,7 @@ from tests.simulation.faults import Faults
 from tests.simulation.schedule import Schedule
 from tests.simulation.store import (
     Gate,
+    SimulatedBackends,
     SimulatedJobs,
     SimulatedStore,
     SimulatedTimers,
@@ -50,7 +51,7 @@ from tests.simulation.variant import Variant
 from xylem.domain.detail import TaskDetail
 from xylem.domain.errors import Conflict
 from xylem.domain.group import Group
-from xylem.domain.ids import ConnectionId, GroupId, TaskName, WorkflowId, mail_parts
+from xylem.domain.ids import BackendName, ConnectionId, GroupId, TaskName, WorkflowId, mail_parts
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
 from xylem.manifests.names import RETRY
@@ -63,6 +64,7 @@ from xylem.ports.workflows import Commit
 from xylem.protocol import agent
 from xylem.protocol.agent import Ack, Bundle, Event, News, PodObservation, operator_message
 from xylem.protocol.link import Link, Order, Perform
+from xylem.protocol.outbox import Outbox
 from xylem.protocol.queues import EventsOf, ResultOf, StockOf
 from xylem.protocol.runtime import AtBarrier
 from xylem.usecases.apply import Engine
@@ -209,8 +211,9 @@ class AsksForNoCleanupAgain(Variant):
 class HoldsNoAnchor(Variant):
     """The anchor carries no finalizer."""
 
-    needs = {"config_map_deleted": 8.0, "frame_late": 0.9, "frame_twice": 0.9}
+    needs = {"config_map_deleted": 25.0, "frame_late": 0.9, "frame_twice": 0.9}
     alone = True
+    many = True
     short = True
     long = True
 
@@ -492,8 +495,12 @@ class CountsOldObservations(Variant):
         return message
 
 
-class _TellsWhatIsListed(Link):
-    def _completed(
+def linked(kind: type[Outbox]) -> type[Link]:
+    return type("Linked", (Link,), {"outbox": kind})
+
+
+class _TellsWhatIsListed(Outbox):
+    def completed(
         self, pods: Sequence[PodObservation], wanted: Callable[[PodObservation], bool]
     ) -> list[PodObservation]:
         return list(pods)
@@ -502,11 +509,11 @@ class _TellsWhatIsListed(Link):
 class ForgetsUnacknowledgedEnds(Variant):
     """An end that is known and not acknowledged is not listed once its pod is gone."""
 
-    link = _TellsWhatIsListed
+    link = linked(_TellsWhatIsListed)
     needs = {"pod_deleted": 1.0, "frame_lost": 0.4, "socket_dies": 0.5}
 
 
-class _KeepsNumbers(Link):
+class _KeepsNumbers(Outbox):
     def report(self, pod: PodObservation, now: datetime) -> None:
         known = self._pending.get(pod.uid)
         last = self._seq
@@ -519,7 +526,7 @@ class _KeepsNumbers(Link):
 class KeepsNumbers(Variant):
     """A newer observation of a pod is said under the number of the older one."""
 
-    link = _KeepsNumbers
+    link = linked(_KeepsNumbers)
     needs = {"frame_late": 0.3}
 
 
@@ -531,10 +538,17 @@ class _HearsAnyBoot(Link):
         return super().received(number, text, now)
 
 
+class _HearsAnyConnection(SimulatedBackends):
+    def speaks(self, name: BackendName, connection: ConnectionId, now: datetime) -> bool:
+        return True
+
+
 class HearsAnyBoot(Variant):
-    """An acknowledgement counts for whoever is connected, and is pushed to him."""
+    """An acknowledgement counts for whoever is connected, and is pushed to him. What an old
+    connection said is heard, too: dropping it hides most of this."""
 
     link = _HearsAnyBoot
+    backends = _HearsAnyConnection
     needs = {"operator_dies": 1.0, "message_late": 0.5}
 
     def connection(self, connection: ConnectionId, current: ConnectionId | None) -> ConnectionId:

@@ -8,6 +8,7 @@ whatever came to it meanwhile.
 
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
@@ -57,6 +58,9 @@ INVENTORY_RETRY = 5.0
 
 DULL = tuple(f'{{"to":"agent","type":"{kind}"' for kind in ("heartbeat", "hello", "inventory"))
 """How two frames of three begin, in which the oracle has nothing to read."""
+
+AHEAD = (0, 0, 0, -3600, -60, 60, 3600)
+"""Seconds by which the machine of an operator is wrong about the time."""
 
 Deliver = Callable[[object], None]
 
@@ -160,6 +164,7 @@ class Process:
         self._renewal: Callable[[], None] | None = None
         self._ends: dict[str, PodObservation] = {}
         self._observing: dict[MailId, list[PodObservation]] = {}
+        self._ahead = timedelta(seconds=schedule.random.choice(AHEAD))
 
     @property
     def paused(self) -> bool:
@@ -169,7 +174,7 @@ class Process:
 
     def start(self) -> None:
         self._kube.lease_watchers.append(self._lease_moved)
-        self._run("acquire", acquire(self.pod_name, self.boot_id, self._schedule.now), self._enter)
+        self._run("acquire", acquire(self.pod_name, self.boot_id, self._now), self._enter)
 
     def die(self, why: str) -> None:
         if not self.alive:
@@ -188,7 +193,7 @@ class Process:
 
     def _enter(self, taken: tuple[Tenure, Json]) -> None:
         tenure, lease = taken
-        now = self._schedule.now()
+        now = self._now()
         self._schedule.say(f"{self.boot_id} is in office ({tenure.transitions})")
         self.in_office = True
         hello = Hello(backend=BACKEND, cluster_uid=CLUSTER_UID, boot_id=self.boot_id, version="1")
@@ -197,7 +202,7 @@ class Process:
         self._listener = variant.listener()
         self._worker = variant.worker(variant.tenure(tenure), self._observe)
         self._closed = Closed()
-        self._run("keep", keep(tenure, lease, self._schedule.now), self.die)
+        self._run("keep", keep(tenure, lease, self._now), self.die)
         self._kube.watchers.append(self._saw)
         self._list()
         self._stir()
@@ -212,6 +217,9 @@ class Process:
         return f"{self.pod_name}_{self.boot_id}"
 
     # Time, as a process has it -------------------------------------------------------------------
+
+    def _now(self) -> datetime:
+        return self._schedule.now() + self._ahead
 
     def _later(self, seconds: float, act: Callable[[], None], what: str = "") -> None:
         self._schedule.after(seconds, what, partial(self._awake, act))
@@ -243,7 +251,7 @@ class Process:
                 self._pause(what, call, deliver)
                 return
             case Say(pod):
-                self._want(self._listener.seen(pod, schedule.now()))
+                self._want(self._listener.seen(pod, self._now()))
                 deliver(self._link.is_said(pod["metadata"]["uid"]))
                 return
         if what == "create" and schedule.chance(faults.create_pauses):
@@ -329,7 +337,7 @@ class Process:
                 self._link.put_down(job.job_id)
             else:
                 self._answered(order, outcome)
-                self._link.answer(result, self._schedule.now())
+                self._link.answer(result, self._now())
                 self._stir()
             for follower in followers:
                 self._perform_job(follower)
@@ -337,7 +345,7 @@ class Process:
         def failed(error: KubeError) -> None:
             raise Violation("S6", f"a job ended in {error!r}")
 
-        self._run(job.kind, self._worker.begin(order, self._schedule.now()), done, failed)
+        self._run(job.kind, self._worker.begin(order, self._now()), done, failed)
 
     def _answered(self, order: Perform, outcome: Outcome) -> None:
         if self.eyes is None:
@@ -356,7 +364,7 @@ class Process:
         self._inventory = number
 
         def done(held: Holdings) -> None:
-            now = self._schedule.now()
+            now = self._now()
             self._link.inventory(number, [anchor.news for anchor in held.anchors], held.pods)
             self._stir()
             self._closed.listed(held.anchors, now)
@@ -374,7 +382,7 @@ class Process:
         self._run("inventory", take_inventory(self._observe), done, failed)
 
     def _observe(self, pod: Json) -> PodObservation | None:
-        return self._listener.observe(pod, self._schedule.now())
+        return self._listener.observe(pod, self._now())
 
     # What the watch sees -------------------------------------------------------------------------
 
@@ -390,7 +398,7 @@ class Process:
 
     def _listed(self, pods: list[Json]) -> None:
         for pod in pods:
-            self._want(self._listener.seen(pod, self._schedule.now()))
+            self._want(self._listener.seen(pod, self._now()))
         self._want(self._listener.listed({pod["metadata"]["uid"] for pod in pods}))
         self._tick_by()
 
@@ -412,7 +420,7 @@ class Process:
         while self._sightings:
             change, pod = self._sightings.popleft()
             hear = self._listener.gone if change == "DELETED" else self._listener.seen
-            self._want(hear(pod, self._schedule.now()))
+            self._want(hear(pod, self._now()))
         self._tick_by()
 
     def _want(self, wants: list[Want]) -> None:
@@ -421,7 +429,7 @@ class Process:
                 case News(pod):
                     if pod.status.final:
                         self._ends[pod.uid] = pod
-                    self._link.report(pod, self._schedule.now())
+                    self._link.report(pod, self._now())
                     self._stir()
                 case LetGo(name, uid, finalizers):
                     self._do("release", partial(release, name, uid, finalizers))
@@ -439,7 +447,7 @@ class Process:
         due = min((moment for moment in moments if moment is not None), default=None)
         if due is None:
             return
-        seconds = max((due - self._schedule.now()).total_seconds(), 0.1)
+        seconds = max((due - self._now()).total_seconds(), 0.1)
         if self._schedule.seconds + seconds < self._tick_at:
             self._tick_at = self._schedule.seconds + seconds
             self._later(seconds, partial(self._tick, self._tick_at))
@@ -448,7 +456,7 @@ class Process:
         if due != self._tick_at:
             return
         self._tick_at = float("inf")
-        now = self._schedule.now()
+        now = self._now()
         self._want(self._listener.ticked(now))
         for anchor in self._closed.outlived(now):
             self._do("remove", partial(remove_anchor, anchor))
@@ -463,7 +471,7 @@ class Process:
 
     def _pump(self) -> None:
         self._pumping = False
-        now = self._schedule.now()
+        now = self._now()
         for order in self._link.ticked(now):
             self._take(order)
         number = self._link.dial(now)
@@ -480,7 +488,7 @@ class Process:
         self._wake_by()
 
     def _connected(self, number: int) -> None:
-        self._link.opened(number, self._schedule.now())
+        self._link.opened(number, self._now())
         self._sockets[number] = self._wire.open(
             ConnectionId(f"{self.boot_id}/{number}"),
             hear=lambda text: self._awake(lambda: self._hear(number, text)),
@@ -489,7 +497,7 @@ class Process:
         self._stir()
 
     def _hear(self, number: int, text: str) -> None:
-        for order in self._link.received(number, text, self._schedule.now()):
+        for order in self._link.received(number, text, self._now()):
             self._take(order)
         self._stir()
 
@@ -497,14 +505,14 @@ class Process:
         socket = self._sockets.pop(number, None)
         if socket is not None:
             self._wire.hang_up(socket)
-            self._link.closed(number, self._schedule.now())
+            self._link.closed(number, self._now())
             self._stir()
 
     def _wake_by(self) -> None:
         due = self._link.wake_at
         if due is None:
             return
-        seconds = max((due - self._schedule.now()).total_seconds(), 0.02)
+        seconds = max((due - self._now()).total_seconds(), 0.02)
         if self._schedule.seconds + seconds < self._wake_at:
             self._wake_at = self._schedule.seconds + seconds
             self._later(seconds, partial(self._woken, self._wake_at))

@@ -67,6 +67,8 @@ class Oracle:
         self._at_barrier: set[tuple[Attempt, int]] = set()
         self.sidecars: Sidecars | None = None
         self.calm_since: float | None = None
+        self._shrank_at: defaultdict[GroupId, float] = defaultdict(float)
+        """When a task of a group ended, for which the others need not wait at a barrier."""
 
     # The cluster's side --------------------------------------------------------------------------
 
@@ -236,7 +238,7 @@ class Oracle:
         since = self._schedule.seconds - MEETS_WITHIN
         if group is None or known is None or known.status.final:
             return
-        if self.calm_since is None or self.calm_since > since:
+        if self.calm_since is None or max(self.calm_since, self._shrank_at[group.id]) > since:
             return
         alive = {attempt_of(pod) for pod in self._kube.pods_of(group.id) if self._kube.answers(pod)}
         for task in group.tasks:
@@ -266,6 +268,7 @@ class Oracle:
         groups = self._rows.stored_groups.get(commit.workflow, {})
         for id, was in before.items():
             self._monotone(was.value, groups[id].value)
+            self._notes_who_is_waited_for(was.value, groups[id].value)
             self._begins_after_upstream(was.value, groups[id].value, commit)
             self._truthful(was.value, groups[id].value)
             self._mail_is_there(groups[id].value)
@@ -303,6 +306,12 @@ class Oracle:
                 raise Violation("S3", f"task {old.name} fell from {old.status} to {new.status}")
         if now.waits_for > was.waits_for or now.waits_for < 0:
             raise Violation("counts", f"group {now.name} waits for {now.waits_for}")
+
+    def _notes_who_is_waited_for(self, was: Group, now: Group) -> None:
+        if sum(task.status.final for task in now.tasks) > sum(
+            task.status.final for task in was.tasks
+        ):
+            self._shrank_at[now.id] = self._schedule.seconds
 
     def _begins_after_upstream(self, was: Group, now: Group, commit: Commit) -> None:
         if was.placed or not now.placed:

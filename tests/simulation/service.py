@@ -19,7 +19,6 @@ from tests.simulation.store import (
     Crash,
     Gate,
     SimulatedAlarm,
-    SimulatedBackends,
     SimulatedBlobs,
     SimulatedDoorbell,
     SimulatedNews,
@@ -141,7 +140,7 @@ class Service:
         self.workflows = self.rows.workflows
         self.jobs = self.rows.jobs
         self.timers = self.rows.timers
-        self.backends = SimulatedBackends(self.rows, gate)
+        self.backends = variant.backends(self.rows, gate)
         self.links = _Redirected(self, sockets, variant)
         self.store = SimulatedBlobs(gate)
         self.clock = gate.now

@@ -12,7 +12,7 @@ from operators.shared.calls import Call
 from operators.shared.lease import Tenure
 from operators.task_runtime.runtime import Decision, Event, Life, decide
 from tests.simulation.cluster import Kube
-from tests.simulation.store import SimulatedStore
+from tests.simulation.store import SimulatedBackends, SimulatedStore
 from xylem.domain.ids import ConnectionId
 from xylem.memory.logs import MemoryLogs
 from xylem.ports.jobs import Job
@@ -26,6 +26,7 @@ from xylem.usecases.submit import Request
 class Variant:
     store: type[SimulatedStore] = SimulatedStore
     link: type[Link] = Link
+    backends: type[SimulatedBackends] = SimulatedBackends
     listener: type[Listener] = Listener
     worker: type[Worker] = Worker
     logs: type[MemoryLogs] = MemoryLogs

@@ -188,11 +188,7 @@ def test_while_its_cluster_is_away_it_is_cancelled_at_once_and_cleaned_up_later(
 
     assert world.look(HELLO).workflow.status is WorkflowStatus.FAILED_CANCELED
     assert world.cluster.jobs == []
-    world.say(
-        agent.Hello(backend=BACKEND, cluster_uid="uid", boot_id="boot-2", version="1"),
-        connection=ConnectionId("connection-2"),
-    )
-    world.settle()
+    world.dial(ConnectionId("connection-2"), boot="boot-2")
     assert [job.kind for job in world.cluster.jobs] == ["cleanup"]
 
 

@@ -152,11 +152,7 @@ def test_mail_for_a_backend_that_is_away_waits_for_its_hello() -> None:
     world.settle()
     assert world.cluster.jobs == []
 
-    world.say(
-        agent.Hello(backend=BACKEND, cluster_uid="uid", boot_id="boot-2", version="1"),
-        connection=ConnectionId("connection-2"),
-    )
-    world.settle()
+    world.dial(ConnectionId("connection-2"), boot="boot-2")
     assert [job.kind for job in world.cluster.jobs] == ["create"]
 
 
@@ -228,19 +224,6 @@ def test_news_of_something_unknown_is_rejected_by_its_number() -> None:
     world.settle()
 
     assert [(no.seq, no.code) for no in world.cluster.rejected] == [(41, "unknown_entity")]
-
-
-def test_another_clusters_news_changes_nothing() -> None:
-    world = World()
-    hello = world.submit(HELLO)
-    world.settle()
-    world.pod(hello, "hello", "COMPLETED", 0)
-    [body] = world.news.take()
-
-    world.apply([body.replace(str(BACKEND), "cluster-2")])
-
-    assert world.task(hello, "hello").status is TaskStatus.PROCESSING
-    assert [no.code for no in world.cluster.rejected] == ["not_yours"]
 
 
 def test_news_in_any_order_ends_the_same() -> None:

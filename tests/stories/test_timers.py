@@ -305,11 +305,7 @@ def test_the_mailbox_of_a_backend_that_is_away_does_not_grow() -> None:
 
     assert questions(world) == 1
     assert status(world, hello) is TaskStatus.RUNNING, "silence kills nothing"
-    world.say(
-        agent.Hello(backend=BACKEND, cluster_uid="uid", boot_id="boot-2", version="1"),
-        connection=ConnectionId("connection-2"),
-    )
-    world.settle()
+    world.dial(ConnectionId("connection-2"), boot="boot-2")
     world.observed(hello, world.seen(hello, "hello", "RUNNING"))
     world.settle()
     assert world.look(hello).workflow.status is WorkflowStatus.FAILED_EXEC_TIMEOUT
@@ -374,6 +370,7 @@ def test_many_tasks_that_do_not_start_beside_their_lead_are_ended_in_parts() -> 
     group = world.group(gang, "t-group").id
     timers.look(gang, group, engine=world)
     world.sweep()
+    world.dial(ConnectionId("connection-2"))
 
     pods = [world.seen(gang, names[0], "RUNNING")]
     pods += [world.seen(gang, name, "INITIALIZING") for name in names[1:]]

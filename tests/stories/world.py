@@ -34,6 +34,7 @@ from xylem.manifests import names
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.configs import MemoryConfigs, MemoryPools
+from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.store import MemoryStore
@@ -42,7 +43,7 @@ from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports.jobs import Job
 from xylem.protocol import agent
 from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
-from xylem.usecases import backends, cancel, jobs, news, operators, submit, timers
+from xylem.usecases import backend_tests, backends, cancel, jobs, news, operators, submit, timers
 from xylem.usecases.queries import Described, describe
 from xylem.usecases.start import Rendering, start_groups
 from xylem.usecases.submit import Request
@@ -87,6 +88,7 @@ class World:
         self.jobs = self.rows.jobs
         self.backends = MemoryBackends(self.rows)
         self.links = MemoryLinks()
+        self.connections = MemoryConnections()
         self.store = MemoryBlobs()
         self.doorbell = MemoryDoorbell()
         self.alarm = MemoryAlarm()
@@ -100,12 +102,12 @@ class World:
         self.wait: Callable[[float], None] = self.waited.append
         self.chance: Callable[[], float] = lambda: 0.5
         self.cluster = Cluster()
+        self.connection = CONNECTION
         self.rung: list[tuple[datetime, WorkflowId, GroupId]] = []
         platforms = {"default": Platform()}
         pool = Pool(PoolName("default"), BACKEND, default_platform="default", platforms=platforms)
         self.pools.put(pool, author=USER, now=NOON)
-        self.say(agent.Hello(backend=BACKEND, cluster_uid="uid", boot_id=BOOT, version="1"))
-        self.settle()
+        self.dial(CONNECTION)
 
     # People ------------------------------------------------------------------------------------
 
@@ -184,6 +186,7 @@ class World:
                     backends.retire(retired, links=self.links, backends=self.backends)
                 case NodesOf() as nodes:
                     backends.note_nodes(nodes, backends=self.backends)
+                    backend_tests.tell_changed(nodes, pools=self.pools, links=self.links)
                 case message:
                     by_workflow.setdefault(message.workflow, []).append(message)
         for workflow, messages in by_workflow.items():
@@ -226,12 +229,18 @@ class World:
 
     # The cluster -------------------------------------------------------------------------------
 
-    def say(self, message: agent.FromOperator, *, connection: ConnectionId = CONNECTION) -> None:
+    def dial(self, connection: ConnectionId, *, boot: str = BOOT) -> None:
+        """The operator says hello over this connection, and from then on everything."""
+        self.connection = connection
+        self.say(agent.Hello(backend=BACKEND, cluster_uid="uid", boot_id=boot, version="1"))
+        self.settle()
+
+    def say(self, message: agent.FromOperator) -> None:
         """The operator says something; it reaches the news queue and no further."""
         operators.take(
             message.model_dump_json(),
             backend=BACKEND,
-            connection=connection,
+            connection=self.connection,
             backends=self.backends,
             links=self.links,
             news=self.news,
@@ -271,7 +280,7 @@ class World:
 
     def bodies(self, message: agent.OperatorMessage) -> list[str]:
         """What ingest would make of a frame, were frames of any size."""
-        return list(operators.split(message, backend=BACKEND, connection=CONNECTION))
+        return list(operators.split(message, backend=BACKEND, connection=self.connection))
 
     def observed(self, workflow: WorkflowId, *pods: agent.PodObservation) -> None:
         """The question that was pushed last is answered with these pods."""

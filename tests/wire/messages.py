@@ -122,10 +122,28 @@ NODES = agent.Nodes(
             cordoned=True,
             labels={"kind": "a100"},
             taints=[agent.NodeTaint(key="dedicated", effect="NoSchedule", value="ml")],
+            conditions=[
+                agent.NodeCondition(type="Ready", status="True"),
+                agent.NodeCondition(type="osmo.nvidia.com/gpu", status="Unknown"),
+            ],
         )
     ],
     gone=["node-0"],
     whole=("node-0", "node-1"),
+    tests="9f86d081884c7d65",
+)
+
+TESTS = agent.BackendTests(
+    digest="9f86d081884c7d65",
+    tests=[
+        agent.BackendTest(
+            name="gpu",
+            schedule="0 2 * * *",
+            timeout_seconds=300,
+            conditions=["osmo.nvidia.com/gpu"],
+            template={"spec": {"containers": [{"name": "gpu", "image": "probe"}]}},
+        )
+    ],
 )
 
 
@@ -170,7 +188,7 @@ CONVERSATIONS: dict[str, Conversation] = {
                 boot_id=BOOT, seq=5, code="unknown_entity", message="There is no such task."
             ),
             "refusal": agent.Refusal(code="invalid_frame", message="It is no JSON."),
-            "jobs": agent.Jobs(jobs=[JOB, STORED_JOB]),
+            "jobs": agent.Jobs(jobs=[JOB, STORED_JOB], tests=TESTS),
         },
     ),
     "payload": Conversation(

@@ -26,6 +26,7 @@ WORDS: dict[tuple[type[BaseModel], str], set[str]] = {
     (agent.Refusal, "code"): {"invalid_frame", "too_large", "not_yours", "other_cluster"},
     (agent.Job, "kind"): {"create", "cleanup", "observe"},
     (agent.NodeTaint, "effect"): {"NoSchedule", "PreferNoSchedule", "NoExecute"},
+    (agent.NodeCondition, "status"): {"True", "False", "Unknown"},
     (agent.PodObservation, "status"): {
         "SCHEDULING",
         "INITIALIZING",
@@ -55,7 +56,6 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
     },
     agent.JobResult: {"message": "", "observations": [], "tasks": None, "more": False},
     agent.Bundle: {"events": []},
-    agent.Welcome: {"bundles": False},
     agent.Inventory: {"anchors": [], "pods": [], "tasks": None},
     agent.NodeAmounts: {"cpu": 0, "gpu": 0, "memory": 0, "storage": 0},
     agent.NodeTaint: {"value": ""},
@@ -65,9 +65,11 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         "cordoned": False,
         "labels": {},
         "taints": [],
+        "conditions": [],
     },
-    agent.Nodes: {"nodes": [], "gone": [], "whole": None},
-    agent.Welcome: {"nodes": False},
+    agent.Nodes: {"nodes": [], "gone": [], "whole": None, "tests": None},
+    agent.Jobs: {"tests": None},
+    agent.Welcome: {"bundles": False, "nodes": False},
     agent.Rejected: {"message": ""},
     agent.Job: {"payload": None, "payload_url": None},
     agent.CleanupPayload: {"grace_seconds": None, "force": False},
@@ -108,7 +110,7 @@ def with_fields_of_tomorrow(value: Any) -> Any:
     """In every object but Kubernetes' own."""
     if isinstance(value, dict):
         told = {
-            key: item if key in ("objects", "labels") else with_fields_of_tomorrow(item)
+            key: item if key in ("objects", "labels", "template") else with_fields_of_tomorrow(item)
             for key, item in value.items()
         }
         return {**told, OF_TOMORROW: {"deep": [1, None]}}

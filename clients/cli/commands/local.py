@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,8 +39,8 @@ def _explained() -> Iterator[None]:
         raise BadInput(f"{error.problem}\n{error.way_out}") from error
 
 
-def _settings(session: Session, **ports: int | None) -> Settings:
-    return find_settings(session.environ, ports)
+def _settings(session: Session, kubeconfig: Path | None = None, **ports: int | None) -> Settings:
+    return find_settings(session.environ, ports, kubeconfig)
 
 
 @app.command()
@@ -47,12 +48,15 @@ def up(
     context: typer.Context,
     port_aws: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
     port_cluster: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="Of a cluster that is used instead of the desk's.")
+    ] = None,
     format_type: LongFormatType = None,
 ) -> None:
     """Bring up whatever is not; a second time takes seconds."""
     session = session_of(context)
     with _explained():
-        settings = _settings(session, aws=port_aws, cluster=port_cluster)
+        settings = _settings(session, kubeconfig, aws=port_aws, cluster=port_cluster)
         ready = bring_up(settings, session.environ, _Steps(session))
     if session.json:
         session.write_json(
@@ -70,8 +74,8 @@ def up(
         session.hint(f"Warning: {warning}")
     session.say(f"Xylem is up after {render.duration(ready.seconds)}.")
     session.say(f"  service   {ready.api_url}")
-    kubeconfig = shlex.quote(str(settings.kubeconfig))
-    session.say(f"  cluster   export KUBECONFIG={kubeconfig}; kubectl get pods -A")
+    leads = shlex.quote(str(settings.kubeconfig))
+    session.say(f"  cluster   export KUBECONFIG={leads}; kubectl get pods -A")
     session.say(f"  AWS       aws --endpoint-url {settings.endpoint} ...")
     session.say("  try       xylem workflow submit examples/hello.yaml --follow")
     if ready.other_login:

@@ -48,7 +48,7 @@ class ResourceQuery(BaseModel):
 @router.get("/pool")
 def list_pools(query: Annotated[PoolQuery, Query()], who: User, has: Has) -> View:
     found = _sites(has, query.pools, all_pools=query.all_pools, nodes=False)
-    return {"pools": {one.pool.name: pool_views.pool(one.pool, online=one.online) for one in found}}
+    return {"pools": {one.pool.name: pool_views.pool(one) for one in found}}
 
 
 @router.get("/pool_quota")
@@ -83,11 +83,7 @@ def list_configs(who: User, has: Has) -> View:
     book = has.pools.book()
     put = [book.pools[key] for key in sorted(book.pools)]
     sites = clusters_of(has).sites(put, nodes=False)
-    return {
-        "pools": {
-            one.pool.name: pool_views.pool_config(one.pool, online=one.online) for one in sites
-        }
-    }
+    return {"pools": {one.pool.name: pool_views.pool_config(one) for one in sites}}
 
 
 @router.get("/configs/pool/{name}")
@@ -96,7 +92,7 @@ def get_config(name: str, who: User, has: Has) -> View:
     if put is None:
         raise UnknownPool(f"Pool {name} not found.")
     [site] = clusters_of(has).sites([put], nodes=False)
-    return pool_views.pool_config(site.pool, online=site.online)
+    return pool_views.pool_config(site)
 
 
 @router.put("/configs/pool/{name}")

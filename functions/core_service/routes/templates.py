@@ -1,4 +1,4 @@
-"""What pools name and lie on: pod templates, resource validations, and an admin's word on backends.
+"""What pools name: pod templates and resource validations.
 
 An admin's alone to read as well: a template may say where a cluster's secrets are.
 """
@@ -8,18 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from functions.core_service import backend_views
 from functions.core_service.identity import User
-from functions.core_service.services import Has
+from functions.core_service.services import Has, change_configs
 from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem.domain.access import require_admin
-from xylem.domain.errors import InvalidRequest
-from xylem.domain.ids import BackendName
-from xylem.domain.pool_book import BackendConfig, PoolBook
+from xylem.domain.pool_book import PoolBook
 from xylem.domain.values import replace
 from xylem.spec import pod_templates, validations
-from xylem.spec.backends import BackendForm, backend_of
 from xylem.spec.pools import NAME
 from xylem.spec.validations import AssertionConfig, config_of_assertions
 
@@ -55,10 +51,6 @@ class PutValidations(Change):
     configs_dict: Annotated[dict[Name, Conditions], Field(max_length=MOST)]
 
 
-class PostBackend(Change):
-    configs: BackendForm
-
-
 @router.get("/pod_template")
 def list_templates(who: User, has: Has) -> View:
     require_admin(who)
@@ -84,18 +76,14 @@ def put_templates(body: PutTemplates, who: User, has: Has) -> None:
             book = pod_templates.put_template(name, template, book)
         return book
 
-    has.pools.change(into, author=who.subject, now=has.engine.clock())
+    change_configs(into, who, has)
 
 
 @router.put("/pod_template/{name}")
 def put_template(name: Name, body: PutTemplate, who: User, has: Has) -> None:
     require_admin(who)
     template = pod_templates.template_of(body.configs)
-    has.pools.change(
-        lambda book: pod_templates.put_template(name, template, book),
-        author=who.subject,
-        now=has.engine.clock(),
-    )
+    change_configs(lambda book: pod_templates.put_template(name, template, book), who, has)
 
 
 @router.delete("/pod_template/{name}")
@@ -150,40 +138,5 @@ def delete_validation(name: str, who: User, has: Has, body: Change | None = None
 def _put_validations(given: validations.Validations, who: User, has: Has) -> None:
     def into(book: PoolBook) -> PoolBook:
         return replace(book, resource_validations={**book.resource_validations, **given})
-
-    has.pools.change(into, author=who.subject, now=has.engine.clock())
-
-
-@router.get("/backend")
-def list_backends(who: User, has: Has) -> View:
-    require_admin(who)
-    configs, now = has.pools.book().backends, has.engine.clock()
-    return {
-        "backends": [
-            backend_views.backend(one, configs.get(one.name, BackendConfig()), now)
-            for one in has.backends.all()
-        ]
-    }
-
-
-@router.get("/backend/{name}")
-def get_backend(name: str, who: User, has: Has) -> View:
-    require_admin(who)
-    known = has.backends.backend(BackendName(name))
-    if known is None:
-        raise InvalidRequest(f"Backend {name} not found.", code="DATABASE")
-    config = has.pools.book().backends.get(known.name, BackendConfig())
-    return backend_views.backend(known, config, has.engine.clock())
-
-
-@router.post("/backend/{name}")
-def post_backend(name: Name, body: PostBackend, who: User, has: Has) -> None:
-    """Also of one that never said hello: its first group is rendered for its scheduler."""
-    require_admin(who)
-
-    def into(book: PoolBook) -> PoolBook:
-        backend = BackendName(name)
-        before = book.backends.get(backend, BackendConfig())
-        return replace(book, backends={**book.backends, backend: backend_of(body.configs, before)})
 
     has.pools.change(into, author=who.subject, now=has.engine.clock())

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from operators.shared.resources import (
     Refused,
 )
 from tests.builders_spec import a_plan, a_planned_task, facts_of
+from tests.unit.operators.backend_worker.test_backend_tests import a_test
 from tests.unit.operators.jobs import GROUP_ID, HELLO, a_cleanup, a_create, a_job, a_pod, a_secret
 from xylem.domain.ids import BackendName
 from xylem.domain.pool import GpuQuota, Scheduler
@@ -45,6 +47,7 @@ from xylem.manifests import gang as gangs
 from xylem.manifests.names import GROUP_LABEL
 from xylem.protocol.agent import (
     Ack,
+    BackendTests,
     Hello,
     Inventory,
     Job,
@@ -389,6 +392,38 @@ def test_the_nodes_of_the_cluster_are_told_when_all_of_them_are_known(
         assert told.whole == ("", "~")
 
     asyncio.run(story())
+
+
+def test_tests_are_said_to_be_there_once_the_cluster_has_them(kubeconfig: Path) -> None:
+    """A desk cluster has no CronJobs: so none is the only number of tests that it can have."""
+    none = BackendTests(digest="of none", tests=[])
+    one = BackendTests(digest="of one", tests=[a_test()])
+
+    async def story() -> None:
+        async with a_service() as (service, url):
+            with an_operator(url, kubeconfig, XYLEM_TEST_IMAGE="operator"):
+                await service.until(lambda: tests_of(service))
+                await service.say(Jobs(jobs=[], tests=one))
+                async with asyncio.timeout(SECONDS):
+                    while tests_of(service)[-1] == "":
+                        await service.say(Jobs(jobs=[], tests=none))
+                        heard = len(tests_of(service))
+                        await service.cut()
+                        await service.until(partial(heard_more_than, service, heard))
+
+        assert set(tests_of(service)) == {"", "of none"}
+
+    asyncio.run(story())
+
+
+def heard_more_than(service: Service, heard: int) -> bool:
+    return len(tests_of(service)) > heard
+
+
+def tests_of(service: Service) -> list[str]:
+    """Which tests were said to be there, each time."""
+    said = [each.tests for each in service.heard if isinstance(each, Nodes)]
+    return [each for each in said if each is not None]
 
 
 def nodes_of(service: Service) -> Nodes | None:

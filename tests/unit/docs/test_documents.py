@@ -27,14 +27,16 @@ from tests.unit.docs.documents import (
 from xylem import spec
 from xylem.domain.ids import BackendName, PoolName
 from xylem.domain.pool import Platform, Pool, Scheduler
-from xylem.domain.pool_book import BackendConfig, PoolBook, found, with_pool
+from xylem.domain.pool_book import PoolBook, found, with_pool
 from xylem.spec import pod_templates
-from xylem.spec.backends import BackendForm, backend_of
+from xylem.spec.backend_tests import TestForm, put_test, told_tests
+from xylem.spec.backends import BackendForm, put_backend
 from xylem.spec.pools import PoolConfig, pool_of
 from xylem.spec.validations import AssertionConfig, validation_of
 
 DOCUMENTS = documents()
 README = DOCUMENTS[0]
+MY_CLUSTER = BackendName("my-cluster")
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 
@@ -136,9 +138,8 @@ def test_the_readme_names_every_example() -> None:
     assert {name for name in examples if f"`{name}`" not in README.text} == set()
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/join-cluster.md"])
-def test_the_pool_that_a_reader_is_told_to_register_runs_every_example(name: str) -> None:
-    text = next(each for each in DOCUMENTS if str(each) == name).text
+def test_the_pool_that_a_reader_is_told_to_register_runs_every_example() -> None:
+    text = next(each for each in DOCUMENTS if str(each) == "docs/join-cluster.md").text
     [said] = re.findall(r'\{"configs": \{"backend": .*?\}(?=[`\'])', text)
     configs = PutPoolRequest.model_validate_json(said).configs
     pool = Pool(
@@ -170,10 +171,26 @@ def test_the_templates_that_a_reader_is_told_to_set_are_taken() -> None:
             case "resource_validation":
                 conditions = [AssertionConfig.model_validate(one) for one in json.loads(config)]
                 validation_of(conditions)
+            case "backend_test":
+                book = put_test(name, TestForm.model_validate_json(config), book)
             case _:
                 pytest.fail(f"nobody puts a {kind}")
 
-    assert told == ["pod_template", "pod_template", "pool", "resource_validation"]
+    for said in re.findall(
+        r'\{"configs": (\{"(?:node_conditions|tests)": .*?\})\}(?=\')', page.text
+    ):
+        book = put_backend(MY_CLUSTER, BackendForm.model_validate_json(said), book)
+
+    assert told == [
+        *("pod_template", "pod_template", "pool", "resource_validation"),
+        *("pod_template", "backend_test"),
+    ]
+    assert set(book.backends[MY_CLUSTER].node_conditions.rules) == {
+        "osmo.nvidia.com/.*",
+        "DiskPressure",
+    }
+    [test] = told_tests(MY_CLUSTER, book)
+    assert (test["name"], test["conditions"]) == ("gpu", ["osmo.nvidia.com/gpu"])
     platform = found("my-pool", book).platforms["h100"]
     assert platform.labels == {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}
 
@@ -182,9 +199,9 @@ def test_the_scheduler_that_a_reader_is_told_to_set_is_taken() -> None:
     page = next(each for each in DOCUMENTS if each.path.name == "join-cluster.md")
     [said] = re.findall(r'\{"configs": (\{"scheduler_settings": .*?\})\}(?=\')', page.text)
 
-    config = backend_of(BackendForm.model_validate_json(said), BackendConfig())
+    book = put_backend(MY_CLUSTER, BackendForm.model_validate_json(said), PoolBook())
 
-    assert config.scheduler == Scheduler("kai", "kai-scheduler")
+    assert book.backends[MY_CLUSTER].scheduler == Scheduler("kai", "kai-scheduler")
 
 
 def test_every_function_has_its_rights_written_down() -> None:
@@ -210,7 +227,7 @@ def test_every_document_and_test_that_the_source_refers_to_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["docs/nowhere.md", "domain/nobody.py", "nobody.md", "tests/never/*", "operators/chart"]
+    "code", ["docs/nowhere.md", "domain/nobody.py", "nobody.md", "tests/never/*", "operators/none"]
 )
 def test_a_path_that_is_not_there_is_noticed(code: str) -> None:
     assert looks_like_a_path(code)

@@ -13,6 +13,7 @@ from xylem.domain.status import TaskStatus
 from xylem.protocol.agent import (
     Ack,
     Anchor,
+    BackendTests,
     Bundle,
     ContainerDetail,
     Event,
@@ -44,15 +45,16 @@ from xylem.protocol.limits import (
     NEWS_HOLD,
 )
 from xylem.protocol.link import (
-    PENDING_PODS,
     Collect,
     Complaint,
     Link,
     Order,
     Perform,
+    SetTests,
     Settled,
     TakeInventory,
 )
+from xylem.protocol.outbox import PENDING_PODS
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BOOT = "boot-1"
@@ -911,6 +913,16 @@ def test_a_heartbeat_is_said_only_when_nothing_else_was_for_a_minute() -> None:
     assert said(link, number, NOON + 89 * SECOND) == []
     assert said(link, number, NOON + 90 * SECOND) == [Heartbeat()]
     assert said(link, number, NOON + 91 * SECOND) == []
+
+
+def test_tests_of_nodes_are_set_as_they_are_told_with_jobs_or_without() -> None:
+    link = a_link()
+    number = connected(link)
+    told = BackendTests(digest="d", tests=[])
+
+    assert hear(link, number, Jobs(jobs=[], tests=told)) == [SetTests(told)]
+    both = hear(link, number, Jobs(jobs=[a_job()], tests=told))
+    assert [type(order) for order in both] == [Perform, SetTests]
 
 
 def test_an_inventory_is_asked_for_at_every_welcome_and_every_ten_minutes() -> None:

@@ -155,6 +155,22 @@ def test_frames_fit_and_their_ranges_leave_no_name_out(nodes: set[str], size: in
         assert all(first <= node.name <= last for node in frame.nodes)
 
 
+def test_with_all_nodes_it_is_said_which_tests_the_cluster_has() -> None:
+    news = understood(*(a_node(f"node-{at:03}", labels={"x": "y" * 4000}) for at in range(20)))
+    news.say_all(NOON)
+    before = said(news, NOON)
+    news.tests = "digest"
+    news.seen(a_node("node-000", gpu=1), NOON)
+    changed = said(news, NOON + NODE_NEWS_GAP)
+    news.say_all(NOON + NODE_NEWS_GAP)
+    after = said(news, NOON + NODE_NEWS_GAP)
+
+    assert len(before) > 2
+    assert [frame.tests for frame in before] == [None] * (len(before) - 1) + [""]
+    assert [frame.tests for frame in changed] == [None]
+    assert [frame.tests for frame in after] == [None] * (len(after) - 1) + ["digest"]
+
+
 def test_the_link_says_them_on_its_connection_and_again_with_every_inventory() -> None:
     hello = Hello(backend=BackendName("here"), cluster_uid="uid", boot_id="boot-1", version="1")
     link = Link(hello, random=lambda: 0.5, now=NOON)

@@ -73,6 +73,7 @@ def in_code() -> set[Row]:
         row(workflows.CounterRow, workflows.counter_key("<name>")),
         row(workflows.IdempotencyRow, workflows.idempotency_key(USER, "any")),
         row(backends.BackendRow, backends.backend_key(BACKEND)),
+        row(backends.RegistrationRow, backends.registration_key(BACKEND)),
         row(backends.SeenRow, backends.seen_key(BACKEND)),
         row(backends.NodeRow, backends.node_key(BACKEND, "<node>")),
         row(

@@ -6,21 +6,25 @@ from datetime import datetime
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
 
 from xylem.domain.errors import Conflict
-from xylem.domain.ids import BackendName, ConnectionId, MailId, WorkflowId
+from xylem.domain.ids import BackendName, ConnectionId, MailId, UserName, WorkflowId
 from xylem.domain.node import Node
+from xylem.domain.registration import Registration
 from xylem.ports.backends import Backend, Mail, NodeFacts
 from xylem.usecases.greeting import SEEN_EVERY, Greeting, greeted
 from xylem.usecases.nodes import Noted, noting
 from xylem_aws.tables.backends import (
     LIST,
+    REGISTERED,
     BackendRow,
     BackendsTable,
     MailRow,
     NodeRow,
+    RegistrationRow,
     SeenRow,
     backend_key,
     mailbox,
     node_key,
+    registration_key,
     seen_key,
 )
 from xylem_aws.tables.binding import bind
@@ -33,6 +37,7 @@ class DynamoBackends:
     def __init__(self, region: str, table: str) -> None:
         bind(BackendsTable, table=table, region=region)
         self._noted: dict[BackendName, datetime] = {}
+        self._speaking: dict[tuple[BackendName, ConnectionId], datetime] = {}
 
     def backend(self, name: BackendName) -> Backend | None:
         with in_our_words(name):
@@ -98,10 +103,70 @@ class DynamoBackends:
                 if not refused(error):
                     raise
 
+    def speaks(self, name: BackendName, connection: ConnectionId, now: datetime) -> bool:
+        """This process remembers for a minute who does: a read for each commit would be a
+        fifth of its bill."""
+        known = self._speaking.get((name, connection))
+        if known and now - known < SEEN_EVERY:
+            return True
+        with in_our_words(name):
+            try:
+                row = BackendRow.get(*backend_key(name), consistent_read=True)
+            except DoesNotExist:
+                return False
+        if connection not in (row.connection, row.previous):
+            return False
+        recent = {who: at for who, at in self._speaking.items() if now - at < SEEN_EVERY}
+        self._speaking = {**recent, (name, connection): now}
+        return True
+
     def mailbox(self, name: BackendName) -> list[Mail]:
         with in_our_words(name):
             found = MailRow.query(mailbox(name), consistent_read=True)
             return [_mail(name, row) for row in found]
+
+    def registration(self, name: BackendName) -> Registration | None:
+        with in_our_words(name):
+            try:
+                row = RegistrationRow.get(*registration_key(name), consistent_read=True)
+            except DoesNotExist:
+                return None
+        return _registration(row)
+
+    def registrations(self) -> list[Registration]:
+        with in_our_words("backends"):
+            found = RegistrationRow.query(REGISTERED, consistent_read=True)
+            return [_registration(row) for row in found]
+
+    def register(self, registration: Registration) -> None:
+        row = RegistrationRow(
+            *registration_key(registration.backend),
+            state=registration.state,
+            digest=registration.digest,
+            since=registration.since,
+            by=registration.by,
+            version=registration.version,
+        )
+        before = RegistrationRow.version == registration.version - 1
+        first = RegistrationRow.pk.does_not_exist()
+        with in_our_words(registration.backend):
+            try:
+                row.save(condition=first if registration.version == 1 else before)
+            except PutError as error:
+                if refused(error):
+                    raise Conflict(
+                        f"backend {registration.backend} was changed by somebody else"
+                    ) from None
+                raise
+
+    def forget(self, name: BackendName) -> None:
+        """Its nodes first: what is left of a half of this is a backend that can be forgotten."""
+        pk, first = node_key(name, "")
+        with in_our_words(name):
+            for row in NodeRow.query(pk, NodeRow.sk.startswith(first), consistent_read=True):
+                row.delete()
+            SeenRow(*seen_key(name)).delete()
+            BackendRow(*backend_key(name)).delete()
 
     def nodes(self, name: BackendName) -> list[Node]:
         pk, first = node_key(name, "")
@@ -176,6 +241,17 @@ def _row(backend: Backend) -> BackendRow:
         connection=backend.connection,
         previous=backend.previous,
         connected_at=backend.connected_at,
+    )
+
+
+def _registration(row: RegistrationRow) -> Registration:
+    return Registration(
+        BackendName(row.sk),
+        row.state,  # type: ignore[arg-type]  # one of the three, as we wrote it
+        row.digest,
+        row.since,
+        UserName(row.by),
+        int(row.version),
     )
 
 

@@ -47,6 +47,14 @@ class Ports:
         """What decisions are carried out with is among them."""
         return self
 
+    @property
+    def joining(self) -> "Ports":
+        return self
+
+    @property
+    def websocket_url(self) -> str:
+        return self.settings.websocket_url
+
     def clock(self) -> datetime:
         return datetime.now(UTC)
 

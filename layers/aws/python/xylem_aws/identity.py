@@ -8,13 +8,13 @@ keeps the kinds apart: an operator's token opens no route of people, and the oth
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from xylem.domain.access import Principal
+from xylem.domain.access import Principal, operator_name, operator_of
 from xylem.domain.errors import Unauthenticated
 from xylem.domain.ids import BackendName, UserName
 from xylem_aws.keys import KeyRing
@@ -35,7 +35,7 @@ class Signer:
         return self._sign(PEOPLE, subject, {"roles": sorted(roles)}, life, now)
 
     def operator(self, backend: BackendName, *, life: timedelta, now: datetime) -> str:
-        return self._sign(OPERATORS, f"operator-{backend}", {"backend": backend}, life, now)
+        return self._sign(OPERATORS, operator_name(backend), {"backend": backend}, life, now)
 
     def _sign(
         self, audience: str, subject: str, claims: dict[str, Any], life: timedelta, now: datetime
@@ -66,8 +66,9 @@ class Verifier:
             case {"aud": "xylem", "sub": str(subject), "roles": [*roles]}:
                 names = frozenset(str(role) for role in roles)
                 return Principal("user", UserName(subject), names)
-            case {"aud": "xylem-operator", "sub": str(subject), "backend": str(backend)}:
-                return Principal("operator", UserName(subject), backend=BackendName(backend))
+            case {"aud": "xylem-operator", "backend": str(backend), "iat": int(signed_at)}:
+                signed = datetime.fromtimestamp(signed_at, UTC)
+                return operator_of(BackendName(backend), signed_at=signed)
         raise Unauthenticated("The token is of another kind: it opens nothing here.")
 
     def _claims(self, token: str) -> dict[str, Any]:
@@ -84,7 +85,7 @@ class Verifier:
                 issuer=self._issuer,
                 audience=[PEOPLE, OPERATORS],
                 options={
-                    "require": ["exp", "iss", "aud", "sub"],
+                    "require": ["exp", "iat", "iss", "aud", "sub"],
                     "verify_exp": False,
                     "verify_iat": False,
                 },

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from xylem.domain.backend_test import BackendTest
 from xylem.domain.errors import Conflict
 from xylem.domain.ids import BackendName, PoolName, UserName
 from xylem.domain.pool import Assertion, Pool
@@ -20,6 +21,7 @@ from xylem.domain.pool_book import BackendConfig, PoolBook
 from xylem.domain.values import replace
 from xylem_aws.tables.binding import bind
 from xylem_aws.tables.configs import (
+    BACKEND_TESTS,
     BACKENDS,
     CURRENT,
     POD_TEMPLATES,
@@ -37,6 +39,7 @@ _PARTS: Mapping[str, tuple[str, Any]] = {
     POD_TEMPLATES: ("pod_templates", dict[str, dict[str, Any]]),
     RESOURCE_VALIDATIONS: ("resource_validations", dict[str, tuple[Assertion, ...]]),
     BACKENDS: ("backends", dict[BackendName, BackendConfig]),
+    BACKEND_TESTS: ("backend_tests", dict[str, BackendTest]),
 }
 """By the key of the row: the part of the book, and what it is."""
 

@@ -37,6 +37,11 @@ class Settings:
         return self._get("API_URL")
 
     @property
+    def websocket_url(self) -> str:
+        """Where operators dial in."""
+        return self._get("WEBSOCKET_URL")
+
+    @property
     def keys_path(self) -> str:
         return self._get("KEYS_PATH")
 

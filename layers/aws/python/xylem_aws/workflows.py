@@ -12,7 +12,15 @@ from pynamodb.expressions.condition import Condition
 from xylem.domain.detail import TaskDetail
 from xylem.domain.errors import Conflict, Unavailable, UnknownWorkflow
 from xylem.domain.group import Group, bare
-from xylem.domain.ids import SHARDS, GroupId, JobId, TaskName, UserName, WorkflowId
+from xylem.domain.ids import (
+    SHARDS,
+    BackendName,
+    GroupId,
+    JobId,
+    TaskName,
+    UserName,
+    WorkflowId,
+)
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports.backends import Mail
 from xylem.ports.stored import Stored
@@ -39,6 +47,7 @@ from xylem_aws.tables.workflows import (
     GroupRow,
     IdempotencyRow,
     JobRow,
+    LiveKeys,
     ShardRow,
     TaskRow,
     UuidRow,
@@ -52,6 +61,7 @@ from xylem_aws.tables.workflows import (
     idempotency_key,
     job_key,
     list_partitions,
+    live_partition,
     shard_key,
     uuid_key,
     workflow_key,
@@ -107,6 +117,17 @@ class DynamoWorkflows:
             for shard in range(shards)
             for attempt in self._earlier_attempts(shard_key(workflow, shard))
         ]
+
+    def live_on(self, backend: BackendName, *, limit: int) -> list[WorkflowId]:
+        """The attempts of a group stand together, so a large workflow is many rows in a row."""
+        found: dict[WorkflowId, None] = {}
+        with in_our_words(backend):
+            for shard in range(SHARDS):
+                for row in LiveKeys.live.query(live_partition(backend, shard)):
+                    found.setdefault(WorkflowId(row.workflow))
+                    if len(found) >= limit:
+                        return list(found)
+        return list(found)
 
     def audit(self, workflow: WorkflowId, *, after: str = "", limit: int) -> list[AuditEntry]:
         pk, _ = audit_key(workflow)

@@ -50,6 +50,12 @@ def test_the_first_start_does_everything_that_there_is_nothing_of() -> None:
     )
 
 
+def test_a_cluster_of_the_users_own_is_not_waited_for() -> None:
+    steps = plan_up(replace(DOWN, desk=False))
+
+    assert steps == (Step.START, Step.AWAIT_AWS, Step.KEYS, Step.OPERATOR, Step.POOL)
+
+
 def test_nothing_is_done_when_everything_runs() -> None:
     assert plan_up(EVERYTHING) == ()
 

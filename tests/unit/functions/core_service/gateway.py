@@ -13,6 +13,7 @@ from functions.core_service.api import Application
 from tests.stories.world import World
 from xylem.memory.queues import MemoryDeadLetters
 
+WEBSOCKET_URL = "wss://sockets.test/live"
 SUBMIT = "/api/pool/default/workflow"
 
 
@@ -28,6 +29,8 @@ class ServicesOf:
 
     def __init__(self, world: World, dead_letters: MemoryDeadLetters | None = None) -> None:
         self.engine = world
+        self.joining = world
+        self.websocket_url = WEBSOCKET_URL
         self.pools = world.pools
         self.configs = world.configs
         self.backends = world.backends

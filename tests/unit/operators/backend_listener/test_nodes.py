@@ -6,8 +6,14 @@ from typing import Any
 from operators.backend_listener.nodes import Nodes, count_others
 from operators.shared.resources import POD, Json
 from tests.fakes.kube import FakeKube, run
-from xylem.protocol.agent import NodeAmounts, NodeObservation, NodeTaint, NodeUse
-from xylem.protocol.limits import NODE_LABEL_BYTES, NODE_USES
+from xylem.protocol.agent import (
+    NodeAmounts,
+    NodeCondition,
+    NodeObservation,
+    NodeTaint,
+    NodeUse,
+)
+from xylem.protocol.limits import NODE_CONDITION_BYTES, NODE_LABEL_BYTES, NODE_USES
 
 GIB = 1024**3
 
@@ -95,7 +101,34 @@ def test_a_node_is_what_its_object_says() -> None:
         cordoned=True,
         labels={"kind": "a100"},
         taints=[NodeTaint(key="dedicated", value="ml", effect="NoSchedule")],
+        conditions=[said("Ready"), said("DiskPressure", "False")],
     )
+
+
+def test_conditions_of_tests_are_told_before_others_and_the_same_whenever_they_were_seen() -> None:
+    many = [{"type": f"Problem{at:03}", "status": "False"} for at in range(500)]
+    strange = [{"type": "gpu", "status": "Maybe"}, {"status": "True"}, {"type": "x" * 400}]
+    tested = {"type": "osmo.nvidia.com/gpu", "status": "False", "lastHeartbeatTime": "1"}
+    node = a_node()
+    node["status"]["conditions"] = [*many, *strange, tested, *node["status"]["conditions"]]
+
+    nodes = known(node)
+    [fact] = nodes.told()
+    tested["lastHeartbeatTime"] = "2"
+    nodes.seen(node)
+
+    assert fact.conditions[:3] == [
+        said("Ready"),
+        said("osmo.nvidia.com/gpu", "False"),
+        said("DiskPressure", "False"),
+    ]
+    size = sum(len(one.type + one.status) for one in fact.conditions)
+    assert NODE_CONDITION_BYTES - 20 < size <= NODE_CONDITION_BYTES
+    assert nodes.told() == [fact]
+
+
+def said(type_: str, status: Any = "True") -> NodeCondition:
+    return NodeCondition(type=type_, status=status)
 
 
 def test_a_node_without_a_word_is_not_ready_and_has_nothing() -> None:

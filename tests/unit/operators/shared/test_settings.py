@@ -14,6 +14,7 @@ def test_little_has_to_be_said() -> None:
 
     assert (told.url, told.backend, told.namespace) == ("wss://x.example/live", "here", "xylem")
     assert (told.token(), told.kubeconfig, told.health) == ("secret", None, None)
+    assert (told.test_image, told.test_account) == ("", "xylem-backend-test")
     assert told.pod_name
 
 
@@ -23,12 +24,15 @@ def test_everything_can_be_said() -> None:
         "KUBECONFIG": "/k",
         "POD_NAME": "p",
         "XYLEM_HEALTH": ":8081",
+        "XYLEM_TEST_IMAGE": "registry.test/operator:1",
+        "XYLEM_TEST_ACCOUNT": "tester",
     }
 
     told = settings(GOOD | more)
 
     assert (told.namespace, told.kubeconfig, told.pod_name) == ("tasks", "/k", "p")
     assert told.health == ("127.0.0.1", 8081)
+    assert (told.test_image, told.test_account) == ("registry.test/operator:1", "tester")
 
 
 def test_a_token_in_a_file_is_read_anew_each_time(tmp_path: Path) -> None:

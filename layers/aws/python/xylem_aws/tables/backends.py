@@ -14,6 +14,7 @@ from xylem_aws.tables.attributes import Json
 
 Key = tuple[str, str]
 LIST = "BACKENDS"
+REGISTERED = "REGISTERED"
 
 
 class BackendsTable(Model):
@@ -34,6 +35,16 @@ class BackendRow(BackendsTable):
     connection = UnicodeAttribute(null=True)
     previous = UnicodeAttribute(null=True)
     connected_at = UTCDateTimeAttribute()
+
+
+class RegistrationRow(BackendsTable):
+    """What admins decided, beside what the operator says, so that neither waits for the other."""
+
+    state = UnicodeAttribute()
+    digest = UnicodeAttribute(null=True)
+    since = UTCDateTimeAttribute(null=True)
+    by = UnicodeAttribute()
+    version = NumberAttribute()
 
 
 class SeenRow(BackendsTable):
@@ -60,6 +71,10 @@ class MailRow(BackendsTable):
 
 def backend_key(name: BackendName) -> Key:
     return LIST, name
+
+
+def registration_key(name: BackendName) -> Key:
+    return REGISTERED, name
 
 
 def seen_key(name: BackendName) -> Key:

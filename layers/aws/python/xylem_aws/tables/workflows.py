@@ -40,7 +40,7 @@ class DueIndex(GlobalSecondaryIndex["DueKeys"]):
     due_sk = UnicodeAttribute(range_key=True)
 
 
-class LiveIndex(GlobalSecondaryIndex["TaskRow"]):
+class LiveIndex(GlobalSecondaryIndex["LiveKeys"]):
     """Attempts between hand-over and end, by backend."""
 
     class Meta:
@@ -239,6 +239,14 @@ class IdempotencyRow(WorkflowsTable):
     expires_at = NumberAttribute()
 
 
+class LiveKeys(WorkflowsTable):
+    """What of the index `live` is read."""
+
+    workflow = UnicodeAttribute()
+    live_pk = UnicodeAttribute()
+    live_sk = UnicodeAttribute()
+
+
 class DueKeys(WorkflowsTable):
     """What the index `due` gives of a job or a group: keys alone."""
 
@@ -284,7 +292,11 @@ def detail_key(workflow: WorkflowId, group: GroupId, task: TaskName, retry: int)
 
 
 def live_key(backend: BackendName, group: GroupId, task: TaskName, retry: int) -> Key:
-    return f"{backend}#{shard(group)}", f"{group}#T#{task}#{retry:06d}"
+    return live_partition(backend, shard(group)), f"{group}#T#{task}#{retry:06d}"
+
+
+def live_partition(backend: BackendName, shard: int) -> str:
+    return f"{backend}#{shard}"
 
 
 def job_key(id: JobId) -> Key:

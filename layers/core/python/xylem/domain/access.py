@@ -1,5 +1,6 @@
 """Who asks, and what they may do. Tokens and headers are the business of the edges."""
 
+from datetime import datetime
 from typing import Literal
 
 from xylem.domain.errors import Forbidden
@@ -12,16 +13,27 @@ USER = "osmo-user"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A person (or a program with a person's token), or the operator of one backend."""
+    """A person (or a program with a person's token), or the operator of one backend, with when its
+    token was signed where it has one."""
 
     kind: Literal["user", "operator"]
     subject: UserName
     roles: frozenset[str] = frozenset()
     backend: BackendName | None = None
+    signed_at: datetime | None = None
 
     @property
     def admin(self) -> bool:
         return ADMIN in self.roles
+
+
+def operator_of(backend: BackendName, *, signed_at: datetime | None = None) -> Principal:
+    return Principal("operator", operator_name(backend), frozenset(), backend, signed_at)
+
+
+def operator_name(backend: BackendName) -> UserName:
+    """Under which its sockets are found."""
+    return UserName(f"operator-{backend}")
 
 
 def require_user(principal: Principal) -> None:

@@ -6,6 +6,7 @@
     ├── UnknownWorkflow    no workflow of that id or uuid
     ├── UnknownTask        no such task, or no such attempt of it
     ├── UnknownPool        no pool of that name
+    ├── UnknownBackend     no backend of that name
     ├── UnknownJob         no job of that id: it was done, or never was
     ├── Unauthenticated    no token, or not one of ours
     ├── Forbidden          a token that may not do this
@@ -95,6 +96,10 @@ class UnknownTask(XylemError):
 
 
 class UnknownPool(XylemError):
+    default_code = "USER"
+
+
+class UnknownBackend(XylemError):
     default_code = "USER"
 
 

@@ -4,6 +4,7 @@ Where a value has a form that others rely on, the function that makes it or take
 """
 
 import hashlib
+import re
 from typing import NewType
 
 WorkflowId = NewType("WorkflowId", str)
@@ -35,6 +36,14 @@ SHARDS = 16
 
 def shard_of(group: GroupId) -> int:
     return int(group[0], 16)
+
+
+_GROUP_ID = re.compile("[0-9a-f]{1,32}")
+
+
+def is_group_id(text: str) -> bool:
+    """Whether a group could be called so. What is not is no group of ours, without a look."""
+    return _GROUP_ID.fullmatch(text) is not None
 
 
 def task_uuid(group: GroupId, task: TaskName) -> str:

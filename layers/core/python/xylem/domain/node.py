@@ -127,9 +127,11 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`capacity`: with what its system keeps to itself. `uses`: of our pods, by pool and priority;
-    `others`: of everybody else's, together. `ready` is the kubelet's word, `cordoned` an
-    admin's."""
+    """`uses`: of our pods, by pool and priority; `others`: of everybody else's, together. `ready`
+    is the kubelet's word, `cordoned` an admin's. `capacity`: with what its system keeps to
+    itself. `conditions`: their statuses by their types.
+    `unfit`: what else keeps it from use, once its backend's rules were asked
+    (`xylem.domain.node_conditions`)."""
 
     name: str
     backend: BackendName
@@ -141,6 +143,8 @@ class Node:
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     capacity: Amounts | None = None
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    unfit: tuple[str, ...] = ()
 
     @property
     def host_name(self) -> str:
@@ -149,7 +153,7 @@ class Node:
 
     @property
     def available(self) -> bool:
-        return self.ready and not self.cordoned
+        return self.ready and not self.cordoned and not self.unfit
 
     @property
     def used(self) -> Amounts:

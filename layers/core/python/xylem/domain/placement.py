@@ -70,12 +70,14 @@ class Gang:
 @dataclass(frozen=True, slots=True)
 class Site:
     """A pool with what is known of its cluster. `nodes` None: its operator does not tell, or never
-    did; that is not the same as none. `since`: when its backend went away."""
+    did; that is not the same as none. `since`: when its backend went away. `open`: groups are
+    placed there; not while it is drained, or after it was removed."""
 
     pool: Pool
     online: bool
     nodes: tuple[Node, ...] | None = None
     since: datetime | None = None
+    open: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -483,10 +485,13 @@ def _why_short(
         )
     else:
         reasons.append(f"{head}: {_largest(want, free, 'free node')}")
-    closed = [node.name for node in may if not node.available]
+    closed = [node.name for node in may if node.cordoned or not node.ready]
     if free and closed:
         unusable = f"{_counted(closed, 'node')} not ready or cordoned"
         reasons.append(f"{head}: {unusable} ({_some(closed)})")
+    unfit = [f"{node.name}: {', '.join(node.unfit)}" for node in may if node.unfit]
+    if unfit:
+        reasons.append(f"{head}: {_counted(unfit, 'node')} kept out by conditions ({_some(unfit)})")
     tainted = Counter({why: number for why, number in foreign.items() if why.startswith("taint ")})
     if tainted and may:
         reasons.append(f"{head}: {_counted_taints(tainted)}")

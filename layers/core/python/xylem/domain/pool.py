@@ -17,6 +17,7 @@ from typing import Any, Literal
 from xylem.domain.exits import ExitRule
 from xylem.domain.ids import BackendName, PoolName
 from xylem.domain.node import Amounts, Toleration
+from xylem.domain.node_conditions import DEFAULT_CONDITIONS, NodeConditions
 from xylem.domain.plan import Limits, Resources
 from xylem.domain.templates import Template, Value
 from xylem.domain.values import dataclass, field, replace
@@ -131,7 +132,8 @@ DEFAULT_SCHEDULER = Scheduler()
 @dataclass(frozen=True, slots=True)
 class Pool:
     """`exit_rules` is `exit_actions`, and `default_limits` and `max_limits` are `timeouts`, parsed.
-    `defaults` is `variables`, parsed. `scheduler` is its backend's, once that was looked up."""
+    `defaults` is `variables`, parsed. `scheduler` and `node_conditions` are its
+    backend's, once that was looked up."""
 
     name: PoolName
     backend: BackendName
@@ -152,6 +154,7 @@ class Pool:
     assertions: tuple[Assertion, ...] = ()
     pod_templates: tuple[str, ...] = ()
     scheduler: Scheduler = DEFAULT_SCHEDULER
+    node_conditions: NodeConditions = DEFAULT_CONDITIONS
     kept: Mapping[str, Kept] = field(default_factory=dict)
 
     @property

@@ -1,7 +1,7 @@
 """All that admins configure of where pods run, and what it comes to together.
 
-    pools ──name──▶ pod templates, resource validations
-      └───lies on─▶ backends: their schedulers
+    pools ──name──▶ pod templates, resource validations    backend tests ──name──▶ pod templates
+      └───lies on─▶ backends: their schedulers ──name──▶ backend tests
 
 A pool is kept as it was put, with names; whoever places or renders works with `resolved` ones, in
 which the names were looked up. So a template that is changed is changed for every pool that names
@@ -9,7 +9,7 @@ it, from the next submission on. (OSMO writes what a template comes to into each
 rows again with each change of a template; one row of 400 KB would not hold that, and two could
 disagree.)
 
-What a pool names is there: nothing is put that names what is not, and nothing is deleted that is
+What is named is there: nothing is put that names what is not, and nothing is deleted that is
 named.
 """
 
@@ -18,9 +18,11 @@ from functools import reduce
 from types import MappingProxyType
 from typing import Any, get_args
 
+from xylem.domain.backend_test import BackendTest
 from xylem.domain.errors import UnknownPool
 from xylem.domain.ids import BackendName, PoolName
 from xylem.domain.node import RESOURCES, Amounts, Effect, Resource, Toleration
+from xylem.domain.node_conditions import DEFAULT_CONDITIONS, NodeConditions
 from xylem.domain.pool import (
     DEFAULT_SCHEDULER,
     SIDECAR,
@@ -31,7 +33,7 @@ from xylem.domain.pool import (
     Scheduler,
 )
 from xylem.domain.quantities import in_units
-from xylem.domain.templates import Template, is_fixed, merged
+from xylem.domain.templates import Template, filled, is_fixed, merged, variables
 from xylem.domain.values import dataclass, field, replace
 
 USER_CONTAINER = "{{USER_CONTAINER_NAME}}"
@@ -84,10 +86,12 @@ SHIPPED_TEMPLATES: Mapping[str, Template] = MappingProxyType(
 @dataclass(frozen=True, slots=True)
 class BackendConfig:
     """What an admin says of a cluster. `text` are OSMO's fields for people: a description, and
-    where its dashboards are."""
+    where its dashboards are. `tests`: the names of those that its operator has to make."""
 
     scheduler: Scheduler = DEFAULT_SCHEDULER
     texts: Mapping[str, str] = field(default_factory=dict)
+    node_conditions: NodeConditions = DEFAULT_CONDITIONS
+    tests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class PoolBook:
         default_factory=lambda: SHIPPED_VALIDATIONS
     )
     backends: Mapping[BackendName, BackendConfig] = field(default_factory=dict)
+    backend_tests: Mapping[str, BackendTest] = field(default_factory=dict)
 
     def resolved(self) -> list[Pool]:
         return [resolved(self.pools[name], self) for name in sorted(self.pools)]
@@ -116,6 +121,12 @@ class PoolBook:
             for pool in self.pools.values()
             if any(name in one.resource_validations for one in _parts(pool))
         )
+
+    def tests_naming_template(self, name: str) -> list[str]:
+        return sorted(key for key, test in self.backend_tests.items() if name in test.pod_templates)
+
+    def naming_test(self, name: str) -> list[BackendName]:
+        return sorted(key for key, backend in self.backends.items() if name in backend.tests)
 
 
 def _parts(pool: Pool) -> Sequence[Pool | Platform]:
@@ -145,6 +156,7 @@ def resolved(pool: Pool, book: PoolBook) -> Pool:
         platforms={name: _resolved(one, pool, book) for name, one in pool.platforms.items()},
         assertions=_assertions(pool, book),
         scheduler=known.scheduler,
+        node_conditions=known.node_conditions,
     )
 
 
@@ -168,7 +180,19 @@ def _resolved(platform: Platform, pool: Pool, book: PoolBook) -> Platform:
 
 def template_of(platform: Platform, pool: Pool, book: PoolBook) -> Template:
     """The pool's templates in their order, then the platform's."""
-    names = (*pool.pod_templates, *platform.pod_templates)
+    return _merged((*pool.pod_templates, *platform.pod_templates), book)
+
+
+def pod_of_test(name: str, book: PoolBook) -> Template:
+    """What a backend test's templates come to. It has no task: what has only a task's variable as
+    its value is left out, and the task's container is the test's own."""
+    template = _merged(book.backend_tests[name].pod_templates, book)
+    nothing = dict.fromkeys(variables(template))
+    whole: Template = filled(template, {**nothing, "USER_CONTAINER_NAME": name})
+    return whole
+
+
+def _merged(names: Sequence[str], book: PoolBook) -> Template:
     templates = (book.pod_templates.get(name, {}) for name in names)
     whole: Template = reduce(merged, templates, {})
     return whole

@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
+from xylem.domain.errors import Conflict
 from xylem.domain.ids import BackendName, ConnectionId
 from xylem.domain.node import Node
+from xylem.domain.registration import Registration
 from xylem.domain.values import replace
 from xylem.memory.store import MemoryStore
 from xylem.ports.backends import Backend, Mail, NodeFacts
@@ -18,6 +20,7 @@ class MemoryBackends:
         self._store = store
         self._backends: dict[BackendName, Backend] = {}
         self._nodes: dict[tuple[BackendName, str], Noted] = {}
+        self._registrations: dict[BackendName, Registration] = {}
 
     def backend(self, name: BackendName) -> Backend | None:
         return self._backends.get(name)
@@ -49,9 +52,29 @@ class MemoryBackends:
         if known and known.connection == connection:
             self._backends[name] = replace(known, connection=None)
 
+    def speaks(self, name: BackendName, connection: ConnectionId, now: datetime) -> bool:
+        known = self._backends.get(name)
+        return known is not None and connection in (known.connection, known.previous)
+
     def mailbox(self, name: BackendName) -> list[Mail]:
         mail = [mail for (backend, _), mail in self._store.mail.items() if backend == name]
         return sorted(mail, key=lambda mail: mail.id)
+
+    def registration(self, name: BackendName) -> Registration | None:
+        return self._registrations.get(name)
+
+    def registrations(self) -> list[Registration]:
+        return [one for _, one in sorted(self._registrations.items())]
+
+    def register(self, registration: Registration) -> None:
+        known = self._registrations.get(registration.backend)
+        if registration.version != (known.version + 1 if known else 1):
+            raise Conflict(f"backend {registration.backend} was changed by somebody else")
+        self._registrations[registration.backend] = registration
+
+    def forget(self, name: BackendName) -> None:
+        self._backends.pop(name, None)
+        self._nodes = {key: noted for key, noted in self._nodes.items() if key[0] != name}
 
     def nodes(self, name: BackendName) -> list[Node]:
         return [noted.node for (of, _), noted in sorted(self._nodes.items()) if of == name]

@@ -280,6 +280,17 @@ class MemoryWorkflows:
         ids = sorted(id for id in groups if shard_of(id) == shard and (not after or id > after))
         return [groups[id] for id in ids[:limit]]
 
+    def live_on(self, backend: BackendName, *, limit: int) -> list[WorkflowId]:
+        return [
+            workflow
+            for workflow, groups in self._store.stored_groups.items()
+            if any(
+                stored.value.backend == backend
+                and any(task.ordinal and not task.status.final for task in stored.value.tasks)
+                for stored in groups.values()
+            )
+        ]
+
     def commit(self, commit: Commit) -> None:
         self._store.commit(commit)
 

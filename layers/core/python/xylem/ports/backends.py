@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from xylem.domain.ids import BackendName, ConnectionId, MailId, WorkflowId
     from xylem.domain.node import Node
+    from xylem.domain.registration import Registration
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,31 @@ class Backends(Protocol):
         """Only if it is still the current one."""
         ...
 
+    def speaks(self, name: BackendName, connection: ConnectionId, now: datetime) -> bool:
+        """Whether this is the backend's connection, or its previous one in the same boot. Who was
+        heard a minute ago may still be."""
+        ...
+
     def mailbox(self, name: BackendName) -> list[Mail]:
         """All unanswered rows, consistently read, by key."""
+        ...
+
+    def registration(self, name: BackendName) -> Registration | None:
+        """What admins decided about this name, consistently read. None: nobody registered it."""
+        ...
+
+    def registrations(self) -> list[Registration]:
+        """By name; those that were removed are among them."""
+        ...
+
+    def register(self, registration: Registration) -> None:
+        """Keep it in the place of the version before. Raises `Conflict` when somebody else changed
+        it meanwhile."""
+        ...
+
+    def forget(self, name: BackendName) -> None:
+        """The backend and its nodes as if it had never said hello. Its registration stays, and so
+        does its mailbox. Forgetting what is not known is no error."""
         ...
 
     def nodes(self, name: BackendName) -> list[Node]:

@@ -177,6 +177,11 @@ class Workflows(Protocol):
         """Groups of one shard by id, those after one of them."""
         ...
 
+    def live_on(self, backend: BackendName, *, limit: int) -> list[WorkflowId]:
+        """Workflows that have attempts there between their first news and their end, each once; at
+        least `limit` of them, if there are so many. A read that may lag."""
+        ...
+
     def commit(self, commit: Commit) -> None:
         """Raises `Conflict` when any condition failed: then nothing happened. Raises `TooLarge`
         when it needs more actions than a transaction holds; nothing happened then, either."""

@@ -20,6 +20,7 @@ from xylem.protocol.limits import (
     DETAIL_WARNINGS,
     MESSAGE_CHARS,
     NEWS_EVENTS,
+    NODE_CONDITION_CHARS,
     NODE_USES,
 )
 from xylem.protocol.message import LATER, Message
@@ -213,11 +214,17 @@ class NodeUse(Message):
     amounts: NodeAmounts = NodeAmounts()
 
 
+class NodeCondition(Message):
+    type: Annotated[str, Field(max_length=NODE_CONDITION_CHARS)]
+    status: Literal["True", "False", "Unknown"]
+
+
 class NodeObservation(Message):
     """What a node's object says, and the pods on it. `capacity`: all that the machine has, with
     what its system keeps to itself; None where nobody says. `others`: what the pods of everybody
     else ask for, together. `ready`: its condition; `cordoned`: an admin wants no more pods
-    there."""
+    there. `conditions`: what is said of it, that one among them; which of them keep it from use is
+    the service's to know."""
 
     name: Annotated[str, Field(min_length=1, max_length=253)]
     capacity: NodeAmounts | None = None
@@ -228,6 +235,7 @@ class NodeObservation(Message):
     cordoned: bool = False
     labels: dict[str, str] = {}
     taints: list[NodeTaint] = []
+    conditions: list[NodeCondition] = []
 
 
 class Nodes(FromOperator):
@@ -236,7 +244,8 @@ class Nodes(FromOperator):
 
     Nobody acknowledges them: they are hints, and all of them are said again with every inventory.
     `number` counts the frames of this boot, so that an older one undoes no newer. Only said where
-    the welcome said that they are understood."""
+    the welcome said that they are understood. `tests`, with the last frame of all: the `digest` of
+    the tests that the cluster has, empty before any were told."""
 
     type: Literal["nodes"] = "nodes"
     boot_id: BootId
@@ -244,6 +253,7 @@ class Nodes(FromOperator):
     nodes: list[NodeObservation] = []
     gone: list[str] = []
     whole: tuple[str, str] | None = None
+    tests: Annotated[str, Field(max_length=64)] | None = None
 
 
 class Welcome(Message):
@@ -297,9 +307,29 @@ class Job(Message):
     payload_url: str | None = None
 
 
+class BackendTest(Message):
+    """`conditions`: the whole types of those that its pods set. `template`: of its pods, as
+    Kubernetes reads it."""
+
+    name: str
+    schedule: str
+    timeout_seconds: Annotated[int, Field(ge=1)]
+    conditions: list[str]
+    template: dict[str, Any]
+
+
+class BackendTests(Message):
+    """All tests that the backend is to have: those of before that are not among them are to go.
+    Told as often as what `nodes` says of them is another `digest`."""
+
+    digest: str
+    tests: list[BackendTest]
+
+
 class Jobs(Message):
     type: Literal["jobs"] = "jobs"
     jobs: list[Job]
+    tests: BackendTests | None = None
 
 
 class CreatePayload(Message):

@@ -46,14 +46,36 @@ DETAIL_NAME_CHARS = 64
 """Of what explains a pod's status: 19 entries of 160 characters, of four bytes each, and some
 names are below 20 KB, and fit a frame beside its status."""
 
+NAME_CHARS = 253
+"""Kubernetes' longest name, https://kubernetes.io/docs/concepts/overview/working-with-objects/names;
+no id of ours is longer."""
+
+NAME_BYTES = 6 * NAME_CHARS
+"""Of a name in JSON, at the most: a control character is six bytes there, others at most four."""
+
+REASON_CHARS = 1_000
+"""Of a refusal: what was refused may be quoted in it, and may be as large as a frame."""
+
 NODES = 5_000
 """Of a cluster: what Kubernetes supports. What is beyond is left out."""
+
+NODES_A_FRAME = 200
+"""More do not fit: the shortest that an operator says has some 250 bytes."""
+
+GONE_NODES = 100
+"""Named in one frame."""
 
 NODE_USES = 100
 """Pools and priorities on one node; the smallest beyond are left out."""
 
 NODE_LABEL_BYTES = 6_000
 """Of one node's labels; a node with a GPU has some 60 of them, 3 KB."""
+
+NODE_CONDITION_CHARS = 317
+"""A qualified name: a domain of 253 characters, a slash, and 63 more."""
+
+NODE_CONDITION_BYTES = 3_000
+"""Of one node's conditions; the kubelet's five are 180, one of node-problem-detector's some 30."""
 
 NODE_NEWS_AFTER = timedelta(seconds=15)
 NODE_NEWS_GAP = timedelta(seconds=60)

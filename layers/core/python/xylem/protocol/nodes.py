@@ -5,6 +5,9 @@ mended by the next inventory, with which all of them are said, in frames that ar
 of names; a node that is gone is missing in its range. In between only what changed is said, and not
 at once: what a short pod takes is given back before anybody is told, and changes nothing.
 
+With all of them it is said which tests the cluster has, so that a service that knows of others
+tells them: it needs no mailbox for what is always whole; what was lost is told ten minutes later.
+
 Rejected: to number and acknowledge them like pods. A lost exit code fails a healthy task; a late
 number of free GPUs makes a hint ten minutes old, and every acknowledgement would be a push to pay.
 """
@@ -13,12 +16,21 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from xylem.protocol.agent import NodeObservation, Nodes
-from xylem.protocol.limits import FRAME_BYTES, NODE_NEWS_AFTER, NODE_NEWS_GAP, NODES
+from xylem.protocol.frames import below
+from xylem.protocol.limits import (
+    FRAME_BYTES,
+    GONE_NODES,
+    NAME_BYTES,
+    NODE_NEWS_AFTER,
+    NODE_NEWS_GAP,
+    NODES,
+    NODES_A_FRAME,
+)
 
 _HIGHEST = "~"
 """Above every name of a node: they are DNS names."""
 
-_ENVELOPE_BYTES = 1024
+_ENVELOPE_BYTES = 1024 + 2 * NAME_BYTES
 
 
 class NodeNews:
@@ -32,6 +44,8 @@ class NodeNews:
         self._all = False
         self._due: datetime | None = None
         self._spoke_at: datetime | None = None
+        self.tests = ""
+        """The digest of the tests that the cluster has."""
 
     @property
     def due(self) -> datetime | None:
@@ -87,21 +101,23 @@ class NodeNews:
         gone = [name for name in self._said if name not in self._known]
         for batch in _batches(changed):
             yield self._text(nodes=batch)
-        for start in range(0, len(gone), _NAMES):
-            yield self._text(gone=gone[start : start + _NAMES])
+        for start in range(0, len(gone), GONE_NODES):
+            yield self._text(gone=gone[start : start + GONE_NODES])
 
     def _everything(self) -> Iterator[str]:
         batches = list(_batches(self._known[name] for name in sorted(self._known))) or [[]]
         starts = ["", *(batch[0].name for batch in batches[1:])]
-        ends = [*(_below(start) for start in starts[1:]), _HIGHEST]
+        ends = [*(below(start) for start in starts[1:]), _HIGHEST]
         for first, last, batch in zip(starts, ends, batches, strict=True):
-            yield self._text(nodes=batch, whole=(first, last))
+            tests = self.tests if last == _HIGHEST else None
+            yield self._text(nodes=batch, whole=(first, last), tests=tests)
 
     def _text(
         self,
         nodes: Iterable[NodeObservation] = (),
         gone: Iterable[str] = (),
         whole: tuple[str, str] | None = None,
+        tests: str | None = None,
     ) -> str:
         self._number += 1
         message = Nodes(
@@ -110,12 +126,9 @@ class NodeNews:
             nodes=list(nodes),
             gone=list(gone),
             whole=whole,
+            tests=tests,
         )
         return message.model_dump_json(exclude_none=True)
-
-
-_NAMES = 100
-"""In one frame: each is at most 253 characters."""
 
 
 def _batches(nodes: Iterable[NodeObservation]) -> Iterator[list[NodeObservation]]:
@@ -127,15 +140,10 @@ def _batches(nodes: Iterable[NodeObservation]) -> Iterator[list[NodeObservation]
         size = len(node.model_dump_json(exclude_none=True).encode()) + 1
         if size > room:
             continue
-        if size > left:
+        if size > left or len(batch) == NODES_A_FRAME:
             yield batch
             batch, left = [], room
         batch.append(node)
         left -= size
     if batch:
         yield batch
-
-
-def _below(name: str) -> str:
-    """The highest string below a node's name that no other node's name exceeds."""
-    return f"{name[:-1]}{chr(ord(name[-1]) - 1)}{_HIGHEST}"

@@ -17,6 +17,7 @@ from xylem.domain.pool import Platform, Pool
 from xylem.domain.pool_book import PoolBook
 from xylem.domain.templates import HOLE, Template, texts, variables
 from xylem.domain.values import replace
+from xylem.spec.backend_tests import require_pods
 
 TEMPLATE_BYTES = 32 * 1024
 """All pod templates are one row of 400 KB; OSMO's longest documented one has two."""
@@ -87,7 +88,8 @@ def template_of(config: Template, at: str = "configs") -> Template:
 
 
 def put_template(name: str, template: Template, book: PoolBook) -> PoolBook:
-    """Raises `InvalidRequest` where a pool that names it lacks one of its variables."""
+    """Raises `InvalidRequest` where a pool that names it lacks one of its variables, or where no
+    pod comes any more of a backend test that names it."""
     after = replace(book, pod_templates={**book.pod_templates, name: template})
     lacking = [
         f"pool {pool.name}: {problem}"
@@ -97,15 +99,23 @@ def put_template(name: str, template: Template, book: PoolBook) -> PoolBook:
     ]
     if lacking:
         raise InvalidRequest("\n".join(lacking))
+    require_pods(after)
     return after
 
 
 def delete_template(name: str, book: PoolBook) -> PoolBook:
-    """Raises `InvalidRequest` where it is not there, or where a pool names it."""
+    """Raises `InvalidRequest` where it is not there, or where a pool or a backend test names
+    it."""
     require_template(name, book)
     if users := book.naming_template(name):
         raise InvalidRequest(
             f"Pod Template {name} is used by pools: {', '.join(users)}. Take it out of them first.",
+            code="USER",
+        )
+    if tests := book.tests_naming_template(name):
+        raise InvalidRequest(
+            f"Pod Template {name} is used by backend tests: {', '.join(tests)}. Take it out of "
+            "them first.",
             code="USER",
         )
     rest = {key: one for key, one in book.pod_templates.items() if key != name}

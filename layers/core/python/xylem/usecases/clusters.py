@@ -8,6 +8,7 @@ from datetime import datetime
 
 from xylem.domain.ids import BackendName
 from xylem.domain.node import Node
+from xylem.domain.node_conditions import judged
 from xylem.domain.placement import Site
 from xylem.domain.pool import Pool
 from xylem.domain.values import dataclass
@@ -21,9 +22,13 @@ class Clusters:
     backends: Backends
     clock: Clock
 
-    def nodes(self, backend: BackendName) -> tuple[Node, ...] | None:
-        """None: its operator never told of any."""
-        return tuple(self.backends.nodes(backend)) or None
+    def nodes(self, pool: Pool) -> tuple[Node, ...] | None:
+        """Of the pool's backend, as its rules of conditions have them. None: its operator never
+        told of any."""
+        return judged(self.backends.nodes(pool.backend), pool.node_conditions) or None
+
+    def is_open(self, backend: BackendName) -> bool:
+        return is_open(self.backends, backend)
 
     def site(self, pool: Pool) -> Site:
         [site] = self.sites([pool])
@@ -33,18 +38,26 @@ class Clusters:
         """Each backend is read once, however many pools are on it; its nodes, if they are asked
         for."""
         now = self.clock()
-        names = dict.fromkeys(pool.backend for pool in pools)
-        known = {name: self.backends.backend(name) for name in names}
-        found = {name: self.nodes(name) if nodes else None for name in names}
+        one_of = {pool.backend: pool for pool in pools}
+        known = {name: self.backends.backend(name) for name in one_of}
+        found = {name: self.nodes(pool) if nodes else None for name, pool in one_of.items()}
+        opened = {name: self.is_open(name) for name in one_of}
         return [
             Site(
                 pool,
                 online=is_online(known[pool.backend], now),
                 nodes=found[pool.backend],
                 since=away_since(known[pool.backend], now),
+                open=opened[pool.backend],
             )
             for pool in pools
         ]
+
+
+def is_open(backends: Backends, name: BackendName) -> bool:
+    """Whether groups are placed there that were not handed over before."""
+    registered = backends.registration(name)
+    return registered is None or registered.places
 
 
 def is_online(backend: Backend | None, now: datetime) -> bool:

@@ -8,7 +8,7 @@ parked, where an admin sees it; what is parked, or not due yet, is left alone by
 A job that ends its process (memory, time) writes nothing. So from the second delivery of the same
 doorbell on, the attempt is written before it begins; jobs of one batch begin one after the other,
 so that no attempt is counted for a neighbour's sake. Being late because others were faster is no
-attempt, up to a bound.
+attempt, up to a bound. What is not wanted now (`Held`) waits without being one.
 """
 
 from collections.abc import Callable
@@ -41,6 +41,9 @@ CONFLICT_WAIT = timedelta(seconds=2)
 MOST_CONFLICTS = 20
 """Of one job; beyond, being too late is a failure, too."""
 
+HELD_FOR = timedelta(minutes=2)
+"""How long what is held is left alone, and so how late it starts when nothing holds it any more."""
+
 ERROR_CHARS = 1_000
 
 FIRST_SILENCE = timedelta(minutes=1)
@@ -56,12 +59,16 @@ PUSH_AGAIN_AFTER = timedelta(seconds=45)
 """A mailbox row younger than this was just pushed by who wrote it."""
 
 
+class Held(Exception):
+    """The job is not to be done now, and nothing is wrong with it. The message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a doorbell: `done`; `nothing` to do (no row, parked, or not yet); `later`
-    (others were faster); `failed`, with the error that is now in the row, too."""
+    (others were faster); `held`; `failed`, with the error that is now in the row, too."""
 
-    kind: Literal["done", "nothing", "later", "failed"]
+    kind: Literal["done", "nothing", "later", "held", "failed"]
     error: Exception | None = None
 
 
@@ -87,6 +94,9 @@ def perform(
             _come_again(job, now, counted, engine, jobs)
             return Outcome("later")
         return _failed(job, error, counted, engine, jobs)
+    except Held:
+        _hold(job, now, counted, jobs)
+        return Outcome("held")
     except Exception as error:
         # Whatever it was, it belongs into the row: a job that nobody can see failing fails for
         # ever.
@@ -108,6 +118,14 @@ def _come_again(job: Job, now: datetime, counted: bool, engine: Engine, jobs: Jo
     )
     if jobs.update(later, expected=job):
         engine.doorbell.ring([job.id], delay=CONFLICT_WAIT)
+
+
+def _hold(job: Job, now: datetime, counted: bool, jobs: Jobs) -> None:
+    """Nobody rings for it: the sweep does, when its time has come."""
+    until = now + HELD_FOR
+    park_at = job.park_at + 1 if counted else job.park_at
+    held = replace(job, park_at=park_at, not_before=until, next_ring_at=until)
+    jobs.update(held, expected=job)
 
 
 def _failed(job: Job, error: Exception, counted: bool, engine: Engine, jobs: Jobs) -> Outcome:

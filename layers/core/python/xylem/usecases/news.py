@@ -5,9 +5,13 @@ acknowledged, by their exact numbers, to the boot that said them. An event that 
 repeats, it is late) was read against the group's row consistently, so it is acknowledged, too. One
 that can never be applied is rejected with a code, which tells the operator whether to let the pod
 go.
+
+Only who said hello for this backend last is heard, or the boot's connection before that: what is
+said over an older one, or by a cluster whose hello was refused, is dropped unanswered. An operator
+that is in office says it again where it is heard.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,6 +31,7 @@ from xylem.domain.status import TaskStatus
 from xylem.domain.task import PodSeen
 from xylem.ports.workflows import Commit
 from xylem.protocol.agent import Ack, Anchor, Job, PodObservation, Rejected
+from xylem.protocol.limits import REASON_CHARS
 from xylem.protocol.queues import BundleOf, EventsOf, ResultOf, StockOf
 from xylem.usecases import details, intents
 from xylem.usecases.apply import Engine, tell
@@ -55,16 +60,35 @@ FIRST_AGAIN = timedelta(seconds=1)
 LONGEST_AGAIN = timedelta(seconds=60)
 """News that lost five conflicts is sent anew 1 to 5 s later, and later each time it loses again."""
 
-Said = dict[tuple[ConnectionId, str], Answers]
+
+@dataclass(slots=True)
+class Said:
+    """What came of the news: the answers to who said it, and what was refused of everything, by
+    why. An answer to a job, or an inventory, of what is another's is refused without an answer."""
+
+    answers: dict[tuple[ConnectionId, str], Answers] = field(
+        default_factory=lambda: defaultdict(Answers)
+    )
+    refused: Counter[str] = field(default_factory=Counter)
 
 
-def apply(workflow: WorkflowId, messages: Sequence[OfWorkflow], *, engine: Engine) -> None:
-    """One commit for all of them, then the answers; several commits where one transaction cannot
+def apply(workflow: WorkflowId, messages: Sequence[OfWorkflow], *, engine: Engine) -> Counter[str]:
+    """What of them was refused, by its code, and how many messages were `dropped`.
+
+    One commit for all of them, then the answers; several commits where one transaction cannot
     hold what a busy batch amounts to, and intents where it cannot hold what a single piece of news
     does. Raises `Conflict` after five attempts: then nothing of the part that lost happened, and
     nothing of it is acknowledged."""
-    for handful in _handfuls([part for message in messages for part in parts(message)]):
-        _apply(workflow, handful, engine)
+    now = engine.clock()
+    heard = [
+        message
+        for message in messages
+        if engine.backends.speaks(message.backend, message.connection, now)
+    ]
+    refused = Counter(dropped=len(messages) - len(heard))
+    for handful in _handfuls([part for message in heard for part in parts(message)]):
+        refused += _apply(workflow, handful, engine)
+    return +refused
 
 
 def _handfuls(messages: Sequence[Part]) -> Iterator[list[Part]]:
@@ -91,21 +115,21 @@ def _handfuls(messages: Sequence[Part]) -> Iterator[list[Part]]:
         yield stock
 
 
-def _apply(workflow: WorkflowId, messages: Sequence[Part], engine: Engine) -> None:
+def _apply(workflow: WorkflowId, messages: Sequence[Part], engine: Engine) -> Counter[str]:
     try:
         said, commit = _commit(workflow, messages, engine)
     except TooLarge:
         halves = _halves(messages, engine)
         if halves is not None:
-            for half in halves:
-                _apply(workflow, half, engine)
-            return
+            first, second = halves
+            return _apply(workflow, first, engine) + _apply(workflow, second, engine)
         said, commit = _commit(workflow, messages, engine, defer=True)
-    for (connection, boot), answers in said.items():
+    for (connection, boot), answers in said.answers.items():
         answer(connection, boot, answers, engine)
     connections = {message.backend: message.connection for message in messages}
     one = next(iter(connections.values())) if len(connections) == 1 else None
     tell(commit, engine=engine, connection=one)
+    return said.refused
 
 
 def parts(message: OfWorkflow) -> Iterator[Part]:
@@ -234,20 +258,20 @@ def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def _fold(draft: Draft, messages: Sequence[Part]) -> Said:
-    said: Said = defaultdict(Answers)
+    said = Said()
     for message in messages:
         match message:
             case EventsOf():
-                _events(draft, message, said[(message.connection, message.boot_id)])
+                _events(draft, message, said)
             case ResultOf():
-                _result(draft, message)
+                _result(draft, message, said)
             case StockOf():
-                orphans = _stock(draft, message)
-                said[(message.connection, "")].orphans += orphans
+                _stock(draft, message, said)
     return said
 
 
-def _events(draft: Draft, message: EventsOf, answers: Answers) -> None:
+def _events(draft: Draft, message: EventsOf, said: Said) -> None:
+    answers = said.answers[(message.connection, message.boot_id)]
     for event in message.events:
         code = None
         why = ""
@@ -263,21 +287,23 @@ def _events(draft: Draft, message: EventsOf, answers: Answers) -> None:
         if code is None:
             answers.acknowledged.add(event.seq)
         else:
-            answers.rejected.append(
-                Rejected.model_validate(
-                    {"boot_id": message.boot_id, "seq": event.seq, "code": code, "message": why}
-                )
-            )
+            said.refused[code] += 1
+            of = {"boot_id": message.boot_id, "seq": event.seq, "code": code}
+            rejected = Rejected.model_validate(of | {"message": why[:REASON_CHARS]})
+            answers.rejected.append(rejected)
 
 
-def _result(draft: Draft, message: ResultOf) -> None:
+def _result(draft: Draft, message: ResultOf, said: Said) -> None:
     """An answer that was applied before, or that answers nothing of ours, changes nothing. A
     cleanup that failed stays in the mailbox: it is pushed until it succeeds."""
     result = message.result
     id, _, ordinal = mail_parts(result.job_id)
     group = draft.group(id)
+    if group is not None and group.backend != message.backend:
+        said.refused["not_yours"] += 1
+        return
     asked = group.awaits(ordinal) if group else None
-    if group is None or asked is None or group.backend != message.backend:
+    if group is None or asked is None:
         return
     event: GroupEvent
     match asked.kind:
@@ -296,17 +322,19 @@ def _result(draft: Draft, message: ResultOf) -> None:
         draft.answered(group.backend, result.job_id)
 
 
-def _stock(draft: Draft, message: StockOf) -> list[Anchor]:
-    """Anchors that outlived their cleanup, and tasks that should have a pod and were not shown.
-    Returns the anchors of groups that, by a consistent read, are not there."""
-    orphans: list[Anchor] = []
+def _stock(draft: Draft, message: StockOf, said: Said) -> None:
+    """Anchors that outlived their cleanup, those of groups that, by a consistent read, are not
+    there, and tasks that should have a pod and were not shown."""
+    orphans = said.answers[(message.connection, "")].orphans
     shown = {(pod.group, pod.incarnation, pod.task, pod.retry) for pod in message.pods}
     for anchor in message.anchors:
         group = draft.group(anchor.group)
         if group is None:
-            orphans += [anchor] if anchor.state != "closed" else []
+            if anchor.state != "closed":
+                orphans.append(anchor)
             continue
         if group.backend != message.backend:
+            said.refused["not_yours"] += 1
             continue
         if anchor.state != "closed":
             draft.decide(group.id, AnchorSeen(anchor.incarnation))
@@ -319,7 +347,6 @@ def _stock(draft: Draft, message: StockOf) -> list[Anchor]:
         )
         if missing:
             draft.decide(group.id, AbsenceSeen())
-    return orphans
 
 
 def orphans_cleanup(anchor: Anchor) -> Job:

@@ -1,18 +1,19 @@
-"""What an operator says is taken in: greeted, split by workflow, queued. Nothing is decided here;
-what is queued of a backend itself is `usecases.backends`', of its workflows `usecases.news`'.
+"""What an operator says is taken in: vetted, greeted, split by workflow, queued. Nothing is decided
+here; what is queued of a backend itself is `usecases.backends`', of its workflows `usecases.news`'.
 
 Ingest is on the path of every frame of every cluster, so it reads nothing: who speaks is in the
 connection's authorizer context. Only `hello` writes a row, and any frame notes that the backend
-was seen, once a minute at most. A frame of an old connection is not looked up either: the
+was seen, once a minute at most. A frame of an old connection is not looked up here either: the
 connection itself is closed, at once when another boot took over, 60 s after its successor's
-welcome in the same boot.
+welcome in the same boot; what it says until then, or although its hello was refused, the Agent
+drops (`Backends.speaks`).
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
-
-from pydantic import ValidationError
+from typing import Literal
 
 from xylem.domain.errors import Forbidden, Gone, InvalidRequest, TooLarge
 from xylem.domain.ids import BackendName, ConnectionId, WorkflowId
@@ -32,12 +33,24 @@ from xylem.protocol.agent import (
     PodObservation,
     Refusal,
     Welcome,
-    operator_message,
 )
-from xylem.protocol.limits import FRAME_BYTES
+from xylem.protocol.limits import REASON_CHARS
 from xylem.protocol.queues import BundleOf, EventsOf, Greeted, NodesOf, ResultOf, Retired, StockOf
+from xylem.usecases.vetting import vet
 
 OLD_CONNECTION_LIFE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a frame, for who counts and logs: `refused` as a whole, and why; else how many
+    of its events were rejected, and how much of an inventory was left out."""
+
+    kind: str
+    refused: Literal["invalid_frame", "too_large", "not_yours"] | None = None
+    why: str = ""
+    rejected: int = 0
+    left_out: int = 0
 
 
 def take(
@@ -49,23 +62,28 @@ def take(
     links: Links,
     news: NewsQueue,
     clock: Clock,
-) -> None:
-    """One frame of `backend`'s operator. A bad one is answered with a `Refusal` that says why.
+) -> Taken:
+    """One frame of `backend`'s operator. A bad one is answered with a `Refusal` that says why, an
+    event that will never be applied with a `Rejected`.
 
     Raises `Unavailable` when the queue did not take the news: it is not acknowledged, so the
     operator says it again."""
     try:
-        message = _parse(text, backend)
-        if isinstance(message, Hello):
-            _greet(message, connection, backends=backends, links=links, news=news, clock=clock)
-            return
+        vetted = vet(text, backend)
+        if isinstance(vetted.message, Hello):
+            hello = vetted.message
+            _greet(hello, connection, backends=backends, links=links, news=news, clock=clock)
+            return Taken(hello.type)
     except (Forbidden, InvalidRequest, TooLarge) as error:
-        _refuse(links, connection, error)
-        return
+        return _refuse(links, connection, error)
+    message = vetted.message
     backends.seen(backend, clock())
-    bodies = list(split(message, backend=backend, connection=connection))
+    bodies = list(split(message, backend=backend, connection=connection)) if message else []
     if bodies:
         news.send(bodies)
+    _say(links, connection, [rejected.model_dump_json() for rejected in vetted.rejected])
+    kind = message.type if message else "news"
+    return Taken(kind, rejected=len(vetted.rejected), left_out=vetted.left_out)
 
 
 def split(
@@ -125,24 +143,6 @@ def split(
             return
 
 
-def _parse(text: str, backend: BackendName) -> OperatorMessage:
-    size = len(text.encode())
-    if size > FRAME_BYTES:
-        raise TooLarge(f"a frame of {size} bytes: at most {FRAME_BYTES} are taken")
-    try:
-        message = operator_message.validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InvalidRequest(f"not a message of an operator: {where}: {first['msg']}") from None
-    if isinstance(message, Hello) and message.backend != backend:
-        raise Forbidden(
-            f"this credential is for backend {backend}, not for {message.backend}: "
-            f"make one with `xylem backend token {message.backend}`"
-        )
-    return message
-
-
 def _greet(
     hello: Hello,
     connection: ConnectionId,
@@ -182,12 +182,22 @@ def _greet(
 
 def _refuse(
     links: Links, connection: ConnectionId, error: Forbidden | InvalidRequest | TooLarge
-) -> None:
-    refusal = Refusal(code=_CODE[type(error)], message=str(error))
+) -> Taken:
+    code = _CODE[type(error)]
+    refusal = Refusal(code=code, message=str(error)[:REASON_CHARS])
+    _say(links, connection, [refusal.model_dump_json()])
+    return Taken("refused", code, refusal.message)
+
+
+def _say(links: Links, connection: ConnectionId, texts: list[str]) -> None:
     try:
-        links.push(connection, refusal.model_dump_json())
+        for text in texts:
+            links.push(connection, text)
     except Gone:
         return
 
 
-_CODE = {Forbidden: "not_yours", InvalidRequest: "invalid_frame", TooLarge: "too_large"}
+_CODE: dict[
+    type[Forbidden] | type[InvalidRequest] | type[TooLarge],
+    Literal["invalid_frame", "too_large", "not_yours"],
+] = {Forbidden: "not_yours", InvalidRequest: "invalid_frame", TooLarge: "too_large"}

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 from xylem import spec
 from xylem.domain.errors import InvalidRequest, InvalidSpec
-from xylem.domain.node import Node
-from xylem.domain.placement import Choice, Outlook, Priority, choose, gang, outlook
+from xylem.domain.placement import Choice, Outlook, Priority, Site, choose, gang, outlook
 from xylem.domain.pool import Pool
 from xylem.domain.values import replace
 from xylem.ports.configs import Pools
@@ -43,8 +42,11 @@ def place(
     """The pool, and how it was chosen from several. Raises `InvalidSpec`."""
     if len(pools) == 1:
         [pool] = pools
-        nodes = clusters.nodes(pool.backend) if clusters is not None else None
-        _admit(specification, pool, priority, nodes=nodes, admin=admin)
+        site = Site(pool, online=True)
+        if clusters is not None:
+            nodes, opened = clusters.nodes(pool), clusters.is_open(pool.backend)
+            site = Site(pool, online=True, nodes=nodes, open=opened)
+        _admit(specification, site, priority, admin=admin)
         return pool, None
     if clusters is None:
         raise InvalidRequest("Name one pool: nothing is known about clusters here.")
@@ -52,7 +54,7 @@ def place(
     outlooks = []
     for site in clusters.sites(pools):
         try:
-            _admit(specification, site.pool, priority, nodes=site.nodes, admin=admin)
+            _admit(specification, site, priority, admin=admin)
         except InvalidSpec as error:
             refused[site.pool.name] = error
             reasons = tuple(str(error).splitlines())
@@ -67,21 +69,22 @@ def place(
 
 
 def _admit(
-    specification: spec.Specification,
-    pool: Pool,
-    priority: Priority,
-    *,
-    nodes: Sequence[Node] | None,
-    admin: bool,
+    specification: spec.Specification, site: Site, priority: Priority, *, admin: bool
 ) -> None:
+    pool = site.pool
     if pool.maintenance and not admin:
         raise InvalidSpec(
             f"Pool {pool.name} is under maintenance: submit to another one, or try again later."
         )
+    if not site.open:
+        raise InvalidSpec(
+            f"Pool {pool.name} takes no new work, because its backend {pool.backend} is drained: "
+            "submit to another one, or try again later."
+        )
     spec.check_pool(
         specification.plan,
         pool,
-        nodes=nodes,
+        nodes=site.nodes,
         priority=priority,
         written=specification.written,
         on_lines=specification.on_lines,

@@ -5,6 +5,9 @@ this row exists and under the version of each group that was rendered. So a job 
 twice, or late, or performed by a process that stalled for an hour, starts nothing that was started
 or ended meanwhile. Large payloads are stored before, under a name of this job's own; one that no
 row came to name is swept by the bucket's lifecycle rule.
+
+On a backend that is drained nothing starts that was not there before: the job waits. What is there
+goes on, so a task of a group that runs is tried again there.
 """
 
 import gzip
@@ -26,7 +29,9 @@ from xylem.protocol.limits import INLINE_PAYLOAD_BYTES
 from xylem.usecases import credentials as secrets
 from xylem.usecases import intents
 from xylem.usecases.apply import Engine, tell
+from xylem.usecases.clusters import is_open
 from xylem.usecases.draft import Draft, a_new_job
+from xylem.usecases.jobs import Held
 from xylem.usecases.specs import SpecFile, spec_key
 
 TOKEN_LIFE = timedelta(hours=1)
@@ -51,7 +56,8 @@ def start_groups(
     credentials: Credentials,
     rendering: Rendering,
 ) -> None:
-    """Perform one job. Raises `Conflict` when others were faster too often: the row stays.
+    """Perform one job. Raises `Conflict` when others were faster too often, and `Held` while the
+    backend is drained: the row stays.
 
     A job that failed is split first, so that one group that cannot be rendered holds up no
     other."""
@@ -61,6 +67,7 @@ def start_groups(
 
     def fold(draft: Draft) -> None:
         workflow = draft.workflow()
+        _require_open(draft, work, workflow, engine)
         spec = _spec(workflow, engine)
         for id in work.groups:
             group = draft.group(id)
@@ -86,11 +93,31 @@ def start_groups(
     cause = f"job {job.id}: start groups"
     try:
         _, commit = intents.change_whole(work.workflow, cause, fold, engine=engine)
+    except _Mixed:
+        _split(job, work, engine)
+        return
     except Conflict:
         if jobs.load(job.id) is None:
             return
         raise
     tell(commit, engine=engine)
+
+
+class _Mixed(Exception):
+    """Some groups of the job may go on, and others have to wait."""
+
+
+def _require_open(draft: Draft, work: StartGroups, workflow: Workflow, engine: Engine) -> None:
+    """Raises `Held`, `_Mixed`."""
+    if workflow.cancel is not None or is_open(engine.backends, workflow.backend):
+        return
+    groups = [draft.group(id) for id in work.groups]
+    wanted = [group for group in groups if group is not None and to_start(group)]
+    waiting = [group for group in wanted if not group.placed]
+    if waiting and len(waiting) < len(wanted):
+        raise _Mixed
+    if waiting:
+        raise Held(f"backend {workflow.backend} is drained")
 
 
 def _split(job: Job, work: StartGroups, engine: Engine) -> None:

@@ -4,7 +4,7 @@ A group passes through the same gates in the same order, and waits at one of the
 
     upstream    other groups have to complete
     start_job   the Worker has to render it; a job that failed too often is parked for an admin
-    backend     its cluster is away
+    backend     its cluster is away, or is drained
     mailbox     its cluster was asked to make the pods, and did not answer yet
     scheduler   its pods wait for a node: room, taints, quota
     start       its pods are bound; images are pulled, inputs are downloaded
@@ -221,6 +221,16 @@ class _Explainer:
     def _by_start_job(self, group: Group) -> Reason:
         job = self._facts.jobs.get(group.id)
         since = group.processing_at
+        site, backend = self._facts.site, self._facts.workflow.backend
+        if site is not None and not site.open and not (job is not None and job.parked):
+            return Reason(
+                "backend",
+                f"Backend {backend} is drained: nothing starts there that was not there before.",
+                f"An administrator opens it again (`xylem backend drain {backend} --undo`); it "
+                "starts a few minutes later.",
+                since,
+                deadline(group),
+            )
         if job is None:
             sweeping = self._facts.workflow.sweeping is not None
             return Reason(

@@ -1,0 +1,102 @@
+"""Backend tests: what proves that a cluster's nodes work. An admin's alone to read as well, as the
+pod templates are that they name."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, ValidationError
+
+from functions.core_service.identity import User
+from functions.core_service.services import Has, change_configs
+from functions.core_service.text import Text
+from functions.core_service.views import View
+from xylem.domain.access import require_admin
+from xylem.domain.pool_book import PoolBook
+from xylem.spec import backend_tests
+from xylem.spec.backend_tests import TestForm, TestName
+
+router = APIRouter(prefix="/api/configs/backend_test")
+
+MOST = 100
+"""Of tests in one request."""
+
+
+class Change(BaseModel):
+    description: Text | None = None
+    tags: list[Text] | None = None
+
+
+class PutTest(Change):
+    configs: TestForm
+
+
+class PutTests(Change):
+    configs: Annotated[dict[TestName, TestForm], Field(max_length=MOST)]
+
+
+class PatchTest(Change):
+    configs_dict: dict[str, Any]
+
+
+@router.get("")
+def list_tests(who: User, has: Has) -> View:
+    require_admin(who)
+    book = has.pools.book()
+    return {name: backend_tests.config_of_test(name, book) for name in book.backend_tests}
+
+
+@router.get("/{name}")
+def get_test(name: str, who: User, has: Has) -> View:
+    require_admin(who)
+    return backend_tests.config_of_test(name, has.pools.book())
+
+
+@router.put("")
+def put_tests(body: PutTests, who: User, has: Has) -> None:
+    require_admin(who)
+
+    def into(book: PoolBook) -> PoolBook:
+        for name, form in body.configs.items():
+            book = backend_tests.put_test(name, form, book, f"configs.{name}")
+        return book
+
+    change_configs(into, who, has)
+
+
+@router.put("/{name}")
+def put_test(name: TestName, body: PutTest, who: User, has: Has) -> None:
+    require_admin(who)
+    change_configs(lambda book: backend_tests.put_test(name, body.configs, book), who, has)
+
+
+@router.patch("/{name}")
+def patch_test(name: str, body: PatchTest, who: User, has: Has) -> View:
+    """What is named is replaced, lists as a whole."""
+    require_admin(who)
+    patched: list[PoolBook] = []
+
+    def into(book: PoolBook) -> PoolBook:
+        whole = {**backend_tests.config_of_test(name, book), **body.configs_dict}
+        try:
+            form = TestForm.model_validate(whole)
+        except ValidationError as error:
+            problems = [
+                {**one, "loc": ("body", "configs_dict", *one["loc"])} for one in error.errors()
+            ]
+            raise RequestValidationError(problems) from error
+        patched.append(backend_tests.put_test(name, form, book, "configs_dict"))
+        return patched[-1]
+
+    change_configs(into, who, has)
+    return backend_tests.config_of_test(name, patched[-1])
+
+
+@router.delete("/{name}")
+def delete_test(name: str, who: User, has: Has, body: Change | None = None) -> None:
+    require_admin(who)
+    has.pools.change(
+        lambda book: backend_tests.delete_test(name, book),
+        author=who.subject,
+        now=has.engine.clock(),
+    )
