@@ -6,6 +6,7 @@ Keywords are the fields of the value that is built.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from xylem.domain.detail import Condition, Detail, TaskDetail
 from xylem.domain.group import Group
 from xylem.domain.ids import (
     BackendName,
@@ -33,6 +34,13 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BACKEND = BackendName("cluster-1")
 GROUP = GroupId("0" + "a" * 31)
 HELLO = WorkflowId("hello-1")
+UNSCHEDULABLE = Condition(
+    "PodScheduled",
+    "False",
+    "Unschedulable",
+    "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
+    NOON,
+)
 
 
 def a_task(name: str = "lead", status: TaskStatus = TaskStatus.WAITING, **fields: Any) -> Task:
@@ -64,6 +72,19 @@ def a_workflow(**fields: Any) -> Workflow:
         "counts": Counts(1),
     }
     return Workflow(**{**known, **fields})
+
+
+def a_task_detail(task: str = "lead", retry: int = 0, **fields: Any) -> TaskDetail:
+    """Told at noon of a pod that waits for a node."""
+    known: dict[str, Any] = {
+        "group": GROUP,
+        "task": TaskName(task),
+        "retry": retry,
+        "status": TaskStatus.SCHEDULING,
+        "told_at": NOON,
+        "detail": Detail(conditions=(UNSCHEDULABLE,)),
+    }
+    return TaskDetail(**{**known, **fields})
 
 
 def a_job(id: str = "job-1", *groups: GroupId, **fields: Any) -> Job:

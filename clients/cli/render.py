@@ -102,11 +102,14 @@ def workflow_tree(
         if len(attempts) == 1:
             branch = tree.add(_task_line(attempts[0], now))
             _say(branch, said.get(attempts[0].name))
+            _explain(branch, attempts[0])
             continue
         spent = duration(elapsed(group.start_time, group.end_time, now))
         branch = tree.add(_line(group.name, group.status, spent))
         for task in attempts:
-            _say(branch.add(_task_line(task, now)), said.get(task.name))
+            leaf = branch.add(_task_line(task, now))
+            _say(leaf, said.get(task.name))
+            _explain(leaf, task)
     return tree
 
 
@@ -216,6 +219,33 @@ def _say(branch: Tree, record: LogRecord | None) -> None:
     if record is not None:
         last = record.text.rstrip().rpartition("\n")[2]
         branch.add(Text(last, style="dim", no_wrap=True, overflow="ellipsis"))
+
+
+def _explain(branch: Tree, task: Task) -> None:
+    """What the cluster said of it, in the order in which one looks for a cause."""
+    if task.detail is None:
+        return
+    said = [
+        f"container {one.name} {one.state}{_because(one.reason, one.message)}"
+        + (f", exit code {one.exit_code}" if one.exit_code is not None else "")
+        + (f", {one.restarts} restarts" if one.restarts else "")
+        for one in task.detail.containers
+    ]
+    said += [
+        f"{one.type} {one.status}{_because(one.reason, one.message)}"
+        for one in task.detail.conditions
+    ]
+    said += [
+        f"warning{_because(one.reason, one.message)}"
+        + (f" ({one.count} times)" if one.count > 1 else "")
+        for one in task.detail.warnings
+    ]
+    for line in said:
+        branch.add(Text(line, style="dim"))
+
+
+def _because(reason: str | None, message: str | None) -> str:
+    return "".join(f": {part}" for part in (reason, message) if part)
 
 
 def _table(*columns: str) -> Table:

@@ -210,6 +210,12 @@ class Client:
                 return
             cursor = page.cursor
 
+    def events(self, workflow: str, *, task: str | None = None, retry: int | None = None) -> str:
+        """What its cluster said of its pods so far, a line each, by time; of a task that of its
+        newest attempt, or of `retry`."""
+        asked: dict[str, _PARAMETER] = {"task_name": task, "retry_id": retry}
+        return self._get(_path(workflow, "events"), asked).text
+
     def audit(self, workflow: str) -> Iterator[AuditRecord]:
         """Every change of the workflow, page by page, in no order of time."""
         cursor: str | None = ""

@@ -56,8 +56,46 @@ class AuditPage(Answer):
     cursor: str | None = None
 
 
+class ContainerDetail(Answer):
+    """`state`: waiting, running or terminated. `exit_code` is the container's own."""
+
+    name: str
+    state: str
+    reason: str | None = None
+    message: str | None = None
+    exit_code: int | None = None
+    restarts: int = 0
+    start_time: Moment | None = None
+    end_time: Moment | None = None
+
+
+class ConditionDetail(Answer):
+    type: str
+    status: str
+    reason: str | None = None
+    message: str | None = None
+    since: Moment | None = None
+
+
+class WarningDetail(Answer):
+    reason: str
+    message: str | None = None
+    count: int = 1
+    time: Moment | None = None
+
+
+class TaskDetail(Answer):
+    """What a cluster said of an attempt while it had `status`, told at `time`."""
+
+    status: TaskStatus
+    time: Moment
+    containers: list[ContainerDetail] = []
+    conditions: list[ConditionDetail] = []
+    warnings: list[WarningDetail] = []
+
+
 class Task(Answer):
-    """One attempt of a task."""
+    """One attempt of a task. `detail`: of a query that is verbose, where something explains it."""
 
     name: str
     retry_id: int = 0
@@ -72,6 +110,7 @@ class Task(Answer):
     pod_name: str = ""
     node_name: str | None = None
     lead: bool = False
+    detail: TaskDetail | None = None
 
 
 class Group(Answer):
@@ -223,6 +262,8 @@ class Resource(Answer):
     usage_fields: dict[str, str]
     non_workflow_usage_fields: dict[str, str] = {}
     allocatable_fields: dict[str, str] = {}
+    capacity_fields: dict[str, str] | None = None
+    """With what the machine's own system keeps to itself, where its operator tells."""
     taints: list[dict[str, str | None]] = []
     conditions: list[str] | None = None
     pool_platform_labels: dict[str, list[str]] = {}

@@ -17,6 +17,7 @@ Part = Literal[
     "submission",
     "workflows",
     "why_pending",
+    "events",
     "cancel",
     "pools",
     "templates",
@@ -41,6 +42,8 @@ def part_of(path: str) -> Part:
             return "submission"
         case ["api", "workflow", _, "why-pending"]:
             return "why_pending"
+        case ["api", "workflow", _, "events"]:
+            return "events"
         case ["api", "workflow", _, "cancel"]:
             return "cancel"
         case ["api", "workflow", *_]:

@@ -123,6 +123,7 @@ def resource(place: Place, *, platforms: Sequence[str] = ()) -> View:
         "label_fields": dict(node.labels) or None,
         "pool_platform_labels": {site.pool.name: _names(site, pairs) for site, _ in pairs},
         "resource_type": _type(place),
+        **({"capacity_fields": _for_programs(node.capacity)} if node.capacity else {}),
     }
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from xylem.domain.credential import KnownCredential
+    from xylem.domain.detail import TaskDetail
     from xylem.domain.group import Group
     from xylem.domain.ids import GroupId, WorkflowId, WorkflowUuid
     from xylem.domain.placement import Choice
@@ -144,7 +145,10 @@ def group(it: Group, found: Described) -> View:
         "initializing_start_time": time(it.initializing_at),
         "failure_message": it.message or None,
         "tasks": [
-            task(attempt, it, found.workflow.uuid)
+            {
+                **task(attempt, it, found.workflow.uuid),
+                **detail(found.details.get((it.id, attempt.name, attempt.retry))),
+            }
             for one in it.tasks
             for attempt in (*earlier.get(one.name, ()), one)
         ],
@@ -177,6 +181,50 @@ def task(it: Task, of: Group, workflow: WorkflowUuid) -> View:
         "task_uuid": task_uuid(of.id, it.name),
         "node_name": it.node,
         "lead": it.lead,
+    }
+
+
+def detail(it: TaskDetail | None) -> View:
+    """Ours: what explains an attempt, in the words of its cluster, where something does."""
+    if it is None:
+        return {}
+    return {
+        "detail": {
+            "status": it.status,
+            "time": time(it.told_at),
+            "containers": [
+                {
+                    "name": one.name,
+                    "state": one.state,
+                    "reason": one.reason or None,
+                    "message": one.message or None,
+                    "exit_code": one.exit_code,
+                    "restarts": one.restarts,
+                    "start_time": time(one.started_at),
+                    "end_time": time(one.ended_at),
+                }
+                for one in it.detail.containers
+            ],
+            "conditions": [
+                {
+                    "type": one.type,
+                    "status": one.status,
+                    "reason": one.reason or None,
+                    "message": one.message or None,
+                    "since": time(one.since),
+                }
+                for one in it.detail.conditions
+            ],
+            "warnings": [
+                {
+                    "reason": one.reason,
+                    "message": one.message or None,
+                    "count": one.count,
+                    "time": time(one.at),
+                }
+                for one in it.detail.warnings
+            ],
+        }
     }
 
 

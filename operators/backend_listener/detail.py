@@ -1,9 +1,10 @@
 """What explains an observation: containers, conditions and warnings of a pod, where something is
 wrong or waits. A pod with which all is well has no detail, so a healthy gang costs no frame more.
 
-Detail is told with an observation and with each inventory; it is no news of its own. A scheduler
-tells of each pod that waits, every few minutes and in other words; each word would be a frame, a
-commit and its bill, for a status that did not change.
+Detail is told with an observation and with each inventory. Of a pod's status the first detail is
+news, so that who asks at once why a pod waits is told; a change of it is none. A scheduler tells of
+each pod that waits, every few minutes and in other words; each word would be a frame and its bill,
+for a status that did not change.
 
 Everything in it is somebody's text, so everything is bounded: together it fits a frame.
 """
@@ -30,7 +31,6 @@ AS_IT_SHOULD = {
     "Initialized": "True",
     "ContainersReady": "True",
     "Ready": "True",
-    "PodReadyToStartContainers": "True",
     "DisruptionTarget": "False",
     "PodResizePending": "False",
     "PodResizeInProgress": "False",
@@ -41,6 +41,13 @@ know is told as it is."""
 
 COMING = {"ContainersNotReady", "ContainersNotInitialized", "PodCompleted", "PodFailed"}
 """Reasons that say no more than the containers themselves do."""
+
+GATED = "SchedulingGated"
+"""Every pod of ours is, until all of its group are made."""
+
+SANDBOX = "PodReadyToStartContainers"
+"""False before the sandbox is there and after it is gone, of every pod, and without a reason; where
+it cannot be made a warning says why."""
 
 PODS_WITH_WARNINGS = 2_000
 """Of whom warnings are kept; the oldest are forgotten. A cluster in which more is wrong is told of
@@ -143,7 +150,9 @@ def _containers(status: Json) -> Iterator[ContainerDetail]:
 def _conditions(status: Json) -> Iterator[PodCondition]:
     for condition in status.get("conditions") or ():
         type_, value = condition.get("type"), condition.get("status")
-        if AS_IT_SHOULD.get(type_, "") == value or condition.get("reason") in COMING:
+        if AS_IT_SHOULD.get(type_, "") == value or type_ == SANDBOX:
+            continue
+        if condition.get("reason") in {*COMING, GATED}:
             continue
         yield PodCondition(
             type=_name(type_),

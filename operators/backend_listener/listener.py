@@ -68,7 +68,9 @@ class _Known:
     bound: bool
     finalizers: tuple[str, ...]
     said: PodObservation
-    """Without its detail, which is no news of its own."""
+    """Without its detail."""
+    explained: bool
+    """Whether a detail was told with this status: the first is news, a change of it is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,13 @@ class Listener:
         before = self._known.get(seen.uid)
         said = seen if seen.detail is None else seen.model_copy(update={"detail": None})
         finalizers = tuple(pod["metadata"].get("finalizers") or ())
+        explained, news = seen.detail is not None, True
         if before is not None and before.said == said:
-            said = before.said
-        self._known[seen.uid] = _Known(pod["metadata"]["name"], was_bound(pod), finalizers, said)
-        return [] if before is not None and before.said is said else [News(seen)]
+            said, news = before.said, explained and not before.explained
+            explained = explained or before.explained
+        name = pod["metadata"]["name"]
+        self._known[seen.uid] = _Known(name, was_bound(pod), finalizers, said, explained)
+        return [News(seen)] if news else []
 
     def observe(self, pod: Json, now: datetime) -> PodObservation | None:
         """What this pod says, to whoever asks for it now; it may still be news after this. None:

@@ -10,6 +10,7 @@ from tests.builders import (
     GROUP,
     HELLO,
     NOON,
+    UNSCHEDULABLE,
     a_change,
     a_commit,
     a_creation,
@@ -17,9 +18,11 @@ from tests.builders import (
     a_job,
     a_mail,
     a_task,
+    a_task_detail,
     a_workflow,
 )
 from tests.contract.conftest import Stores
+from xylem.domain.detail import Container, Detail, PodWarning
 from xylem.domain.errors import Conflict, TooLarge, UnknownWorkflow
 from xylem.domain.exits import ExitRule
 from xylem.domain.group import (
@@ -31,7 +34,15 @@ from xylem.domain.group import (
     Settling,
     UpstreamCompleted,
 )
-from xylem.domain.ids import BackendName, GroupId, JobId, UserName, WorkflowId, WorkflowUuid
+from xylem.domain.ids import (
+    BackendName,
+    GroupId,
+    JobId,
+    TaskName,
+    UserName,
+    WorkflowId,
+    WorkflowUuid,
+)
 from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.transitions import decide
@@ -553,3 +564,61 @@ def test_jobs_of_intents_and_removals_are_never_parked_nor_dropped(
     assert stores.jobs.parked(limit=5) == []
     assert stores.jobs.due(LATER, limit=5) == [job]
     assert not stores.jobs.drop(job)
+
+
+# What explains attempts ---------------------------------------------------------------------------
+
+
+def test_what_explains_an_attempt_is_kept_as_it_was_told(stores: Stores) -> None:
+    detail = Detail(
+        containers=(
+            Container("lead", "terminated", "OOMKilled", "übel", 137, 2, NOON, LATER),
+            Container("side", "waiting", "CreateContainerConfigError"),
+        ),
+        conditions=(UNSCHEDULABLE,),
+        warnings=(PodWarning("FailedMount", "no volume", 3, LATER), PodWarning("Odd")),
+    )
+    told = a_task_detail("übung", retry=2, status=TaskStatus.FAILED, detail=detail)
+
+    assert stores.workflows.keep_details(HELLO, [told]) == 1
+    assert stores.workflows.details(HELLO, limit=10) == [told]
+    assert stores.workflows.group_details(HELLO, GROUP, told.task, told.task) == [told]
+
+
+def test_each_attempt_has_an_explanation_of_its_own(stores: Stores) -> None:
+    other = GroupId("f" + "b" * 31)
+    of_large = [
+        a_task_detail("a"),
+        a_task_detail("a", retry=1),
+        a_task_detail("a-b"),
+        a_task_detail("b", group=other),
+    ]
+    stores.workflows.keep_details(HELLO, of_large)
+    stores.workflows.keep_details(WorkflowId("hello-2"), [a_task_detail("c")])
+
+    found = stores.workflows.details(HELLO, shards=16, limit=10)
+    assert sorted(found, key=lambda one: (one.task, one.retry)) == of_large
+    assert len(stores.workflows.details(HELLO, shards=16, limit=3)) == 3
+    for first, last, names in (("a", "a", "a a"), ("a", "b", "a a a-b"), ("a-b", "z", "a-b")):
+        found = stores.workflows.group_details(HELLO, GROUP, TaskName(first), TaskName(last))
+        assert " ".join(sorted(one.task for one in found)) == names
+
+
+def test_what_was_told_earlier_comes_too_late(stores: Stores) -> None:
+    waits = a_task_detail()
+    failed = a_task_detail(status=TaskStatus.FAILED, told_at=LATER)
+    stores.workflows.keep_details(HELLO, [waits])
+
+    assert stores.workflows.keep_details(HELLO, [failed]) == 1
+    assert stores.workflows.keep_details(HELLO, [waits]) == 0
+    assert stores.workflows.details(HELLO, limit=10) == [failed]
+
+
+def test_what_explains_attempts_is_not_read_with_them(stores: Stores) -> None:
+    stores.workflows.create(a_creation())
+    before = stored(stores)
+    stores.workflows.keep_details(HELLO, [a_task_detail()])
+
+    assert stored(stores) == before
+    assert [one.value for one in stores.workflows.groups(HELLO)] == [before.value]
+    assert stores.workflows.audit(HELLO, limit=10) == stores.workflows.audit(HELLO, limit=1)

@@ -7,10 +7,13 @@ nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from tests.builders import NOON
+from xylem.domain.detail import TaskDetail
 from xylem.domain.group import Cleanup, Group
 from xylem.domain.ids import TaskName
+from xylem.domain.values import replace
 from xylem.ports.jobs import StartGroups
 from xylem.ports.workflows import Commit, Creation
 from xylem.protocol.agent import Anchor
@@ -29,6 +32,7 @@ class Costs:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self._words: set[TaskDetail] = set()
         self.large = False
 
     def created(self, creation: Creation) -> None:
@@ -67,6 +71,12 @@ class Costs:
         self.counts["absences"] += not live <= pods
         self.counts["left behind"] += anchor.state != "closed" and group.cleanup in CLEANED
 
+    def explained(self, told: Iterable[TaskDetail], written: int) -> None:
+        """A cluster said this of attempts, and so many of it were written."""
+        self._words.update(replace(one, told_at=NOON) for one in told)
+        self.counts["words"] = len(self._words)
+        self.counts["details"] += written
+
     def over(self, seconds: float) -> Iterator[str]:
         """What is more than its bound, after so much time."""
         if self.large:
@@ -94,6 +104,7 @@ class Costs:
             + count["tasks"]
             + count["attempts more"]
             + count["absences"],
+            "details": 2 * count["words"],
             "cleanup": 2 * count["groups"] + count["left behind"],
             "times of jobs": 2 * (count["jobs tried"] + count["admin"])
             + rings * (count["starts"] + count["intents"]),

@@ -48,6 +48,7 @@ from tests.simulation.store import (
     SimulatedWorkflows,
 )
 from tests.simulation.variant import Variant
+from xylem.domain.detail import TaskDetail
 from xylem.domain.errors import Conflict
 from xylem.domain.group import Group
 from xylem.domain.ids import BackendName, ConnectionId, GroupId, TaskName, WorkflowId, mail_parts
@@ -857,6 +858,24 @@ class WritesOldNews(Variant):
         return message
 
 
+class _ForgetsWords(SimulatedWorkflows):
+    def group_details(
+        self, workflow: WorkflowId, group: GroupId, first: TaskName, last: TaskName
+    ) -> list[TaskDetail]:
+        return []
+
+
+class _WithoutWords(SimulatedStore):
+    ports = _ForgetsWords
+
+
+class WritesOldWords(Variant):
+    """What explains an attempt is written as often as it is told."""
+
+    store = _WithoutWords
+    needs = {"message_twice": 0.5, "frame_lost": 0.5}
+
+
 class _ForgetsQuestions(SimulatedStore):
     def write(self, commit: Commit) -> None:
         super().write(replace(commit, groups=tuple(map(_asked_long_ago, commit.groups))))
@@ -932,7 +951,7 @@ DEFECTS: dict[type[Variant], set[str]] = {
     ForgetsUnacknowledgedEnds: {"S4"},
     KeepsNumbers: {"S4"},
     HearsAnyBoot: {"S4"},
-    ReadsWhatLags: {"S5"},
+    ReadsWhatLags: {"S5", "something is pending"},
     ForgetsReplacedAttempts: {"every attempt keeps its row"},
     TriesAgainWithoutBudget: {"each cause has its budget"},
     MixesTheBudgets: {"each cause has its budget", "S5"},
@@ -947,6 +966,7 @@ DEFECTS: dict[type[Variant], set[str]] = {
     BelievesPodsClocks: {"S5"},
     SweepsNoTimers: {"a timeout is lost"},
     WritesOldNews: {"cost in writes"},
+    WritesOldWords: {"cost in writes"},
     AsksAgainAndAgain: {"cost in writes", "a timeout is lost"},
     RingsEachMinute: {"cost in writes"},
     RunsCompletedAgain: {"what completed is not run again"},

@@ -1,6 +1,6 @@
 """The rows, and the ports of the service: where a Lambda may wait, fail or die."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol, TypeVar
@@ -8,9 +8,18 @@ from typing import Protocol, TypeVar
 from tests.simulation.costs import Costs
 from tests.simulation.faults import Faults
 from tests.simulation.schedule import Schedule
+from xylem.domain.detail import TaskDetail
 from xylem.domain.errors import Conflict, TooLarge, Unavailable
 from xylem.domain.group import Group
-from xylem.domain.ids import BackendName, ConnectionId, GroupId, JobId, UserName, WorkflowId
+from xylem.domain.ids import (
+    BackendName,
+    ConnectionId,
+    GroupId,
+    JobId,
+    TaskName,
+    UserName,
+    WorkflowId,
+)
 from xylem.domain.workflow import Counts, Workflow
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
@@ -165,6 +174,15 @@ class SimulatedWorkflows(MemoryWorkflows):
     def commit(self, commit: Commit) -> None:
         self._gate.write("commit", partial(super().commit, commit))
 
+    def group_details(
+        self, workflow: WorkflowId, group: GroupId, first: TaskName, last: TaskName
+    ) -> list[TaskDetail]:
+        act = partial(super().group_details, workflow, group, first, last)
+        return self._gate.read("details", act)
+
+    def keep_details(self, workflow: WorkflowId, told: Iterable[TaskDetail]) -> int:
+        return self._gate.write("keep details", partial(super().keep_details, workflow, told))
+
     def next_number(self, name: str) -> int:
         return self._gate.read("next number", partial(super().next_number, name))
 
@@ -269,6 +287,12 @@ class SimulatedStore(MemoryStore):
     def write(self, commit: Commit) -> None:
         """The transaction itself."""
         super().commit(commit)
+
+    def keep_details(self, workflow: WorkflowId, told: Iterable[TaskDetail]) -> int:
+        told = list(told)
+        written = super().keep_details(workflow, told)
+        self.costs.explained(told, written)
+        return written
 
     def keep_audit(self, change: Audited) -> None:
         """Written rows are counted, nothing is kept: a sixth of the time of a schedule went into

@@ -9,12 +9,15 @@ from clients.cli.audit_view import audit_table
 from clients.cli.follow import all_records
 from clients.cli.options import FormatType, LongFormatType, command_group
 from clients.cli.session import session_of
+from clients.sdk.errors import BadInput
 
 app = command_group("Workflows: submit them and see what became of them.")
 
 Workflow = Annotated[str, typer.Argument(help="Id of the workflow, e.g. hello-1.")]
 Task = Annotated[str | None, typer.Option("--task", "-t", help="Of this task alone.")]
-Retry = Annotated[int | None, typer.Option("--retry-id", "-r", min=0, help="Of this attempt.")]
+Retry = Annotated[
+    int | None, typer.Option("--retry-id", "--retry", "-r", min=0, help="Of this attempt.")
+]
 
 app.command("submit")(submission.submit)
 app.command("restart")(submission.restart)
@@ -65,7 +68,12 @@ def query(
     context: typer.Context,
     workflow: Workflow,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Every attempt, not the last alone.")
+        bool,
+        typer.Option(
+            "--verbose",
+            "-v",
+            help="Every attempt, not the last alone, and what the cluster says of each.",
+        ),
     ] = False,
     format_type: FormatType = None,
 ) -> None:
@@ -117,6 +125,28 @@ def logs(
             session.write_json([each.model_dump(mode="json") for each in records[-(lines or 0) :]])
         else:
             session.write(client.logs(workflow, task=task, retry=retry_id, lines=lines))
+
+
+@app.command()
+def events(
+    context: typer.Context,
+    workflow: Workflow,
+    task: Task = None,
+    retry_id: Retry = None,
+    format_type: LongFormatType = None,
+) -> None:
+    """Show what the cluster said of the pods: why they wait, what was done to them."""
+    if retry_id is not None and task is None:
+        raise BadInput("An attempt is one of a task: name it with --task.")
+    session = session_of(context)
+    with session.connect() as client:
+        text = client.events(workflow, task=task, retry=retry_id)
+    if session.json:
+        session.write_json({"events": text.splitlines()})
+        return
+    session.write(text)
+    if not text:
+        session.hint("Its cluster has said nothing: a pod with which all is well has no events.")
 
 
 @app.command()

@@ -75,12 +75,13 @@ def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) ->
 def get_workflow(
     name: Name, who: User, has: Has, skip_groups: bool = False, verbose: bool = False
 ) -> View:
-    """`verbose`: every attempt of each task, not the newest alone."""
+    """`verbose`: every attempt of each task, not the newest alone, and what explains them."""
     found = queries.describe(
         name,
         workflows=has.engine.workflows,
         with_groups=not skip_groups,
         with_earlier_attempts=verbose and not skip_groups,
+        with_details=verbose and not skip_groups,
     )
     return views.workflow(found, has.engine.clock())
 

@@ -8,6 +8,7 @@ import pytest
 from tests.stories.world import BACKEND, BOOT, CONNECTION, World
 from xylem.domain.errors import Unavailable
 from xylem.domain.ids import BackendName, ConnectionId
+from xylem.domain.node import Amounts
 from xylem.protocol import agent
 from xylem.protocol.limits import FRAME_BYTES
 from xylem.protocol.queues import BundleOf, EventsOf, NodesOf, Retired, news_message
@@ -183,6 +184,7 @@ def test_news_that_the_queue_did_not_take_is_not_lost_silently() -> None:
 def nodes(number: int = 1, **fields: Any) -> agent.Nodes:
     seen = agent.NodeObservation(
         name="node-1",
+        capacity=agent.NodeAmounts(gpu=8, cpu=96_000),
         allocatable=agent.NodeAmounts(gpu=8),
         uses=[agent.NodeUse(pool="default", priority="LOW", pods=1)],
         taints=[agent.NodeTaint(key="spot", effect="NoSchedule")],
@@ -215,4 +217,5 @@ def test_facts_about_nodes_are_queued_for_the_backend_and_noted_as_they_were_sai
     [node] = world.backends.nodes(BACKEND)
     assert (node.name, node.backend, node.ready) == ("node-1", BACKEND, True)
     assert (node.allocatable.gpu, node.uses[0].priority) == (8, "LOW")
+    assert node.capacity == Amounts(gpu=8, cpu=96_000)
     assert [str(taint) for taint in node.taints] == ["spot:NoSchedule"]

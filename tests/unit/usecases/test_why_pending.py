@@ -6,12 +6,22 @@ from typing import Any
 
 import pytest
 
-from tests.builders import BACKEND, GROUP, NOON, a_group, a_job, a_task, a_workflow
+from tests.builders import (
+    BACKEND,
+    GROUP,
+    NOON,
+    a_group,
+    a_job,
+    a_task,
+    a_task_detail,
+    a_workflow,
+)
 from tests.builders_placement import a_node, a_pool, in_use
 from tests.builders_spec import a_planned_task
 from tests.stories.world import World
+from xylem.domain.detail import Container, Detail, PodWarning, TaskDetail
 from xylem.domain.group import Group, Pending
-from xylem.domain.ids import GroupId
+from xylem.domain.ids import GroupId, TaskName
 from xylem.domain.placement import Site
 from xylem.domain.plan import GroupPlan, Limits, Resources, WorkflowPlan
 from xylem.domain.pool import GpuQuota
@@ -19,6 +29,7 @@ from xylem.domain.status import TaskStatus
 from xylem.domain.workflow import Sweeping
 from xylem.ports.backends import NodeFacts
 from xylem.ports.jobs import PARK_AFTER
+from xylem.protocol import agent
 from xylem.usecases.clusters import Clusters
 from xylem.usecases.why_pending import Facts, Reason, asked, explained
 
@@ -259,3 +270,94 @@ def test_all_of_it_is_found_from_a_workflows_name() -> None:
     assert found["a-group"].reasons[0].gate == "start_job"
     assert found["a-group"].reasons[0].message.startswith("Its start job is ")
     assert found["b-group"].reasons[0].message == "It waits for the group a-group (PROCESSING)."
+
+
+# In the cluster's own words -----------------------------------------------------------------------
+
+
+def told(*details: TaskDetail) -> dict[tuple[GroupId, TaskName, int], TaskDetail]:
+    return {(one.group, one.task, one.retry): one for one in details}
+
+
+def test_a_pod_that_waits_for_a_node_has_the_schedulers_own_words() -> None:
+    [reason] = reasons(queued(), site=Site(a_pool(), online=True), details=told(a_task_detail()))
+
+    assert reason.gate == "scheduler"
+    assert reason.message == (
+        "The cluster says of lead: Unschedulable: "
+        "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+    )
+    assert reason.since == NOON
+
+
+def test_the_schedulers_words_stand_behind_what_is_known_of_the_nodes() -> None:
+    site = Site(a_pool(), online=True, nodes=(a_node(uses=(in_use(4),)),))
+
+    first, *others, last = reasons(queued(), site=site, plan=TRAIN, details=told(a_task_detail()))
+
+    assert "The cluster says" not in first.message
+    assert last.message.startswith("The cluster says of lead: Unschedulable")
+    assert not [one for one in others if "The cluster says" in one.message]
+
+
+def test_tasks_of_which_the_same_is_said_are_named_together_and_counted() -> None:
+    names = [f"t{number}" for number in range(8)]
+    group = queued(tasks=tuple(a_task(name, TaskStatus.SCHEDULING) for name in names))
+    other = a_task_detail("t7", detail=Detail(warnings=(PodWarning("FailedScheduling", "no"),)))
+    same = [a_task_detail(name) for name in names[:7]]
+
+    one, two = reasons(group, site=Site(a_pool(), online=True), details=told(*same, other))
+
+    assert one.message.startswith("The cluster says of t0, t1, t2, t3, t4 and 2 more: Unsched")
+    assert two.message == "The cluster says of t7: FailedScheduling: no"
+
+
+def test_a_pod_that_is_bound_says_what_its_container_waits_for() -> None:
+    waiting = Container("lead", "waiting", "CreateContainerConfigError", "no secret s")
+    said = a_task_detail(detail=Detail(containers=(waiting,)))
+
+    [reason] = reasons(queued(), site=Site(a_pool(), online=True), details=told(said))
+
+    assert (reason.gate, reason.message) == (
+        "start",
+        "The cluster says of lead: CreateContainerConfigError: no secret s",
+    )
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        a_task_detail(retry=1),
+        a_task_detail(status=TaskStatus.INITIALIZING),
+        a_task_detail("another"),
+    ],
+)
+def test_what_was_said_of_another_attempt_or_of_another_state_explains_nothing(
+    old: TaskDetail,
+) -> None:
+    [reason] = reasons(queued(), site=Site(a_pool(), online=True), details=told(old))
+
+    assert "nothing is known of the nodes" in reason.message
+
+
+def test_what_its_cluster_said_is_read_of_a_workflow_that_is_in_one() -> None:
+    world = World()
+    hello = world.submit("workflow: {name: w, tasks: [{name: a, image: i, command: [c]}]}")
+    world.settle()
+    world.answer()
+    condition = agent.PodCondition(type="PodScheduled", status="False", reason="Unschedulable")
+    detail = agent.PodDetail(conditions=[condition])
+    world.pod(hello, "a", "SCHEDULING", detail=detail)
+    world.settle()
+
+    found = asked(
+        hello,
+        workflows=world.workflows,
+        jobs=world.jobs,
+        pools=world.pools,
+        clusters=Clusters(world.backends, world.clock),
+        store=world.store,
+    )
+
+    [waiting] = explained(found)
+    assert waiting.reasons[-1].message == "The cluster says of a: Unschedulable"

@@ -44,6 +44,7 @@ PLACEHOLDERS = {
     "#46": "#<restarts>",
     moment(NOON): "<time>",
     "G#<wf>#0": "G#<wf>#<shard>",
+    "D#<wf>#0": "D#<wf>#<shard>",
 }
 
 
@@ -65,6 +66,7 @@ def in_code() -> set[Row]:
         row(workflows.CountsRow, workflows.counts_key(WF, 0)),
         row(workflows.GroupRow, workflows.group_key(WF, GROUP)),
         row(workflows.TaskRow, workflows.task_key(WF, GROUP, TASK, 42)),
+        row(workflows.DetailRow, workflows.detail_key(WF, GROUP, TASK, 42)),
         row(workflows.JobRow, workflows.job_key(JobId("<job>"))),
         row(workflows.AuditRow, workflows.audit_key(WF, "0000000045#<entity>")),
         *(row(workflows.EntryRow, key) for key in entries),

@@ -2,16 +2,25 @@
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
 from pynamodb.exceptions import DoesNotExist, UpdateError
 from pynamodb.expressions.condition import Condition
 
+from xylem.domain.detail import TaskDetail
 from xylem.domain.errors import Conflict, Unavailable, UnknownWorkflow
 from xylem.domain.group import Group, bare
-from xylem.domain.ids import SHARDS, BackendName, GroupId, JobId, UserName, WorkflowId
+from xylem.domain.ids import (
+    SHARDS,
+    BackendName,
+    GroupId,
+    JobId,
+    TaskName,
+    UserName,
+    WorkflowId,
+)
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports.backends import Mail
 from xylem.ports.stored import Stored
@@ -26,7 +35,7 @@ from xylem.ports.workflows import (
     Scope,
 )
 from xylem.usecases import audit, footprint
-from xylem_aws import rows
+from xylem_aws import details, rows
 from xylem_aws.tables.backends import BackendsTable, MailRow, mail_key
 from xylem_aws.tables.binding import bind
 from xylem_aws.tables.keys import moment
@@ -251,6 +260,20 @@ class DynamoWorkflows:
                 raise
             return made
         return creation.workflow.id
+
+    def details(self, workflow: WorkflowId, *, shards: int = 1, limit: int) -> list[TaskDetail]:
+        with in_our_words(workflow):
+            return details.of_workflow(workflow, shards=shards, limit=limit)
+
+    def group_details(
+        self, workflow: WorkflowId, group: GroupId, first: TaskName, last: TaskName
+    ) -> list[TaskDetail]:
+        with in_our_words(workflow):
+            return details.of_group(workflow, group, first, last)
+
+    def keep_details(self, workflow: WorkflowId, told: Iterable[TaskDetail]) -> int:
+        with in_our_words(workflow):
+            return sum(details.keep(workflow, one) for one in told)
 
     def entries(
         self,

@@ -210,11 +210,20 @@ def test_a_resource_is_what_osmo_shows_of_it() -> None:
     }
     assert found["platform_available_fields"]["default"]["default"]["gpu"] == 7
     assert found["config_fields"]["default"]["default"]["allowed_mounts"] == ["/d"]
+    assert "capacity_fields" not in found
     assert found["taints"] == [{"key": "x", "value": None, "effect": "NoExecute"}]
     assert (found["resource_type"], found["pool_platform_labels"]) == (
         "RESERVED",
         {"default": ["default"]},
     )
+
+
+def test_a_node_shows_what_the_whole_machine_has_where_its_operator_tells() -> None:
+    world = put(has(World(), a_node("node1", capacity=RECORDED)))
+
+    [found] = get(world, "/api/resources/node1")["resources"]
+
+    assert (found["capacity_fields"]["cpu"], found["capacity_fields"]["gpu"]) == ("16", "8")
 
 
 def test_a_node_is_shared_reserved_or_unused() -> None:

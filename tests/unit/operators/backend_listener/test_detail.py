@@ -27,6 +27,8 @@ def container(name: str, restarts: int = 0, **state: Any) -> Json:
     [
         {},
         {"conditions": FINE},
+        {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]},
+        {"conditions": [{"type": "PodReadyToStartContainers", "status": "False"}]},
         {"containerStatuses": [container("main", waiting={"reason": "ContainerCreating"})]},
         {"containerStatuses": [container("main", running={"startedAt": STAMP})]},
         {"containerStatuses": [container("main", terminated={"exitCode": 0})]},

@@ -192,18 +192,36 @@ def a_warning(uid: str = "uid-1", reason: str = "FailedScheduling", **more: Any)
     }
 
 
-def test_what_explains_a_pod_is_told_with_it_and_is_no_news_of_its_own() -> None:
-    listener = Listener()
+def held_up(message: str) -> Json:
     unschedulable = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
-    [news] = listener.seen(seen_pod(phase="Pending", bound=False), NOON)
-    held_up = seen_pod(phase="Pending", bound=False, conditions=[unschedulable])
+    conditions = [{**unschedulable, "message": message}]
+    return seen_pod(phase="Pending", bound=False, conditions=conditions)
 
-    assert listener.seen(held_up, NOON) == []
-    listed = listener.observe(held_up, NOON)
+
+def test_what_explains_a_pod_is_news_once_for_its_status_and_its_other_words_are_none() -> None:
+    listener = Listener()
+    [news] = listener.seen(seen_pod(phase="Pending", bound=False), NOON)
+
+    [explained] = listener.seen(held_up("0/3 nodes"), NOON)
+    other_words = listener.seen(held_up("0/4 nodes"), NOON)
+    listed = listener.observe(held_up("0/4 nodes"), NOON)
 
     assert isinstance(news, News) and news.pod.detail is None
+    assert isinstance(explained, News) and explained.pod.detail is not None
+    assert [each.reason for each in explained.pod.detail.conditions] == ["Unschedulable"]
+    assert other_words == []
     assert listed is not None and listed.detail is not None
-    assert [each.reason for each in listed.detail.conditions] == ["Unschedulable"]
+    assert listed.detail.conditions[0].message == "0/4 nodes"
+
+
+def test_a_pod_that_is_well_again_and_then_is_not_is_no_news_while_its_status_stays() -> None:
+    listener = Listener()
+    well = seen_pod(phase="Pending", bound=False)
+    told = [len(listener.seen(pod, NOON)) for pod in (well, held_up("a"), well, held_up("b"))]
+    failed = seen_pod(phase="Failed", conditions=[{"type": "Odd", "status": "True"}])
+
+    assert told == [1, 1, 0, 0]
+    assert len(listener.seen(failed, NOON)) == 1
 
 
 def test_a_warning_is_told_with_the_next_word_about_its_pod_whichever_came_first() -> None:

@@ -15,6 +15,7 @@ from pynamodb.attributes import (
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
+from xylem.domain.detail import Detail
 from xylem.domain.exits import ExitRule
 from xylem.domain.group import Pending, Settling
 from xylem.domain.ids import BackendName, GroupId, JobId, TaskName, UserName, WorkflowId, shard_of
@@ -178,6 +179,19 @@ class TaskRow(ShardRow, discriminator="task"):
     live_sk = UnicodeAttribute(null=True)
 
 
+class DetailRow(WorkflowsTable):
+    """What explains one attempt, in a partition that no commit reads. `place`: what is told later
+    sorts behind."""
+
+    group = UnicodeAttribute()
+    task = UnicodeAttribute()
+    retry = NumberAttribute()
+    status = UnicodeAttribute()
+    told_at = UTCDateTimeAttribute()
+    place = UnicodeAttribute()
+    detail = Json(Detail)
+
+
 class JobRow(WorkflowsTable):
     id = UnicodeAttribute()
     work = Json(cast("type[Work]", Annotated[Work, Field(discriminator="kind")]))
@@ -267,6 +281,14 @@ def group_key(workflow: WorkflowId, group: GroupId) -> Key:
 
 def task_key(workflow: WorkflowId, group: GroupId, task: TaskName, retry: int) -> Key:
     return shard_key(workflow, shard_of(group)), f"{group}#T#{task}#{retry:06d}"
+
+
+def details_key(workflow: WorkflowId, shard: int) -> str:
+    return f"D#{workflow}#{shard}"
+
+
+def detail_key(workflow: WorkflowId, group: GroupId, task: TaskName, retry: int) -> Key:
+    return details_key(workflow, shard_of(group)), f"{group}#{task}#{retry:06d}"
 
 
 def live_key(backend: BackendName, group: GroupId, task: TaskName, retry: int) -> Key:

@@ -128,7 +128,8 @@ class Use:
 @dataclass(frozen=True, slots=True)
 class Node:
     """`uses`: of our pods, by pool and priority; `others`: of everybody else's, together. `ready`
-    is the kubelet's word, `cordoned` an admin's. `conditions`: their statuses by their types.
+    is the kubelet's word, `cordoned` an admin's. `capacity`: with what its system keeps to
+    itself. `conditions`: their statuses by their types.
     `unfit`: what else keeps it from use, once its backend's rules were asked
     (`xylem.domain.node_conditions`)."""
 
@@ -141,6 +142,7 @@ class Node:
     cordoned: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
+    capacity: Amounts | None = None
     conditions: Mapping[str, str] = field(default_factory=dict)
     unfit: tuple[str, ...] = ()
 

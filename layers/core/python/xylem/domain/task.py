@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
+from xylem.domain.detail import saying
 from xylem.domain.exits import ExitRule
 from xylem.domain.ids import TaskName
 from xylem.domain.status import TaskStatus
@@ -50,7 +51,8 @@ class Task:
 @dataclass(frozen=True, slots=True)
 class PodSeen:
     """An observation of the pod of attempt (`incarnation`, `task`, `retry`). `disrupted`: it ended
-    by what the node, the scheduler or the cluster did, not by its command."""
+    by what the node, the scheduler or the cluster did, not by its command. `said`: why it waits or
+    ended, in the cluster's own words."""
 
     incarnation: int
     task: TaskName
@@ -66,6 +68,7 @@ class PodSeen:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     disrupted: bool = False
+    said: str = ""
     kind: Literal["pod_seen"] = "pod_seen"
 
 
@@ -138,7 +141,7 @@ def observe(task: Task, seen: PodSeen, now: datetime) -> Task:
         task,
         status=seen.status,
         exit_code=seen.exit_code if seen.status.final else None,
-        message=seen.message,
+        message=saying(seen.message, seen.said) if seen.status.failed else seen.message,
         uid=seen.uid or task.uid,
         node=seen.node or task.node,
         pod_ip=seen.pod_ip or task.pod_ip,

@@ -18,6 +18,7 @@ from xylem.domain.deadlines import (
     never_started,
     queue_timeout,
 )
+from xylem.domain.detail import saying
 from xylem.domain.effects import (
     CleanUp,
     Effect,
@@ -252,7 +253,7 @@ def _observe_answered(group: Group, event: ObserveAnswered, now: datetime) -> De
             group, more = decide(group, gone, now)
             effects += more
     if asked.incarnation == group.incarnation:
-        group, more = _time_out(group, asked.asked_at, event.tasks, now, whole=whole)
+        group, more = _time_out(group, asked.asked_at, event, now, whole=whole)
         effects += more
     return group, tuple(effects)
 
@@ -272,21 +273,24 @@ def _covered(group: Group, asked: Pending, part: TaskRange | None) -> tuple[Grou
 
 
 def _time_out(
-    group: Group, asked_at: datetime, part: TaskRange | None, now: datetime, *, whole: bool
+    group: Group, asked_at: datetime, answer: ObserveAnswered, now: datetime, *, whole: bool
 ) -> Decision:
     """What was overdue when the backend was asked, and still is after its answer: of the group once
     all of it was answered, of a task with the part that covers it."""
+    said = {(seen.task, seen.retry): seen.said for seen in answer.pods}
     overdue = {kind for kind, at in deadlines(group) if at <= asked_at}
     if whole and "execution" in overdue:
         return _end_all(group, execution_timeout(group.limits), now)
     if whole and "queue" in overdue:
-        return _end_all(group, queue_timeout(group.limits), now)
+        ending = queue_timeout(group.limits)
+        why = next(filter(None, said.values()), "")
+        return _end_all(group, replace(ending, message=saying(ending.message, why)), now)
     if whole and "processing" in overdue:
         return _end_all(group, never_started(group), now)
     effects: list[Effect] = []
     for task in group.tasks:
         since = task.received_at if task.status is TaskStatus.INITIALIZING else None
-        if since is None or since + group.limits.start > asked_at or not within(task, part):
+        if since is None or since + group.limits.start > asked_at or not within(task, answer.tasks):
             continue
         late = PodSeen(
             group.incarnation,
@@ -295,6 +299,7 @@ def _time_out(
             TaskStatus.FAILED_START_TIMEOUT,
             exit_code=ExitCode.START_TIMEOUT,
             message=f"Task took longer than {in_words(group.limits.start)} to start.",
+            said=said.get((task.name, task.retry), ""),
         )
         group, more = decide(group, late, now)
         effects += more

@@ -3,11 +3,12 @@
 `MemoryStore` holds the rows; the ports are views of it, so that each has its own `load`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from xylem.domain.deadlines import deadline
+from xylem.domain.detail import TaskDetail
 from xylem.domain.errors import Conflict, UnknownWorkflow
 from xylem.domain.group import Group, dressed
 from xylem.domain.ids import (
@@ -15,6 +16,7 @@ from xylem.domain.ids import (
     GroupId,
     JobId,
     MailId,
+    TaskName,
     UserName,
     WorkflowId,
     WorkflowUuid,
@@ -70,6 +72,7 @@ class MemoryStore:
         self.uuids: dict[WorkflowUuid, WorkflowId] = {}
         self.numbers: dict[str, int] = {}
         self.remembered: dict[tuple[UserName, str], _Remembered] = {}
+        self.details: dict[WorkflowId, dict[tuple[GroupId, TaskName, int], TaskDetail]] = {}
 
     @property
     def commits(self) -> int:
@@ -171,6 +174,16 @@ class MemoryStore:
         self.audit = [one for one in self.audit if one.workflow != workflow]
         del self.stored_jobs[removal]
         return False
+
+    def keep_details(self, workflow: WorkflowId, told: Iterable[TaskDetail]) -> int:
+        kept = self.details.setdefault(workflow, {})
+        written = 0
+        for one in told:
+            key = one.group, one.task, one.retry
+            if key not in kept or kept[key].place <= one.place:
+                kept[key] = one
+                written += 1
+        return written
 
     def _take_number(self, id: WorkflowId, name: str, number: int) -> None:
         if number != self.numbers.get(name, 0) + 1:
@@ -298,6 +311,18 @@ class MemoryWorkflows:
 
     def remove_some(self, workflow: WorkflowId, removal: JobId) -> bool:
         return self._store.remove_some(workflow, removal)
+
+    def details(self, workflow: WorkflowId, *, shards: int = 1, limit: int) -> list[TaskDetail]:
+        return list(self._store.details.get(workflow, {}).values())[:limit]
+
+    def group_details(
+        self, workflow: WorkflowId, group: GroupId, first: TaskName, last: TaskName
+    ) -> list[TaskDetail]:
+        kept = self._store.details.get(workflow, {}).values()
+        return [one for one in kept if one.group == group and first <= one.task <= last]
+
+    def keep_details(self, workflow: WorkflowId, told: Iterable[TaskDetail]) -> int:
+        return self._store.keep_details(workflow, told)
 
     def entries(
         self,

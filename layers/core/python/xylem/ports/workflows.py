@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from xylem.domain.detail import TaskDetail
     from xylem.domain.group import Group
     from xylem.domain.ids import (
         BackendName,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         JobId,
         MailId,
         PoolName,
+        TaskName,
         UserName,
         WorkflowId,
         WorkflowUuid,
@@ -211,6 +213,21 @@ class Workflows(Protocol):
         """Mark the removal as begun, and take away some of what was laid; whether there may be
         more. Where nothing is left its own row goes. Nothing happens to a workflow that became
         reachable: its removal is gone."""
+        ...
+
+    def details(self, workflow: WorkflowId, *, shards: int = 1, limit: int) -> list[TaskDetail]:
+        """What explains attempts with which something is, or was, wrong; in no order."""
+        ...
+
+    def group_details(
+        self, workflow: WorkflowId, group: GroupId, first: TaskName, last: TaskName
+    ) -> list[TaskDetail]:
+        """Of one group's tasks from `first` to `last`, both included. Consistent."""
+        ...
+
+    def keep_details(self, workflow: WorkflowId, told: Iterable[TaskDetail]) -> int:
+        """Each in the place of what was kept of its attempt, unless what was kept was told later.
+        How many were written. No part of a commit: they explain, and decide nothing."""
         ...
 
     def entries(

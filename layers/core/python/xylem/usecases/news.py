@@ -33,7 +33,7 @@ from xylem.ports.workflows import Commit
 from xylem.protocol.agent import Ack, Anchor, Job, PodObservation, Rejected
 from xylem.protocol.limits import REASON_CHARS
 from xylem.protocol.queues import BundleOf, EventsOf, ResultOf, StockOf
-from xylem.usecases import intents
+from xylem.usecases import details, intents
 from xylem.usecases.apply import Engine, tell
 from xylem.usecases.draft import Draft
 from xylem.usecases.mailbox import frames_of
@@ -157,13 +157,15 @@ def _commit(
     *,
     defer: bool = False,
 ) -> tuple[Said, Commit | None]:
-    return intents.change(
+    done = intents.change(
         workflow,
         f"news of {messages[0].backend}",
         lambda draft: _fold(draft, messages),
         engine=engine,
         defer=defer,
     )
+    details.keep(workflow, messages, workflows=engine.workflows, now=engine.clock())
+    return done
 
 
 def _halves(
@@ -375,4 +377,5 @@ def seen(pod: PodObservation) -> PodSeen:
         started_at=pod.started_at,
         ended_at=pod.ended_at,
         disrupted=pod.disrupted or pod.status is TaskStatus.FAILED_PREEMPTED,
+        said=details.words(pod),
     )

@@ -72,6 +72,7 @@ def _node(backend: BackendName, seen: NodeObservation) -> Node:
         cordoned=seen.cordoned,
         labels=seen.labels,
         taints=tuple(Taint(one.key, one.effect, one.value) for one in seen.taints),
+        capacity=None if seen.capacity is None else _amounts(seen.capacity),
         conditions={one.type: one.status for one in seen.conditions},
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
+from xylem.domain.detail import TaskDetail
 from xylem.domain.errors import InvalidRequest, UnknownTask
 from xylem.domain.group import Group
 from xylem.domain.ids import GroupId, TaskName
@@ -50,14 +51,22 @@ class Page:
     more: bool
 
 
+MOST_DETAILS = 500
+"""Beside one workflow: some hundred bytes each as a rule, 20 KB at the most."""
+
+AttemptKey = tuple[GroupId, TaskName, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Described:
     """A workflow with its groups in the order of the spec. `earlier`: the attempts that newer ones
-    replaced, by group and in their order, where they were asked for."""
+    replaced, by group and in their order, where they were asked for; `details`: what explains
+    attempts, where it was."""
 
     workflow: Workflow
     groups: tuple[Group, ...]
     earlier: Mapping[GroupId, Sequence[Task]] = field(default_factory=dict)
+    details: Mapping[AttemptKey, TaskDetail] = field(default_factory=dict)
 
 
 def describe(
@@ -66,6 +75,7 @@ def describe(
     workflows: Workflows,
     with_groups: bool = True,
     with_earlier_attempts: bool = False,
+    with_details: bool = False,
 ) -> Described:
     """Raises `UnknownWorkflow`."""
     id = workflows.resolve(id_or_uuid)
@@ -76,7 +86,11 @@ def describe(
         found = workflows.earlier_attempts(id, shards=workflow.shards)
         for group, task in sorted(found, key=lambda one: one.task.retry):
             earlier.setdefault(group, []).append(task)
-    return Described(workflow, tuple(stored.value for stored in groups), earlier)
+    told = {}
+    if with_details:
+        found_details = workflows.details(id, shards=workflow.shards, limit=MOST_DETAILS)
+        told = {(one.group, one.task, one.retry): one for one in found_details}
+    return Described(workflow, tuple(stored.value for stored in groups), earlier, told)
 
 
 def find_task(described: Described, name: str) -> tuple[Group, Task]:

@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from xylem.domain.deadlines import deadline
+from xylem.domain.detail import TaskDetail, words
 from xylem.domain.errors import InvalidRequest, UnknownPool
 from xylem.domain.group import Group
 from xylem.domain.ids import GroupId, TaskName
@@ -33,13 +34,18 @@ from xylem.ports.configs import Pools
 from xylem.ports.jobs import Job, Jobs, StartGroups
 from xylem.ports.workflows import Workflows
 from xylem.usecases.clusters import Clusters
-from xylem.usecases.queries import Described, describe, spec_file
+from xylem.usecases.queries import AttemptKey, Described, describe, spec_file
 
 MOST_JOBS = 500
 """That are looked through for start jobs of this workflow, each of the waiting and the parked."""
 
 LOOK_AHEAD = timedelta(hours=1)
 """A job's next ring is a quarter of an hour away at the most."""
+
+MOST_DETAILS = 2_000
+"""Of a workflow, that are looked through: a megabyte or two."""
+
+IN_CLUSTER = frozenset({TaskStatus.SCHEDULING, TaskStatus.INITIALIZING})
 
 NAMED = 5
 """Groups and tasks that a sentence names."""
@@ -71,7 +77,7 @@ class Waiting:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """All that an answer rests on. `jobs`: of each group that has one; `site` None: its pool is
-    gone; `plan` None: the spec has expired."""
+    gone; `plan` None: the spec has expired; `details`: what clusters said of attempts."""
 
     workflow: Workflow
     groups: tuple[Group, ...]
@@ -79,6 +85,7 @@ class Facts:
     jobs: Mapping[GroupId, Job] = field(default_factory=dict)
     site: Site | None = None
     plan: WorkflowPlan | None = None
+    details: Mapping[AttemptKey, TaskDetail] = field(default_factory=dict)
 
 
 def asked(
@@ -100,6 +107,10 @@ def asked(
         facts = replace(facts, site=_site(found.workflow, pools, clusters))
     if any(group.status is TaskStatus.SCHEDULING for group in live):
         facts = replace(facts, plan=_plan(found.workflow, workflows, store))
+    if any(group.status in IN_CLUSTER for group in live):
+        it = found.workflow
+        told = workflows.details(it.id, shards=it.shards, limit=MOST_DETAILS)
+        facts = replace(facts, details={(one.group, one.task, one.retry): one for one in told})
     return facts
 
 
@@ -176,9 +187,11 @@ class _Explainer:
             case TaskStatus.SCHEDULING:
                 yield from self._away()
                 yield from self._by_scheduler(group)
+                yield from self._by_word(group)
             case TaskStatus.INITIALIZING:
                 yield from self._away()
                 yield self._by_start(group)
+                yield from self._by_word(group)
             case _ if group.placed:
                 yield from self._away()
                 yield self._by_mailbox(group)
@@ -282,6 +295,8 @@ class _Explainer:
         at = deadline(group)
         found = self._outlook(group)
         if found is None or not found.reasons or found.outcome in ("offline", "maintenance"):
+            if found is None and any(self._words(group)):
+                return
             yield Reason(
                 "scheduler",
                 "Its pods wait for a node, as far as is known there is room."
@@ -303,6 +318,34 @@ class _Explainer:
                 since,
                 at,
             )
+
+    def _by_word(self, group: Group) -> Iterable[Reason]:
+        """What the cluster itself says, once for all tasks of which it says the same."""
+        by_word: dict[tuple[Gate, str], list[TaskDetail]] = {}
+        for gate, said, told in self._words(group):
+            by_word.setdefault((gate, said), []).append(told)
+        for (gate, said), tasks in list(by_word.items())[:NAMED]:
+            shown = ", ".join(one.task for one in tasks[:NAMED])
+            more = f" and {len(tasks) - NAMED} more" if len(tasks) > NAMED else ""
+            yield Reason(
+                gate,
+                f"The cluster says of {shown}{more}: {said}",
+                CHANGES[gate],
+                min(one.told_at for one in tasks),
+                deadline(group),
+            )
+
+    def _words(self, group: Group) -> Iterable[tuple[Gate, str, TaskDetail]]:
+        """Of those of its tasks that still are as they were when it was said."""
+        for task in group.tasks:
+            told = self._facts.details.get((group.id, task.name, task.retry))
+            if told is None or told.status is not task.status or task.status not in IN_CLUSTER:
+                continue
+            if said := words(told.detail, told.status):
+                by_scheduler = task.status is TaskStatus.SCHEDULING and not any(
+                    container.state == "waiting" for container in told.detail.containers
+                )
+                yield "scheduler" if by_scheduler else "start", said, told
 
     def _outlook(self, group: Group) -> Outlook | None:
         """Of those of its tasks that have no node yet."""
@@ -336,6 +379,13 @@ class _Explainer:
             min((task.received_at for task in starting if task.received_at), default=None),
             deadline(group),
         )
+
+
+CHANGES: Mapping[Gate, str] = {
+    "scheduler": "The scheduler of the cluster binds the pods when what it names is there.",
+    "start": "What it names is there; else the group's timers end it.",
+}
+"""What would change what the cluster says."""
 
 
 def _kind(want: Want) -> tuple[str, int, int, int, int, tuple[str, ...]]:

@@ -1,0 +1,27 @@
+"""What a cluster said of a workflow's pods."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import PlainTextResponse
+
+from functions.core_service.identity import User
+from functions.core_service.names import NAME_CHARS, Name
+from functions.core_service.services import Has
+from xylem.usecases import events
+
+router = APIRouter(prefix="/api/workflow/{name}/events")
+
+
+@router.get("", response_class=PlainTextResponse)
+def get_events(
+    name: Name,
+    who: User,
+    has: Has,
+    task_name: Annotated[str | None, Query(max_length=NAME_CHARS)] = None,
+    retry_id: int | None = None,
+) -> PlainTextResponse:
+    """What is there now: it ends, where OSMO's goes on until the workflow is cleaned up."""
+    lines = events.text(name, task=task_name, retry=retry_id, workflows=has.engine.workflows)
+    body = "".join(f"{line}\n" for line in lines)
+    return PlainTextResponse(body, headers={"X-Content-Type-Options": "nosniff"})
