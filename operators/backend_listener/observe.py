@@ -42,6 +42,9 @@ from xylem.protocol.limits import MESSAGE_CHARS
 CTRL = "osmo-ctrl"
 PREFLIGHT = "preflight-test"
 OFFSET = {"osmo-init": 255, PREFLIGHT: 1000, CTRL: 2000}
+MOST_EXIT_CODE = 2**31 - 10_000
+"""Kubernetes' exit codes are int32; the offsets come on top."""
+
 CALLED = {CTRL: "OSMO Control", PREFLIGHT: "OSMO Preflight Test"}
 
 WAITING_CODE = {
@@ -290,9 +293,12 @@ def _failures(status: Json) -> Iterator[tuple[int, str]]:
 
 
 def _told_code(message: str | None, code: int) -> int:
-    """The control container writes its own code into its termination message."""
+    """The control container writes its own code into its termination message. What is no exit code
+    is somebody else's word, and would be refused as long as it is said."""
     told = _said(message).get("code")
-    return told if isinstance(told, int) else code
+    if isinstance(told, int) and not isinstance(told, bool) and 0 <= told <= MOST_EXIT_CODE:
+        return told
+    return code
 
 
 def _said(message: str | None) -> Json:

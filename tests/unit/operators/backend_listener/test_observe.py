@@ -112,6 +112,13 @@ def ended(name: str, code: int, message: str) -> Json:
     }
 
 
+@pytest.mark.parametrize("told", ["2147483648", "-1", "true", '"7"', "1.5", "null"])
+def test_what_the_sidecar_tells_and_is_no_exit_code_counts_for_nothing(told: str) -> None:
+    pod = a_seen_pod("Failed", containerStatuses=[ended("osmo-ctrl", 3, f'{{"code":{told}}}')])
+
+    assert said(pod) == (TaskStatus.FAILED, 2003)
+
+
 def test_a_command_that_its_wrapper_ended_for_its_time_ran_too_long() -> None:
     words = '{"xylem":"exec_timeout"}'
     pod = a_seen_pod("Failed", containerStatuses=[ended("main", 124, words)])
