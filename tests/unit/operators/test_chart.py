@@ -12,7 +12,7 @@ import yaml
 from helm_python import HelmError
 
 from operators.shared.resources import KINDS
-from operators.shared.settings import settings
+from operators.shared.settings import TEST_ACCOUNT, settings
 from tests.builders_chart import (
     CHART,
     JOINED,
@@ -229,6 +229,38 @@ def _ports(spec: Any) -> Iterator[tuple[str, int]]:
 
 # Rights -----------------------------------------------------------------------------------------
 
+RUNNER = "-backend-test"
+
+
+def of_the_operator(objects: list[Any]) -> list[Any]:
+    return [one for one in objects if not one["metadata"]["name"].endswith(RUNNER)]
+
+
+def test_a_test_of_nodes_has_an_account_of_its_own_that_makes_daemon_sets_and_marks_nodes() -> None:
+    objects = rendered(rbac={"backendTests": True})
+    runners = [one for one in objects if one["metadata"]["name"].endswith(RUNNER)]
+    [account] = of_kind("ServiceAccount", runners)
+
+    assert account["metadata"]["name"] == TEST_ACCOUNT
+    for binding in of_kind("RoleBinding", runners) + of_kind("ClusterRoleBinding", runners):
+        [subject] = binding["subjects"]
+        assert (subject["name"], subject["namespace"]) == (TEST_ACCOUNT, "xylem-tasks")
+        assert binding["roleRef"]["name"].endswith(RUNNER)
+    assert {(group, resource, verb) for _, group, resource, _, verb in grants(runners)} == {
+        ("apps", "daemonsets", "create"),
+        ("apps", "daemonsets", "get"),
+        ("apps", "daemonsets", "delete"),
+        ("", "pods", "list"),
+        ("", "nodes", "get"),
+        ("", "nodes", "list"),
+        ("", "nodes/status", "patch"),
+    }
+    environment = {
+        one["name"]: one.get("value") for one in operator(rbac={"backendTests": True})["env"]
+    }
+    assert environment["XYLEM_TEST_IMAGE"] == operator()["image"]
+    assert "XYLEM_TEST_IMAGE" not in {one["name"] for one in operator()["env"]}
+
 
 def test_no_role_has_a_wildcard_or_reads_a_secret() -> None:
     for namespace, group, resource, _, verb in grants(rendered(**EVERYTHING)):
@@ -239,7 +271,7 @@ def test_no_role_has_a_wildcard_or_reads_a_secret() -> None:
 
 
 def test_what_is_granted_for_the_whole_cluster_changes_queues_of_gangs_alone() -> None:
-    wide = {grant for grant in grants(rendered(**EVERYTHING)) if not grant[0]}
+    wide = {grant for grant in grants(of_the_operator(rendered(**EVERYTHING))) if not grant[0]}
     changing = {one for one in wide if one[4] not in {"get", "list", "watch"}}
 
     assert {(group, resource) for _, group, resource, _, _ in changing} == {
@@ -269,7 +301,7 @@ def test_what_is_granted_for_the_whole_cluster_changes_queues_of_gangs_alone() -
 def test_a_right_that_not_every_cluster_needs_comes_with_its_value(
     value: str, resources: set[str]
 ) -> None:
-    more = grants(rendered(rbac={value: True})) - grants(rendered())
+    more = grants(of_the_operator(rendered(rbac={value: True}))) - grants(rendered())
 
     assert {f"{group}/{resource}" for _, group, resource, _, _ in more} == resources
     assert {namespace for namespace, _, what, *_ in more if what != "queues"} == {"xylem-tasks"}
