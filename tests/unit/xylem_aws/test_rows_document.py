@@ -90,6 +90,7 @@ def in_code() -> set[Row]:
                 configs.POD_TEMPLATES,
                 configs.RESOURCE_VALIDATIONS,
                 configs.BACKENDS,
+                configs.BACKEND_TESTS,
             )
         ),
         row(configs.ConfigRow, ("C#<type>", configs.revision_key(44))),
