@@ -614,6 +614,15 @@ def test_what_was_told_earlier_comes_too_late(stores: Stores) -> None:
     assert stores.workflows.details(HELLO, limit=10) == [failed]
 
 
+def test_what_several_hear_at_once_is_written_once(stores: Stores) -> None:
+    heard = [a_task_detail(told_at=at) for at in (NOON, NOON, LATER)]
+
+    assert [stores.workflows.keep_details(HELLO, [one]) for one in heard] == [1, 0, 0]
+    other = a_task_detail(detail=Detail(conditions=(UNSCHEDULABLE,), warnings=(PodWarning("Odd"),)))
+    assert stores.workflows.keep_details(HELLO, [other]) == 1
+    assert stores.workflows.details(HELLO, limit=10) == [other]
+
+
 def test_what_explains_attempts_is_not_read_with_them(stores: Stores) -> None:
     stores.workflows.create(a_creation())
     before = stored(stores)

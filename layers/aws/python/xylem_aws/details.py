@@ -35,7 +35,8 @@ def of_group(
 
 
 def keep(workflow: WorkflowId, told: TaskDetail) -> bool:
-    """Whether it was written: not where what is told later was faster."""
+    """Whether it was written: not where what is told later was faster, or the same was, which
+    several processes hear at once when a message comes again."""
     row = DetailRow(
         *detail_key(workflow, told.group, told.task, told.retry),
         group=told.group,
@@ -46,8 +47,10 @@ def keep(workflow: WorkflowId, told: TaskDetail) -> bool:
         place=told.place,
         detail=told.detail,
     )
+    others = (DetailRow.status != row.status) | (DetailRow.detail != row.detail)
+    is_news = (DetailRow.place < row.place) | ((DetailRow.place == row.place) & others)
     try:
-        row.save(condition=DetailRow.pk.does_not_exist() | (DetailRow.place <= told.place))
+        row.save(condition=DetailRow.pk.does_not_exist() | is_news)
     except PutError as error:
         if refused(error):
             return False

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from xylem.domain.deadlines import deadline
-from xylem.domain.detail import TaskDetail
+from xylem.domain.detail import TaskDetail, is_news
 from xylem.domain.errors import Conflict, UnknownWorkflow
 from xylem.domain.group import Group, dressed
 from xylem.domain.ids import (
@@ -180,7 +180,7 @@ class MemoryStore:
         written = 0
         for one in told:
             key = one.group, one.task, one.retry
-            if key not in kept or kept[key].place <= one.place:
+            if is_news(one, kept.get(key)):
                 kept[key] = one
                 written += 1
         return written

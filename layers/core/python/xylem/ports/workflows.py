@@ -226,8 +226,8 @@ class Workflows(Protocol):
         ...
 
     def keep_details(self, workflow: WorkflowId, told: Iterable[TaskDetail]) -> int:
-        """Each in the place of what was kept of its attempt, unless what was kept was told later.
-        How many were written. No part of a commit: they explain, and decide nothing."""
+        """Each in the place of what was kept of its attempt, unless that was told later, or is the
+        same. How many were written. No part of a commit: they explain, and decide nothing."""
         ...
 
     def entries(
