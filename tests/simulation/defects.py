@@ -14,7 +14,7 @@ deleted with the rest" only half can happen as long as no group has a second inc
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import cast
@@ -868,9 +868,16 @@ class _ForgetsWords(SimulatedWorkflows):
 class _WithoutWords(SimulatedStore):
     ports = _ForgetsWords
 
+    def keep_details(self, workflow: WorkflowId, told: Iterable[TaskDetail]) -> int:
+        told = list(told)
+        for one in told:
+            self.details.get(workflow, {}).pop((one.group, one.task, one.retry), None)
+        return super().keep_details(workflow, told)
+
 
 class WritesOldWords(Variant):
-    """What explains an attempt is written as often as it is told."""
+    """What explains an attempt is written as often as it is told: neither looked for before, nor
+    written under a condition."""
 
     store = _WithoutWords
     needs = {"message_twice": 0.5, "frame_lost": 0.5}
