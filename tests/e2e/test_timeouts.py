@@ -62,8 +62,10 @@ def test_a_task_for_which_there_is_no_room_leaves_the_queue_at_its_limit(stack: 
     client.cancel(holder, force=True)
 
     assert ended.status is WorkflowStatus.FAILED_QUEUE_TIMEOUT
-    message = "Task stayed in queue longer than the set limit of 2 seconds."
-    assert tasks(ended)["huge"].failure_message == message
+    assert tasks(ended)["huge"].failure_message == (
+        "Task stayed in queue longer than the set limit of 2 seconds. The cluster says: "
+        "Unschedulable: 0/1 nodes are available: 1 Insufficient cpu."
+    )
     assert finish(client, holder).status is WorkflowStatus.FAILED_CANCELED
 
 
