@@ -64,7 +64,7 @@ def _attend(message: Greeted | Retired | NodesOf, mine: Ports) -> bool:
 
 def _tell_tests(message: NodesOf, mine: Ports) -> None:
     """Every ten minutes of a backend, so no other message waits for the import: it takes 0.2 s."""
-    from xylem.usecases import backend_tests  # noqa: PLC0415 - see above
+    from xylem.usecases import backend_tests  # noqa: PLC0415 - not for each message
 
     backend_tests.tell_changed(message, pools=mine.pools, links=mine.links)
 

@@ -128,6 +128,6 @@ class Sightings:
 def _one_of_many(each: Json) -> Iterator[None]:
     try:
         yield
-    except Exception:
+    except Exception:  # one object that we do not understand must not hide the others
         name = (each.get("metadata") or {}).get("name")
         log.exception("not understood", extra={"facts": {"object": name}})

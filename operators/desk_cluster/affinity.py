@@ -73,10 +73,11 @@ def matches(selector: Json | None, labels: Mapping[str, str]) -> bool:
         return False
     if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
         return False
-    return all(_meets(each, labels) for each in selector.get("matchExpressions") or ())
+    return all(meets(each, labels) for each in selector.get("matchExpressions") or ())
 
 
-def _meets(requirement: Json, labels: Mapping[str, str]) -> bool:
+def meets(requirement: Json, labels: Mapping[str, str]) -> bool:
+    """One of `matchExpressions`; an operator that selectors of labels do not have selects nothing."""
     value, values = labels.get(requirement["key"]), requirement.get("values") or []
     match requirement.get("operator"):
         case "In":

@@ -203,18 +203,11 @@ def _is_wanted(spec: Json, node: Json) -> bool:
 
 
 def _meets(requirement: Json, labels: dict[str, str]) -> bool:
+    """As a selector of labels does; of nodes' numbers there are two operators more."""
     value, values = labels.get(requirement["key"]), requirement.get("values") or []
     match requirement.get("operator"):
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
         case "Gt":
             return value is not None and value.isdecimal() and int(value) > int(values[0])
         case "Lt":
             return value is not None and value.isdecimal() and int(value) < int(values[0])
-    return False
+    return affinity.meets(requirement, labels)
