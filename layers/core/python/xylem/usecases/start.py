@@ -177,6 +177,8 @@ def _payload(
         scheduler=spec.scheduler,
         backend=group.backend,
         quota=spec.quota,
+        group_objects=spec.group_objects,
+        variables=spec.variables,
     )
     objects = manifests.render(plan, facts)
     return gzip.compress(CreatePayload(objects=objects).model_dump_json().encode(), mtime=0)
