@@ -131,7 +131,14 @@ def take() -> Response[str]:
     if offset < 0:
         raise errors.InvalidRequest(f"offset is {offset}: it must not be negative.")
     stored = logs.put(
-        attempt, offset, _bytes(), logs=has.logs, store=has.store, ids=has.ids, ends=ENDS
+        attempt,
+        offset,
+        _bytes(),
+        logs=has.logs,
+        store=has.store,
+        ids=has.ids,
+        ends=ENDS,
+        length=_number("length"),
     )
     return _json(stored.model_dump())
 
