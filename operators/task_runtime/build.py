@@ -40,6 +40,7 @@ MODULES = (
             "data",
             "http1",
             "logs",
+            "masking",
             "runtime",
             "spool",
             "stores",
@@ -47,6 +48,7 @@ MODULES = (
     ),
     (CORE, "xylem/__init__.py"),
     (CORE, "xylem/protocol/__init__.py"),
+    (CORE, "xylem/protocol/masking.py"),
     (CORE, "xylem/protocol/spool.py"),
 )
 
