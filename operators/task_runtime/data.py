@@ -8,16 +8,29 @@ is.
 """
 
 # pathlib takes 8 ms to import.
-# ruff: noqa: PTH103, PTH104, PTH106, PTH108, PTH116, PTH120, PTH123, PTH208
+# ruff: noqa: PTH104, PTH106, PTH120, PTH123
 
 import os
-import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from threading import Event, Lock, Thread
 from typing import Any, NamedTuple, TypeVar
 
-from operators.task_runtime.api import Api, Stopped, backoff
+from operators.shared.files import (
+    PARTS,
+    File,
+    Say,
+    TransferFailed,
+    empty,
+    files_below,
+    human,
+    is_there,
+    make_folder,
+    remove,
+    safe,
+)
+from operators.shared.patience import Stopped, backoff
+from operators.task_runtime.api import Api
 from operators.task_runtime.http1 import (
     Address,
     Connection,
@@ -27,7 +40,6 @@ from operators.task_runtime.http1 import (
 )
 
 T = TypeVar("T")
-Say = Callable[[str], None]
 
 THREADS = 8
 ROUNDS = 8
@@ -42,19 +54,6 @@ PAGE_FILES = 200
 LARGEST_UPLOAD = 5 * 1024**3
 """Of one PUT to S3 (docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html)."""
 
-LONGEST_PATH = 1024
-PARTS = ".xylem-parts"
-"""Files on their way, in a folder beside the inputs so that they are renamed, not copied."""
-
-
-class TransferFailed(Exception):
-    """What could not be downloaded or uploaded, and why."""
-
-
-class File(NamedTuple):
-    path: str
-    size: int
-
 
 class Transfer(NamedTuple):
     path: str
@@ -68,6 +67,7 @@ class Progress:
     def __init__(self, doing: str, say: Say) -> None:
         self.files = 0
         self.bytes = 0
+        self.by_size_alone = 0
         self._doing = doing
         self._say = say
         self._lock = Lock()
@@ -82,11 +82,18 @@ class Progress:
                 self._said = now
                 self._say(f"{self._doing}: {self} so far")
 
+    def has_no_checksum(self) -> None:
+        """A file that the store knows none of."""
+        with self._lock:
+            self.by_size_alone += 1
+
     def finished(self) -> None:
-        self._say(f"{self._doing}: {self} in {time.monotonic() - self._began:.1f} s")
+        alone = self.by_size_alone
+        rest = f"; {alone} compared by size alone, the store has no checksum" if alone else ""
+        self._say(f"{self._doing}: {self} in {time.monotonic() - self._began:.1f} s{rest}")
 
     def __str__(self) -> str:
-        return f"{self.files} file{'' if self.files == 1 else 's'}, {_human(self.bytes)}"
+        return f"{self.files} file{'' if self.files == 1 else 's'}, {human(self.bytes)}"
 
 
 def download(
@@ -111,7 +118,7 @@ def download(
 
 def upload(root: str, *, api: Api, say: Say, stop: Event) -> None:
     """All files below the folder. Raises `TransferFailed`, `Stopped`."""
-    files = list(files_below(root, say))
+    files = list(files_below(root, say, largest=LARGEST_UPLOAD))
     if not files:
         return
     progress = Progress("Uploading outputs", say)
@@ -240,7 +247,7 @@ def _get(transfer: Transfer, folder: str, parts: str, connections: Connections) 
         make_folder(os.path.dirname(target))
         os.rename(part, target)
     except BaseException:
-        _remove(part)
+        remove(part)
         raise
 
 
@@ -264,85 +271,3 @@ def _put(transfer: Transfer, root: str, connections: Connections) -> None:
         )
     if answer.status not in (200, 201, 204):
         raise ExchangeFailed(f"the store answered {answer.status}")
-
-
-def files_below(root: str, say: Say, *, largest: int | None = LARGEST_UPLOAD) -> Iterator[File]:
-    """Regular files, also through links, as long as these stay below the folder: a link that leaves
-    it would hand out what the sidecar sees and the task does not. Raises `TransferFailed`."""
-    inside = os.path.realpath(root) + "/"
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        try:
-            entries = sorted(os.scandir(f"{root}/{folder}"), key=lambda entry: entry.name)
-        except FileNotFoundError:
-            continue
-        for entry in entries:
-            path = folder + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(f"{path}/")
-                continue
-            if entry.is_symlink() and not os.path.realpath(entry.path).startswith(inside):
-                raise TransferFailed(
-                    f"{path} is a link that leaves the output folder: copy the file instead."
-                )
-            if entry.is_dir():
-                say(f"{path} is a link to a folder of the output: only the folder is uploaded.")
-                continue
-            yield from regular(path, entry.path, largest)
-
-
-def regular(path: str, full: str, largest: int | None = LARGEST_UPLOAD) -> Iterator[File]:
-    try:
-        found = os.stat(full)
-        name = path.encode("utf-8")
-    except OSError as error:
-        raise TransferFailed(f"{path}: {error.strerror}.") from error
-    except UnicodeEncodeError:
-        raise TransferFailed(f"{path!r}: names of output files must be UTF-8.") from None
-    if len(name) > LONGEST_PATH:
-        raise TransferFailed(f"{path[:60]}...: the path is longer than {LONGEST_PATH} bytes.")
-    if largest is not None and found.st_size > largest:
-        raise TransferFailed(f"{path} is larger than 5 GiB: split it into smaller files.")
-    if stat.S_ISREG(found.st_mode):
-        yield File(path, found.st_size)
-
-
-def safe(path: str) -> str:
-    """The Logger checks names when files are uploaded; we are who writes them."""
-    parts = path.split("/")
-    if path.startswith("/") or any(part in ("", ".", "..") for part in parts) or "\0" in path:
-        raise TransferFailed("it would be written outside of the input's folder.")
-    return path
-
-
-def is_there(path: str, size: int) -> bool:
-    try:
-        return os.stat(path, follow_symlinks=False).st_size == size
-    except OSError:
-        return False
-
-
-def make_folder(path: str) -> None:
-    os.makedirs(path, exist_ok=True)
-
-
-def empty(folder: str) -> None:
-    """Of what a sidecar left that was killed in the middle."""
-    for name in os.listdir(folder):
-        _remove(f"{folder}/{name}")
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
-
-
-def _human(size: float) -> str:
-    for unit in ("bytes", "KB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

@@ -10,9 +10,11 @@ from threading import Event
 
 import pytest
 
+from operators.shared.files import PARTS, TransferFailed
+from operators.shared.patience import Stopped
 from operators.task_runtime import data
-from operators.task_runtime.api import Api, Refusal, Stopped, Token
-from operators.task_runtime.data import PAGE_FILES, PARTS, ROUNDS, THREADS, TransferFailed
+from operators.task_runtime.api import Api, Refusal, Token
+from operators.task_runtime.data import PAGE_FILES, ROUNDS, THREADS
 from tests.unit.operators.task_runtime.patience import Patience
 from tests.unit.operators.task_runtime.services import (
     FIRST_TOKEN,
