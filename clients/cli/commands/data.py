@@ -117,9 +117,8 @@ def list_objects(
     if local_path is not None and local_path.exists():
         raise BadInput(f"{local_path} is there already: name a new file")
     with as_bad_input():
-        remote = _opened(
-            session, "/".join(part.strip("/") for part in (remote_uri, prefix) if part)
-        )
+        url = f"{remote_uri.rstrip('/')}/{prefix.strip('/')}" if prefix else remote_uri
+        remote = _opened(session, url)
         folders, found = ([], list(remote.listed())) if recursive else remote.level()
         found = chosen(regex, found)
         kept = chosen(regex, [Found(f"{name}/", f"{name}/", 0, None) for name in folders])

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -334,7 +335,7 @@ def test_a_file_of_keys_that_is_none_is_told_of_without_a_line_of_it(
     assert SECRET not in said.err
 
 
-class _NoPatience(engine.Event):
+class _NoPatience(Event):
     """Waits between tries take no time."""
 
     def wait(self, timeout: float | None = None) -> bool:
