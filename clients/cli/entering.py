@@ -6,8 +6,10 @@ import re
 import signal
 import sys
 import termios
+import threading
 import tty
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import Annotated, NamedTuple
 
@@ -67,7 +69,7 @@ def exec_in_task(
 
 
 async def _exec(login: Login, grant: SessionGrant, command: list[str], *, terminal: bool) -> int:
-    source = await _standard_input()
+    source = StandardInput(sys.stdin.fileno())
     async with sessions.attached(login, grant) as line:
         with _raw_terminal(terminal):
             return await sessions.run_command(
@@ -156,11 +158,31 @@ def ports_of(text: str) -> list[Forward]:
 # The terminal ------------------------------------------------------------------------------------
 
 
-async def _standard_input() -> asyncio.StreamReader:
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    return reader
+class StandardInput:
+    """Read in a thread of its own, because a file cannot be waited for as a pipe can; never further
+    ahead than one piece."""
+
+    def __init__(self, file: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._pieces: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
+        threading.Thread(target=self._read, args=(file,), daemon=True).start()
+
+    async def read(self, n: int) -> bytes:
+        """At most so many bytes, none at its end."""
+        return await self._pieces.get()
+
+    def _read(self, file: int) -> None:
+        while True:
+            try:
+                data = os.read(file, sessions.READ_BYTES)
+            except OSError:
+                data = b""
+            try:
+                asyncio.run_coroutine_threadsafe(self._pieces.put(data), self._loop).result()
+            except (RuntimeError, CancelledError):  # nobody reads any more
+                return
+            if not data:
+                return
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import uuid4
 
 from clients.sdk.errors import ClientError
@@ -24,6 +25,16 @@ from xylem.protocol.attachment import SessionSide
 from xylem.protocol.channels import Broken, Bytes, Exited, Finished, Reset
 
 READ_BYTES = 64 * 1024
+
+
+class Source(Protocol):
+    """Where bytes come from: an `asyncio.StreamReader`, or what reads like one."""
+
+    async def read(self, n: int) -> bytes:
+        """At most so many, none at the end."""
+        ...
+
+
 LEAVE_SECONDS = 5.0
 
 
@@ -63,7 +74,7 @@ async def run_command(
     *,
     out: Callable[[bytes], None],
     err: Callable[[bytes], None],
-    source: asyncio.StreamReader | None = None,
+    source: Source | None = None,
     tty: Size | None = None,
     resized: Callable[[Callable[[Size], None]], None] | None = None,
 ) -> int:
@@ -124,7 +135,7 @@ async def forward(
         writer.close()
 
 
-async def _send(line: SessionLine, channel: int, source: asyncio.StreamReader) -> None:
+async def _send(line: SessionLine, channel: int, source: Source) -> None:
     try:
         while data := await source.read(READ_BYTES):
             await line.write(channel, data)
