@@ -106,8 +106,8 @@ def set_credential(
     for key in sorted(secret_keys(values)):
         if not maskable(values[key]):
             session.hint(
-                f"Warning: {key} has fewer than {LEAST_CHARS} characters: it is not masked where a task "
-                "prints it."
+                f"Warning: {key} has fewer than {LEAST_CHARS} characters: it is not masked where a "
+                "task prints it."
             )
 
 
