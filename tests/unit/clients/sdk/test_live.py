@@ -4,7 +4,7 @@ and late, sockets break, and time is a number."""
 import gzip
 import random
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -144,7 +144,7 @@ class Service:
 
     # The service -------------------------------------------------------------------------------
 
-    def push_all(self, connections: list[ConnectionId], text: str) -> list[ConnectionId]:
+    def push_all(self, connections: Sequence[ConnectionId], text: str) -> list[ConnectionId]:
         open_ = {wire.connection: wire for wire in self.wires if not wire.broken}
         for connection in connections:
             if connection in open_:
@@ -209,9 +209,11 @@ class Service:
     def follow(
         self, *, every: float | None = None, look: Callable[[LogPage], None] = lambda page: None
     ) -> list[str]:
-        return [
-            record.text for page in self.pages(every) if not look(page) for record in page.records
-        ]
+        seen = []
+        for page in self.pages(every):
+            look(page)
+            seen += [record.text for record in page.records]
+        return seen
 
     def pages(self, every: float | None = None) -> Iterator[LogPage]:
         world = World(self.read, self.dial, lambda: self.now)
