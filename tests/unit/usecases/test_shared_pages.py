@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from tests.builders import HELLO, NOON, an_attempt
+from xylem.protocol.following import cursor_at
 from xylem.protocol.spool import Record, Stream
 from xylem.usecases.log_reading import Page, Shown, Wanted
 from xylem.usecases.shared_pages import MOST_AGE, RECORD_COST, SharedPages
@@ -10,7 +11,7 @@ from xylem.usecases.shared_pages import MOST_AGE, RECORD_COST, SharedPages
 FOLLOWERS = 100
 
 
-def a_page(*texts: str, cursor: str = "next", closed: bool = False) -> Page:
+def a_page(*texts: str, cursor: str = "", closed: bool = False) -> Page:
     shown = [Shown(an_attempt(), Record(Stream.STDOUT, 0, text.encode())) for text in texts]
     return Page(shown, cursor, closed)
 
@@ -85,6 +86,31 @@ def test_nothing_is_older_than_it_was_said_that_it_may_be_nor_than_it_ever_may()
     reader.wait(MOST_AGE.seconds + 1)
     reader.ask(age=3600)
     assert reader.reads == 3
+
+
+def test_where_nothing_came_nothing_came_further_on_either() -> None:
+    """Followers that were told of ten chunks meanwhile are at other cursors."""
+    reader = Reader(a_page(cursor=cursor_at({"lead#0": 10})))
+    reader.ask(cursor_at({"lead#0": 10}))
+
+    for position in range(10, 100, 10):
+        ahead = cursor_at({"lead#0": position, "other#0": 5})
+        assert reader.ask(ahead, age=15) == Page((), ahead, closed=False)
+    assert reader.reads == 1
+
+
+def test_who_is_behind_where_nothing_came_reads_what_lies_between() -> None:
+    reader = Reader(a_page(cursor=cursor_at({"lead#0": 10, "other#0": 5})), a_page("hello"))
+    reader.ask(cursor_at({"lead#0": 10, "other#0": 5}))
+
+    assert reader.ask(cursor_at({"lead#0": 90}), age=15).records
+
+
+def test_a_cursor_that_is_not_ours_is_left_to_who_reads() -> None:
+    reader = Reader(a_page(cursor=""), a_page("hello"))
+    reader.ask()
+
+    assert reader.ask("not one of ours", age=15).records
 
 
 def test_each_cursor_has_its_own_page() -> None:
