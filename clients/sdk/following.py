@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from clients.sdk.models import LogPage, LogRecord
 from xylem.protocol.following import (
-    Ended,
+    LogEnded,
     Said,
     ToFollower,
     attempt_key,
@@ -85,7 +85,7 @@ class Follower:
         match message:
             case Said():
                 return self._said(message, now)
-            case Ended():
+            case LogEnded():
                 self._ending_until = now + ENDING_SECONDS
                 self._read_at = min(self._read_at, now + LOOK_SECONDS)
         return ()

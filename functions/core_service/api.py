@@ -19,6 +19,7 @@ Part = Literal[
     "why_pending",
     "events",
     "cancel",
+    "sessions",
     "pools",
     "templates",
     "backends",
@@ -46,11 +47,13 @@ def part_of(path: str) -> Part:
             return "events"
         case ["api", "workflow", _, "cancel"]:
             return "cancel"
+        case ["api", "workflow", _, "sessions"]:
+            return "sessions"
         case ["api", "workflow", *_]:
             return "workflows"
         case ["api", "pool" | "pool_quota" | "resources", *_] | ["api", "configs", "pool", *_]:
             return "pools"
-        case ["api", "configs", "pod_template" | "resource_validation", *_]:
+        case ["api", "configs", "pod_template" | "group_template" | "resource_validation", *_]:
             return "templates"
         case ["api", "configs", "backend_test", *_]:
             return "backend_tests"

@@ -1,6 +1,5 @@
-"""Router: subscribes sockets to what they want to be told, and pairs them.
+"""Router: pairs a user's socket with an operator's, passes frames, and subscribes sockets to logs.
 
-This release follows logs (`protocol/following`) and has no sessions to pair yet. What else it is
-asked for is refused in words, so that a client that is newer than the service says so instead of
-waiting.
+handler    whom a frame is for: a session's side, or a follower
+follow     who asks to be told what a log gets
 """

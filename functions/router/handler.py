@@ -1,67 +1,94 @@
-"""Frames for the router: a follower is subscribed, all else refused, with the reason."""
+"""Frames for the Router: sides of sessions are attached, and what they say is passed on; followers
+of logs are subscribed."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from xylem.domain.access import ADMIN, USER
-from xylem.domain.errors import Forbidden, Gone, InvalidRequest, Refused, XylemError
+from functions.router import follow
+from xylem.domain.errors import Gone, Unavailable, XylemError
 from xylem.domain.ids import ConnectionId
-from xylem.ports.followers import Follower
 from xylem.protocol.following import Follow, Following, Refusal
-from xylem.usecases import following
+from xylem.protocol.message import LATER
+from xylem.protocol.session import Attach, End, Ended, Frame, PeerLost, Renew
+from xylem.usecases import sessions
+from xylem.usecases.sessions import Said, Sender
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger
 
-UNSUPPORTED = "exec, port-forward and rsync are not supported by this release of the service."
+Heard = Annotated[Attach | Renew | End | Frame | Follow, Field(discriminator="type")]
+heard: TypeAdapter[Heard] = TypeAdapter(Heard, config=LATER)
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     request = event["requestContext"]
     connection = ConnectionId(request["connectionId"])
-    answer: Following | Refusal
+    who = request.get("authorizer", {})
+    sender = Sender(
+        connection, str(who.get("kind", "")), str(who.get("subject", "")), who.get("backend") or ""
+    )
     try:
-        answer = _answer(event.get("body") or "", connection, request.get("authorizer", {}))
+        message = heard.validate_json(event.get("body") or "")
+    except ValidationError as error:
+        _push(Said(connection, _not_understood(error)))
+        return {"statusCode": 200}
+    if isinstance(message, Follow):
+        _tell(follow.answer(message, connection, who, ports()), connection)
+        return {"statusCode": 200}
+    if isinstance(message, Frame):
+        _relay(message, connection)
+        return {"statusCode": 200}
+    try:
+        for said in _answer(message, sender):
+            _push(said)
     except XylemError as error:
-        answer = Refusal(code=error.code, message=str(error))
+        # Whoever asked asks again: neither is anything done by halves, nor known to be refused.
+        logger.warning("not done", asked=message.type, session=message.sid, why=str(error))
+    return {"statusCode": 200}
+
+
+def _answer(message: Any, sender: Sender) -> list[Said]:
+    """Raises `Conflict`, `Unavailable`."""
+    has = ports()
+    match message:
+        case Attach():
+            logger.info("attach", session=message.sid, subject=sender.subject)
+            return sessions.attach(message, sender, has=has)
+        case Renew():
+            return sessions.renew(message, sender, has=has)
+        case _:
+            logger.info("end", session=message.sid, code=message.code, subject=sender.subject)
+            return sessions.end(message, sender, has=has)
+
+
+def _tell(answer: Following | Refusal, connection: ConnectionId) -> None:
+    logger.info("follow", connection=connection, answer=answer.type)
     try:
         ports().links.push(connection, answer.model_dump_json())
     except Gone:
         logger.info("gone before it was answered", connection=connection)
-    return {"statusCode": 200}
 
 
-def _answer(body: str, connection: ConnectionId, who: dict[str, Any]) -> Following:
-    """Raises `XylemError`."""
-    asked = _asked(body)
-    _require_reader(who)
-    has = ports()
-    workflow = following.subscribe(
-        asked.workflow,
-        Follower(connection, asked.task, asked.retry),
-        workflows=has.workflows,
-        followers=has.followers,
-        clock=has.clock,
-    )
-    logger.info("follows", connection=connection, workflow=workflow)
-    return Following(workflow=workflow)
+def _relay(frame: Frame, connection: ConnectionId) -> None:
+    said = sessions.relay(frame, connection, has=ports())
+    if said is None or not _push(said):
+        _push(Said(connection, PeerLost(sid=frame.sid)))
 
 
-def _asked(body: str) -> Follow:
-    """Raises `Refused`, `InvalidRequest`."""
+def _push(said: Said) -> bool:
+    """Whether there was somebody."""
     try:
-        return Follow.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        ports().links.push(said.to, said.message.model_dump_json())
+    except Gone:
+        return False
+    except Unavailable:
+        # A frame that is lost is said again; its sender has a clock for that.
+        logger.warning("not passed on", session=said.message.sid)
+    return True
+
+
+def _not_understood(error: ValidationError) -> Ended:
+    first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    if where == "type":
-        raise Refused(UNSUPPORTED, code="unsupported")
-    raise InvalidRequest(f"The frame is wrong at {where}: {first['msg']}", code="invalid_frame")
-
-
-def _require_reader(who: dict[str, Any]) -> None:
-    """The authorizer's word on roles at `$connect`, as for reading (`functions/logger`)."""
-    roles = str(who.get("roles", "")).split(",")
-    if who.get("kind") != "user" or not {ADMIN, USER} & set(roles):
-        raise Forbidden(f"Following logs takes the role {USER}: ask an admin.")
+    return Ended(sid="0" * 32, code="invalid_frame", message=f"{where}: {first['msg']}"[:1_000])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from constructs import Construct
 
 from infra_cdk.components.websocket_api import WebSocketApi
-from infra_cdk.constructs.rights import rows
+from infra_cdk.constructs.rights import key, keys_path, rows
 from infra_cdk.constructs.service_function import Service, ServiceFunction
 
 if TYPE_CHECKING:
@@ -29,14 +29,18 @@ class Router(Construct):
             service=service,
             component="router",
             settings={
+                "BACKENDS_TABLE": data.backends.name,
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
                 "CONNECTIONS_TABLE": data.connections.name,
                 "WORKFLOWS_TABLE": data.workflows.name,
+                "KEYS_PATH": keys_path(service.environment),
             },
             rights=[
                 websocket.push,
-                rows(data.connections, "Query", "PutItem"),
+                rows(data.backends, "GetItem"),
+                rows(data.connections, "GetItem", "Query", "PutItem", "DeleteItem"),
                 rows(data.workflows, "GetItem"),
+                key(service.environment, "hmac"),
             ],
         )
         websocket.routes(function, "router")

@@ -25,6 +25,8 @@ from queue import SimpleQueue
 from threading import Event, Thread, Timer
 from typing import Any, NamedTuple
 
+from operators.shared.files import TransferFailed
+from operators.shared.patience import Stopped, chance
 from operators.task_runtime import data, runtime
 from operators.task_runtime.api import (
     HELD_TIMEOUT_SECONDS,
@@ -32,10 +34,8 @@ from operators.task_runtime.api import (
     Api,
     Over,
     Refusal,
-    Stopped,
     Token,
     Unreachable,
-    chance,
 )
 from operators.task_runtime.checkpoints import Checkpoint
 from operators.task_runtime.logs import BATCH_BYTES, Done, SayEnd, Send, Shipper, Wait
@@ -282,7 +282,7 @@ class Sidecar:
             return
         except Over as error:
             event = runtime.Failed(Code.TOKEN, f"{failed}: {error}")
-        except (Refusal, data.TransferFailed, OSError) as error:
+        except (Refusal, TransferFailed, OSError) as error:
             event = runtime.Failed(code, f"{failed}: {error}")
         except Exception as error:  # a thread that dies silently would leave the pod waiting
             event = runtime.Failed(Code.OTHER, f"{failed}: {type(error).__name__}: {error}")

@@ -18,7 +18,7 @@ is told where to go on.
 
 from typing import NamedTuple
 
-from operators.task_runtime.api import backoff
+from operators.shared.patience import backoff
 
 BATCH_BYTES = 256 * 1024
 """`protocol/runtime.py` says the same; `tests/wire` compares them."""

@@ -14,6 +14,7 @@ from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.followers import MemoryFollowers
 from xylem.memory.logs import MemoryLogs
+from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
 from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.ports.backends import Backends
@@ -22,6 +23,7 @@ from xylem.ports.connections import Connections
 from xylem.ports.followers import Followers
 from xylem.ports.jobs import Jobs, Timers
 from xylem.ports.logs import Logs
+from xylem.ports.sessions import Sessions
 from xylem.ports.task_secrets import TaskSecrets
 from xylem.ports.workflows import Workflows
 from xylem_aws.backends import DynamoBackends
@@ -33,6 +35,7 @@ from xylem_aws.followers import DynamoFollowers
 from xylem_aws.jobs import DynamoJobs, DynamoTimers
 from xylem_aws.keys import KeyRing
 from xylem_aws.logs import DynamoLogs
+from xylem_aws.sessions import DynamoSessions
 from xylem_aws.tables.backends import BackendsTable
 from xylem_aws.tables.binding import bind
 from xylem_aws.tables.configs import ConfigRow
@@ -68,6 +71,7 @@ class Stores:
     credentials: Credentials
     task_secrets: TaskSecrets
     followers: Followers
+    sessions: Sessions
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -86,6 +90,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemoryCredentials(),
             MemoryTaskSecrets(),
             MemoryFollowers(),
+            MemorySessions(),
         )
         return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -105,6 +110,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),
             DynamoTaskSecrets(REGION, "logs", Envelopes(lambda: A_RING)),
             DynamoFollowers(REGION, "connections"),
+            DynamoSessions(REGION, "connections"),
         )
 
 

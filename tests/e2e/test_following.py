@@ -35,7 +35,7 @@ def test_who_subscribed_is_told_of_chunks_and_of_the_end(stack: Stack) -> None:
     with dialled(stack) as socket:
         assert asked(socket, workflow=name) == {"type": "following", "workflow": name}
         told = [json.loads(socket.recv(timeout=60))]
-        while told[-1]["type"] != "ended":
+        while told[-1]["type"] != "log_ended":
             told.append(json.loads(socket.recv(timeout=60)))
 
     said = [one for one in told if one["type"] == "said"]

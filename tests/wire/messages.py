@@ -281,7 +281,7 @@ CONVERSATIONS: dict[str, Conversation] = {
                     )
                 ],
             ),
-            "ended": following.Ended(workflow=HELLO, task="lead", retry=2),
+            "log_ended": following.LogEnded(workflow=HELLO, task="lead", retry=2),
         },
     ),
 }

@@ -126,7 +126,9 @@ def test_the_end_of_a_log_is_told() -> None:
 
     world.end()
 
-    assert world.told() == [(ONE, {"type": "ended", "workflow": HELLO, "task": "lead", "retry": 0})]
+    assert world.told() == [
+        (ONE, {"type": "log_ended", "workflow": HELLO, "task": "lead", "retry": 0})
+    ]
 
 
 def test_who_is_gone_is_forgotten_and_the_others_are_told() -> None:

@@ -91,6 +91,7 @@ def in_code() -> set[Row]:
             for kind in (
                 configs.POOLS,
                 configs.POD_TEMPLATES,
+                configs.GROUP_TEMPLATES,
                 configs.RESOURCE_VALIDATIONS,
                 configs.BACKENDS,
                 configs.BACKEND_TESTS,

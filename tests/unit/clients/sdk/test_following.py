@@ -12,7 +12,7 @@ from clients.sdk.following import (
 from clients.sdk.models import LogPage
 from tests.builders import HELLO
 from tests.unit.clients.answers import a_record
-from xylem.protocol.following import Ended, Said, SaidRecord, cursor_at
+from xylem.protocol.following import LogEnded, Said, SaidRecord, cursor_at
 
 AT_NOON = "2026-11-24T12:00:00"
 
@@ -125,7 +125,7 @@ def test_each_attempt_has_a_cursor_of_its_own() -> None:
 def test_after_an_end_it_looks_every_second_for_a_while_whether_that_was_all() -> None:
     follower = caught_up()
 
-    follower.told(Ended(workflow=HELLO, task="hello", retry=0), now=1)
+    follower.told(LogEnded(workflow=HELLO, task="hello", retry=0), now=1)
 
     assert follower.next_read(1) is None
     assert follower.next_read(1 + LOOK_SECONDS) == Read(cursor_at({"hello#0": 0}), 1)

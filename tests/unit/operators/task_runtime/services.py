@@ -12,6 +12,7 @@ import zlib
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from threading import Lock, Thread
@@ -45,18 +46,22 @@ FIRST_TOKEN = "token-1"
 
 
 class Asked(NamedTuple):
+    """`begin`: from which byte on the object is wanted."""
+
     method: str
     path: str
     token: str
     body: bytes
+    begin: int = 0
 
 
 class Answer(NamedTuple):
-    """`cut`: of the body only half comes."""
+    """`cut`: of the body only half comes. `tag`: what the store says of the object."""
 
     status: int
     body: bytes = b""
     cut: bool = False
+    tag: str = ""
 
 
 HANG_UP = Answer(0)
@@ -237,9 +242,15 @@ class Services:
         key = unquote(path)
         if asked.method == "PUT":
             self.store[key] = asked.body
-            return Answer(200)
+            return Answer(200, tag=_tag(asked.body))
         found = self.store.get(key)
-        return Answer(404) if found is None else Answer(200, found)
+        if found is None:
+            return Answer(404)
+        return Answer(206 if asked.begin else 200, found[asked.begin :], tag=_tag(found))
+
+
+def _tag(body: bytes) -> str:
+    return f'"{md5(body, usedforsecurity=False).hexdigest()}"'
 
 
 def _good(model: BaseModel) -> Answer:
@@ -267,12 +278,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         token = re.sub("^Bearer ", "", self.headers.get("Authorization", ""))
-        answer = self.server.services.answer(Asked(self.command, self.path, token, body))
+        begin = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        answer = self.server.services.answer(Asked(self.command, self.path, token, body, begin))
         if answer.status <= 0:
             self.close_connection = True
             return
         self.send_response(answer.status)
         self.send_header("Content-Length", str(len(answer.body)))
+        if answer.tag:
+            self.send_header("ETag", answer.tag)
         self.end_headers()
         sent = answer.body[: len(answer.body) // 2] if answer.cut else answer.body
         self.wfile.write(sent)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from xylem.domain.plan import GroupPlan, TaskPlan
-from xylem.manifests import gang, labels, secrets
+from xylem.manifests import gang, labels, secrets, templates
 from xylem.manifests.facts import GroupFacts, service_name
 from xylem.manifests.pod import pod
 from xylem.manifests.tokens import filled_in
@@ -21,6 +21,7 @@ def render(plan: GroupPlan, facts: GroupFacts) -> list[Manifest]:
     }
     service = [_service(plan, facts)] if len(plan.tasks) > 1 else []
     return [
+        *templates.group_objects(plan, facts),
         *files.values(),
         *(secrets.of_attempt(plan, task, facts) for task in tasks),
         *(

@@ -3,7 +3,7 @@
     Follow      to the Router: tell me what comes; said again, it goes on
     Following   its answer: from now on you are told. Or `Refusal`
     Said        the Logger: a chunk was stored, with its records where they fit a frame
-    Ended       the Logger: an attempt has closed its log
+    LogEnded    the Logger: an attempt has closed its log
 
 A follower subscribes, then reads (`GET .../logs/follow`). What it is told counts only where it
 begins at the cursor: before it, it was read already; behind it, or without records, it is a reason
@@ -69,14 +69,14 @@ class Said(Message):
     records: list[SaidRecord] | None = None
 
 
-class Ended(Message):
-    type: Literal["ended"] = "ended"
+class LogEnded(Message):
+    type: Literal["log_ended"] = "log_ended"
     workflow: WorkflowId
     task: str
     retry: int
 
 
-ToFollower = Annotated[Following | Refusal | Said | Ended, Field(discriminator="type")]
+ToFollower = Annotated[Following | Refusal | Said | LogEnded, Field(discriminator="type")]
 to_follower: TypeAdapter[ToFollower] = TypeAdapter(ToFollower, config=LATER)
 
 

@@ -18,7 +18,7 @@ from xylem.ports.task_tokens import Attempt
 from xylem.ports.workflows import Workflows
 from xylem.ports.world import Clock
 from xylem.protocol import spool
-from xylem.protocol.following import Ended, Said, SaidRecord
+from xylem.protocol.following import LogEnded, Said, SaidRecord
 from xylem.protocol.limits import FRAME_BYTES
 
 MOST_FOLLOWERS = 200
@@ -74,7 +74,7 @@ def tell(
 def tell_end(attempt: Attempt, *, followers: Followers, links: Broadcast) -> None:
     try:
         listening = _listening(attempt, followers)
-        ended = Ended(workflow=attempt.workflow, task=attempt.task, retry=attempt.retry)
+        ended = LogEnded(workflow=attempt.workflow, task=attempt.task, retry=attempt.retry)
         if listening:
             _push(attempt, listening, ended.model_dump_json(), followers, links)
     except XylemError:

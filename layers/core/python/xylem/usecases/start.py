@@ -189,6 +189,8 @@ def _facts(
         scheduler=spec.scheduler,
         backend=group.backend,
         quota=spec.quota,
+        group_objects=spec.group_objects,
+        variables=spec.variables,
     )
 
 
