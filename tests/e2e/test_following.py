@@ -7,7 +7,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from tests.conftest import Stack
-from tests.e2e.running import finish, submit
+from tests.e2e.running import aws, finish, submit
 from tests.e2e.test_logs import one_task
 
 pytestmark = pytest.mark.e2e
@@ -62,6 +62,22 @@ def test_lines_come_to_who_follows_while_the_task_prints_them(stack: Stack) -> N
 
     assert len(late) == 12
     assert sorted(late)[len(late) // 2] < MOST_SECONDS
+
+
+def test_who_hung_up_is_forgotten_with_the_next_push(stack: Stack) -> None:
+    name = submit(stack.client, one_task("hung-up", "for n in 1 2 3 4 5 6; do date; sleep 1; done"))
+    with dialled(stack) as socket:
+        asked(socket, workflow=name)
+        assert followers(stack, name) == 1
+
+    finish(stack.client, name)
+
+    assert followers(stack, name) == 0
+
+
+def followers(stack: Stack, name: str) -> int:
+    rows = aws(stack, "dynamodb").scan(TableName="xylem-local-connections")["Items"]
+    return len([row for row in rows if row["pk"]["S"] == f"F#{name}"])
 
 
 def test_a_workflow_that_is_not_there_is_refused_in_words(stack: Stack) -> None:
