@@ -55,6 +55,15 @@ def test_the_end_is_read_once_for_all() -> None:
     assert reader.reads == 1
 
 
+def test_an_end_may_turn_out_to_be_none_when_a_silent_pod_sends_again() -> None:
+    reader = Reader(a_page(closed=True), a_page("late", closed=True))
+    assert not reader.ask().records
+
+    reader.wait(MOST_AGE.seconds)
+
+    assert reader.ask().records
+
+
 def test_a_hundred_that_look_now_and_then_read_as_often_as_one() -> None:
     counts = {}
     for followers in (1, FOLLOWERS):
