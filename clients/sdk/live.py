@@ -58,39 +58,27 @@ def pages(question: Follow, world: World, *, every: float | None = None) -> Iter
     often."""
     page = world.read("", 0, 0)
     yield page
-    while not page.closed and page.live is None:
+    follower = _follower(page, world)
+    while follower is None and not page.closed:
         page = world.read(page.cursor, 0, _hold(every))
         yield page
-    if not page.closed:
-        try:
-            follower = Follower(page.cursor, world.clock())
-        except ValueError:
-            follower = None
-        if follower is None:
-            yield from _polled(page, world, every)
-        else:
-            yield from _live(question, page.live or "", follower, world, every)
-
-
-def _live(
-    question: Follow, url: str, follower: Follower, world: World, every: float | None
-) -> Iterator[LogPage]:
     wanted = True
-    while not follower.closed:
-        try:
-            if not wanted:
-                raise Lost
-            yield from _pushed(question, url, follower, world, every)
-        except NotWanted:
-            wanted = False
-        except Lost:
-            yield from _bridged(follower, world, every)
+    while follower is not None and not follower.closed:
+        if wanted:
+            try:
+                yield from _pushed(question, page.live or "", follower, world, every)
+            except Lost:
+                pass
+            except NotWanted:
+                wanted = False
+        yield from _bridged(follower, world, every)
 
 
-def _polled(page: LogPage, world: World, every: float | None) -> Iterator[LogPage]:
-    while not page.closed:
-        page = world.read(page.cursor, 0, _hold(every))
-        yield page
+def _follower(page: LogPage, world: World) -> Follower | None:
+    """None: of a service that does not push."""
+    if page.closed or page.live is None:
+        return None
+    return Follower(page.cursor, world.clock())
 
 
 def _bridged(follower: Follower, world: World, every: float | None) -> Iterator[LogPage]:
