@@ -1,39 +1,51 @@
-"""What the Router is asked: to attach a side of a session, to renew its token, to end it."""
+"""What the Router is asked: to attach a side of a session, to renew its token, to end it; and to
+tell a follower of a log."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
+from functions.router import follow
 from xylem.domain.errors import Gone, XylemError
 from xylem.domain.ids import ConnectionId
-from xylem.protocol.session import Attach, End, Ended, Frame, Renew, side_message
+from xylem.protocol.following import Follow
+from xylem.protocol.message import LATER, Message
+from xylem.protocol.session import Attach, End, Ended, Renew
 from xylem.usecases import sessions
 from xylem.usecases.sessions import Said, Sender
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger
 
+Asked = Annotated[Attach | Renew | End | Follow, Field(discriminator="type")]
+_asked: TypeAdapter[Attach | Renew | End | Follow] = TypeAdapter(Asked, config=LATER)
+
 NO_SESSION = "0" * 32
 
 
-def answer(body: str, connection: ConnectionId, who: dict[str, Any]) -> None:
+def take(body: str, connection: ConnectionId, who: dict[str, Any]) -> None:
     """`who`: the authorizer's word at `$connect`."""
     sender = Sender(
         connection, str(who.get("kind", "")), str(who.get("subject", "")), who.get("backend") or ""
     )
     try:
-        message = side_message.validate_json(body)
+        message = _asked.validate_json(body)
     except ValidationError as error:
-        _push(Said(connection, _not_understood(error)))
+        _push(connection, _not_understood(error))
+        return
+    if isinstance(message, Follow):
+        answer = follow.answer(message, connection, who, ports())
+        logger.info("follow", connection=connection, answer=answer.type)
+        _push(connection, answer)
         return
     try:
         for said in _answers(message, sender):
-            _push(said)
+            _push(said.to, said.message)
     except XylemError as error:
         # Whoever asked asks again: nothing is done by halves.
         logger.warning("not done", asked=message.type, session=message.sid, why=str(error))
 
 
-def _answers(message: Attach | Renew | End | Frame, sender: Sender) -> list[Said]:
+def _answers(message: Attach | Renew | End, sender: Sender) -> list[Said]:
     """Raises `Conflict`, `Unavailable`."""
     has = ports()
     match message:
@@ -45,15 +57,13 @@ def _answers(message: Attach | Renew | End | Frame, sender: Sender) -> list[Said
         case End():
             logger.info("end", session=message.sid, code=message.code, subject=sender.subject)
             return sessions.end(message, sender, has=has)
-        case Frame():
-            return []
 
 
-def _push(said: Said) -> None:
+def _push(to: ConnectionId, message: Message) -> None:
     try:
-        ports().links.push(said.to, said.message.model_dump_json())
+        ports().links.push(to, message.model_dump_json())
     except Gone:
-        logger.info("gone before it was told", connection=said.to)
+        logger.info("gone before it was told", connection=to)
 
 
 def _not_understood(error: ValidationError) -> Ended:

@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     else:
         from functions.router import asked  # noqa: PLC0415 - see above
 
-        asked.answer(body, connection, request.get("authorizer", {}))
+        asked.take(body, connection, request.get("authorizer", {}))
     return {"statusCode": 200}
 
 

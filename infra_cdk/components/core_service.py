@@ -74,7 +74,7 @@ class CoreService(Construct):
                 rows(data.connections, "Query", "PutItem", "DeleteItem"),
                 rows(data.identity, "Query", "PutItem", "DeleteItem"),
                 key(service.environment, "credentials"),
-                key(service.environment, "hmac"),
+                key(service.environment, "sessions"),
                 objects(data.store, "specs/", "GetObject", "PutObject"),
                 send(jobs),
                 *(peek(queue) for queue in dead.values()),

@@ -24,7 +24,7 @@ HOUR = timedelta(hours=1)
 ALICE = UserName("alice")
 
 
-PURPOSES: tuple[Purpose, ...] = ("signing", "verifying", "hmac", "credentials")
+PURPOSES: tuple[Purpose, ...] = ("signing", "verifying", "hmac", "sessions", "credentials")
 
 
 @pytest.fixture(scope="module")

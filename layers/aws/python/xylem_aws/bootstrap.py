@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from xylem_aws.connections import DynamoConnections
     from xylem_aws.credentials import DynamoCredentials
     from xylem_aws.envelopes import Envelopes
+    from xylem_aws.followers import DynamoFollowers
     from xylem_aws.identity import Verifier
     from xylem_aws.jobs import DynamoJobs, DynamoTimers
     from xylem_aws.links import ApiGatewayLinks
@@ -108,6 +109,12 @@ class Ports:
         return DynamoConnections(self.settings.region, self.settings.table("connections"))
 
     @cached_property
+    def followers(self) -> "DynamoFollowers":
+        from xylem_aws.followers import DynamoFollowers
+
+        return DynamoFollowers(self.settings.region, self.settings.table("connections"))
+
+    @cached_property
     def sessions(self) -> "DynamoSessions":
         from xylem_aws.sessions import DynamoSessions
 
@@ -117,7 +124,7 @@ class Ports:
     def session_tokens(self) -> "HmacSessionTokens":
         from xylem.usecases.session_tokens import HmacSessionTokens
 
-        ring = read_keys(clients.ssm(self.settings.region), self.settings.keys_path, "hmac")
+        ring = read_keys(clients.ssm(self.settings.region), self.settings.keys_path, "sessions")
         keys = {kid: base64.b64decode(key) for kid, key in ring.keys.items()}
         return HmacSessionTokens(keys, ring.active)
 

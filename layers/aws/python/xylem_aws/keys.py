@@ -2,7 +2,8 @@
 
     <path>/signing     {"active": kid, "keys": {kid: PEM}}      RS256: signs people's and operators'
     <path>/verifying   the same with the public halves          checks them: all an authorizer reads
-    <path>/hmac        {"active": kid, "keys": {kid: base64}}   HS256: tasks' tokens, sessions'
+    <path>/hmac        {"active": kid, "keys": {kid: base64}}   HS256: tasks' tokens
+    <path>/sessions    the same                                 HMAC: tokens of sessions
     <path>/credentials the same                                 AES-256: seals users' secrets
 
 A parameter costs nothing while idle, which neither a KMS key of our own nor Secrets Manager does.
@@ -33,7 +34,7 @@ HMAC_BYTES = 32
 AES_BYTES = 32
 """AES-256."""
 
-Purpose = Literal["signing", "verifying", "hmac", "credentials"]
+Purpose = Literal["signing", "verifying", "hmac", "sessions", "credentials"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ def ensure_keys(ssm: "SSMClient", path: str) -> None:
     """Make the keys that are missing. Two who do so at once end with one and the same key; who is
     stopped between two of them makes the rest the next time."""
     _ensure(ssm, path, "hmac", lambda: _new(_bytes(HMAC_BYTES)))
+    _ensure(ssm, path, "sessions", lambda: _new(_bytes(HMAC_BYTES)))
     _ensure(ssm, path, "credentials", lambda: _new(_bytes(AES_BYTES)))
     _ensure(ssm, path, "signing", lambda: _new(_rsa_key()))
     _ensure(ssm, path, "verifying", lambda: _public(read_keys(ssm, path, "signing")))

@@ -5,10 +5,8 @@ Nothing is shown twice: a follower's cursor holds one offset for each attempt. N
 over: a walk ends where the next offset is missing, and goes on from there when it has come.
 """
 
-import base64
 import gzip
 import heapq
-import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +23,7 @@ from xylem.ports.task_tokens import Attempt
 from xylem.ports.workflows import Workflows
 from xylem.ports.world import Clock
 from xylem.protocol import spool
+from xylem.protocol.following import attempt_key, cursor_at, positions_of
 
 PAGE_CHUNKS = 100
 POLL_SECONDS = 0.5
@@ -129,7 +128,7 @@ def _page(
     closed = over
     size = 0
     for found in _attempts(workflow, wanted, workflows):
-        key = f"{found.attempt.task}#{found.attempt.retry}"
+        key = attempt_key(found.attempt.task, found.attempt.retry)
         start = positions.get(key, 0)
         # The end is read before the chunks: whoever sees it sees all that came before it.
         end = logs.end(found.attempt)
@@ -143,7 +142,7 @@ def _page(
             moved[key] = chunk.offset + chunk.length
         closed = closed and _is_closed(found, end, moved.get(key, 0), clock())
     shown.sort(key=lambda each: each.record.micros)
-    return Page(shown, _cursor(moved), closed)
+    return Page(shown, cursor_at(moved), closed)
 
 
 def _is_closed(found: "_Found", end: LogTail | None, position: int, now: datetime) -> bool:
@@ -249,15 +248,8 @@ def _pattern(query: str | None) -> Callable[[str], object] | None:
         raise InvalidRequest(f"Invalid regex: {query}", code="USER") from None
 
 
-def _cursor(positions: Mapping[str, int]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(dict(positions)).encode()).decode()
-
-
 def _positions(cursor: str) -> dict[str, int]:
-    if not cursor:
-        return {}
     try:
-        found = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return {str(key): int(value) for key, value in found.items()}
-    except (ValueError, AttributeError, TypeError, ArithmeticError, RecursionError):
-        raise InvalidRequest("The cursor is not one of ours: begin without one.") from None
+        return positions_of(cursor)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
