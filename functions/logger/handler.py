@@ -17,6 +17,7 @@ from xylem.domain.access import ADMIN, USER
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol.runtime import AtBarrier, InputQuery, LogEnd, OutputQuery
 from xylem.usecases import log_reading, logs, runtime
+from xylem.usecases.log_lines import Wanted
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger, traced
 
@@ -83,7 +84,12 @@ def read(name: str) -> Response[Any]:
     _require_reader()
     has = ports()
     lines = log_reading.text(
-        _possible(name), _wanted(), workflows=has.workflows, logs=has.logs, store=has.store
+        _possible(name),
+        _wanted(),
+        workflows=has.workflows,
+        logs=has.logs,
+        store=has.store,
+        clock=has.clock,
     )
     body = "".join(f"{line}\n" for line in lines).encode()
     headers = {"X-Content-Type-Options": "nosniff"}
@@ -215,8 +221,8 @@ def _possible(name: str) -> str:
     return name
 
 
-def _wanted() -> log_reading.Wanted:
-    return log_reading.Wanted(
+def _wanted() -> Wanted:
+    return Wanted(
         task=_query("task_name"),
         retry=_number("retry_id"),
         last_n_lines=_number("last_n_lines"),
