@@ -2,6 +2,7 @@
 
 import gzip
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from tests.builders import HELLO, NOON, a_creation, a_group, a_task, a_workflow, an_attempt
 from xylem.domain.status import TaskStatus, WorkflowStatus
@@ -13,6 +14,10 @@ from xylem.protocol.runtime import Stored
 from xylem.protocol.spool import EPOCH, Record, Stream, encode
 from xylem.usecases import log_reading, logs
 from xylem.usecases.log_lines import Wanted
+
+if TYPE_CHECKING:
+    from xylem.ports.task_tokens import Attempt
+    from xylem.ports.workflows import Workflows
 
 MICROS = int((NOON - EPOCH).total_seconds() * 1_000_000)
 
@@ -30,9 +35,11 @@ class Desk:
         self.ids = FakeIds()
         self.ends = logs.KnownEnds()
         self.now = NOON
+        self.long: list[Attempt] = []
+        """Attempts whose logs became long."""
         self.attempt = an_attempt(retry=retry)
         rows = MemoryStore()
-        self.workflows = rows.workflows
+        self.workflows: Workflows = rows.workflows
         status = TaskStatus.COMPLETED if ended else TaskStatus.RUNNING
         task = a_task(
             status=status, ordinal=1, retry=retry, lead=True, ended_at=NOON if ended else None
@@ -50,6 +57,7 @@ class Desk:
             store=self.store,
             ids=self.ids,
             ends=ends or self.ends,
+            became_long=self.long.append,
         )
 
     def end(self, length: int) -> Stored:

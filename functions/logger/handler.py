@@ -16,7 +16,7 @@ from xylem.domain import errors
 from xylem.domain.access import ADMIN, USER
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol.runtime import AtBarrier, InputQuery, LogEnd, OutputQuery
-from xylem.usecases import log_reading, logs, runtime
+from xylem.usecases import log_reading, logs, long_logs, runtime
 from xylem.usecases.log_lines import Wanted
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger, traced
@@ -137,7 +137,14 @@ def take() -> Response[str]:
     if offset < 0:
         raise errors.InvalidRequest(f"offset is {offset}: it must not be negative.")
     stored = logs.put(
-        attempt, offset, _bytes(), logs=has.logs, store=has.store, ids=has.ids, ends=ENDS
+        attempt,
+        offset,
+        _bytes(),
+        logs=has.logs,
+        store=has.store,
+        ids=has.ids,
+        ends=ENDS,
+        became_long=_merge_later,
     )
     return _json(stored.model_dump())
 
@@ -187,6 +194,11 @@ def inputs() -> Response[str]:
 def outputs() -> Response[str]:
     attempt = _attempt()
     return _json(runtime.outputs(attempt, _body(OutputQuery), data=ports().data).model_dump())
+
+
+def _merge_later(attempt: Attempt) -> None:
+    has = ports()
+    long_logs.merge_later(attempt, jobs=has.jobs, ids=has.ids, clock=has.clock)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -33,7 +33,7 @@ class Logger(Construct):
             },
             rights=[
                 rows(data.logs, *READ, "PutItem"),
-                rows(data.workflows, *READ),
+                rows(data.workflows, *READ, "PutItem"),
                 objects(data.store, "specs/", "GetObject"),
                 objects(data.store, "logs/", "GetObject", "PutObject"),
                 listing(data.store),

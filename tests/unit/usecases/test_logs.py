@@ -58,6 +58,7 @@ def test_what_is_no_batch_of_whole_records_is_refused(body: bytes) -> None:
             store=desk.store,
             ids=desk.ids,
             ends=desk.ends,
+            became_long=desk.long.append,
         )
 
 

@@ -23,12 +23,18 @@ class S3Blobs:
         except self._s3.exceptions.NoSuchKey:
             return None
 
+    def delete(self, key: str) -> None:
+        self._s3.delete_object(Bucket=self._bucket, Key=key)
+
     def list(self, prefix: str, *, cursor: str | None = None, limit: int = 1000) -> BlobPage:
         """The cursor is the last key of the page before: it stays good for ever."""
         answer = self._s3.list_objects_v2(
             Bucket=self._bucket, Prefix=prefix, MaxKeys=limit, StartAfter=cursor or ""
         )
-        blobs = tuple(Blob(found["Key"], found["Size"]) for found in answer.get("Contents", ()))
+        blobs = tuple(
+            Blob(found["Key"], found["Size"], found["LastModified"])
+            for found in answer.get("Contents", ())
+        )
         more = answer["IsTruncated"] and blobs
         return BlobPage(blobs, blobs[-1].key if more else None)
 

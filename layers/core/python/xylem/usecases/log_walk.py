@@ -21,6 +21,9 @@ PAGE_CHUNKS = 100
 FIRST_LAST_CHUNKS = 10
 """Of a walk from the end, which mostly ends soon; a chunk of 8 KB is in its row."""
 
+LOST = b""
+"""In the place of a body that was not there when its neighbours were merged."""
+
 READS = 5
 """Of one chunk's row: a body is moved once."""
 
@@ -81,7 +84,8 @@ class Walk:
                 break
             body = self._body(now)
             if body is not None:
-                return Piece(chunk.offset, chunk.length, gzip.decompress(body))
+                raw = None if body == LOST else gzip.decompress(body)
+                return Piece(chunk.offset, chunk.length, raw)
             known, now = now, self._logs.chunk(self._attempt, chunk.offset)
             if now == known and not known.bare:
                 break

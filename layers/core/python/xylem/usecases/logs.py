@@ -15,6 +15,7 @@ names what is not there.
 
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable
 
 from xylem.domain.errors import InvalidRequest, TooLarge
 from xylem.ports.blobs import Blobs
@@ -23,6 +24,7 @@ from xylem.ports.task_tokens import Attempt
 from xylem.ports.world import Ids
 from xylem.protocol.runtime import MAX_BATCH_BYTES, Stored
 from xylem.protocol.spool import whole
+from xylem.usecases.long_logs import becomes_long, prefix
 
 INLINE_BYTES = 8 * 1024
 PAGE_CHUNKS = 100
@@ -61,6 +63,7 @@ def put(
     store: Blobs,
     ids: Ids,
     ends: KnownEnds,
+    became_long: Callable[[Attempt], None],
 ) -> Stored:
     """`body`: gzip of whole records. Raises `BadBatch`, `TooLarge`."""
     length = _checked_length(body)
@@ -71,6 +74,8 @@ def put(
         return Stored(next=tail.length, closed=True)
     if offset != ends.of(attempt):
         return Stored(next=ends.of(attempt))
+    if becomes_long(offset, length):
+        became_long(attempt)
     chunk = _chunk(attempt, offset, length, body, store, ids)
     stored = logs.put_chunk(attempt, chunk)
     ends.reached(attempt, stored.offset + stored.length)
@@ -137,9 +142,6 @@ def _chunk(
 ) -> Chunk:
     if len(body) <= INLINE_BYTES:
         return Chunk(offset, length, body=body)
-    key = (
-        f"logs/{attempt.workflow}/{attempt.task}/{attempt.retry}/{attempt.incarnation}/"
-        f"{offset:020d}-{ids()}"
-    )
+    key = f"{prefix(attempt)}{offset:020d}-{ids()}"
     store.put(key, body)
     return Chunk(offset, length, key=key)
