@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from datetime import timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -16,7 +16,14 @@ from xylem.domain import errors
 from xylem.domain.access import ADMIN, USER
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol.runtime import AtBarrier, InputQuery, LogEnd, OutputQuery
-from xylem.usecases import log_reading, logs, long_logs, runtime
+from xylem.usecases import (
+    log_download,
+    log_errors,
+    log_reading,
+    logs,
+    long_logs,
+    runtime,
+)
 from xylem.usecases.log_lines import Wanted
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger, traced
@@ -42,17 +49,12 @@ STATUS: dict[type[errors.XylemError], int] = {
     logs.BadBatch: 422,
 }
 ENDS = logs.KnownEnds()
-ANSWER_BYTES = 5 * 1024 * 1024
-"""Lambda answers at most 6 MB; larger ones are an object that the caller is led to."""
-
 PATH_CHARS = 200
 NAME_CHARS = 256
 """More than any workflow's name has; DynamoDB refuses a key of more than 2 KB."""
 
 MOST_NUMBER = 2**63 - 1
 """What Python takes as a length; no number of ours comes near it."""
-
-VIEW_LIFE = timedelta(minutes=15)
 
 
 @app.exception_handler(errors.XylemError)
@@ -80,10 +82,28 @@ def unknown(error: Exception) -> Response[str]:
 
 
 @app.get("/api/workflow/<name>/logs")
-def read(name: str) -> Response[Any]:
+def read(name: str) -> Response[str]:
     _require_reader()
     has = ports()
-    lines = log_reading.text(
+    found = log_download.download(
+        _possible(name),
+        _wanted(),
+        workflows=has.workflows,
+        logs=has.logs,
+        store=has.store,
+        clock=has.clock,
+        ids=has.ids,
+    )
+    if found.url:
+        return Response(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", "", {"Location": found.url})
+    return _text(found.body)
+
+
+@app.get("/api/workflow/<name>/error_logs")
+def read_errors(name: str) -> Response[str]:
+    _require_reader()
+    has = ports()
+    lines = log_errors.error_text(
         _possible(name),
         _wanted(),
         workflows=has.workflows,
@@ -91,14 +111,7 @@ def read(name: str) -> Response[Any]:
         store=has.store,
         clock=has.clock,
     )
-    body = "".join(f"{line}\n" for line in lines).encode()
-    headers = {"X-Content-Type-Options": "nosniff"}
-    if len(body) > ANSWER_BYTES:
-        key = f"logs/views/{has.ids()}.txt"
-        has.store.put(key, body)
-        url = has.store.get_url(key, expires=VIEW_LIFE)
-        return Response(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", "", {"Location": url})
-    return Response(HTTPStatus.OK, "text/plain; charset=utf-8", body.decode(), headers)
+    return _text("".join(f"{line}\n" for line in lines).encode())
 
 
 @app.get("/api/workflow/<name>/logs/follow")
@@ -239,7 +252,23 @@ def _wanted() -> Wanted:
         retry=_number("retry_id"),
         last_n_lines=_number("last_n_lines"),
         query=_query("query"),
+        stream=_query("stream"),
+        since=_moment("since"),
+        until=_moment("until"),
     )
+
+
+def _moment(name: str) -> datetime | None:
+    text = _query(name)
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise errors.InvalidRequest(
+            f"{name} is {text[:40]!r}: it must be a time, as 2026-06-01T12:00:00Z."
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _query(name: str) -> str | None:
@@ -283,6 +312,11 @@ def _body(model: type[T]) -> T:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise errors.InvalidRequest(f"The body is wrong at {where}: {first['msg']}") from None
+
+
+def _text(body: bytes) -> Response[str]:
+    headers = {"X-Content-Type-Options": "nosniff"}
+    return Response(HTTPStatus.OK, "text/plain; charset=utf-8", body.decode(), headers)
 
 
 def _json(body: object) -> Response[str]:

@@ -36,6 +36,7 @@ class Logger(Construct):
                 rows(data.workflows, *READ, "PutItem"),
                 objects(data.store, "specs/", "GetObject"),
                 objects(data.store, "logs/", "GetObject", "PutObject"),
+                objects(data.store, "logs-views/", "GetObject", "PutObject"),
                 listing(data.store),
                 objects(data.data, "", "GetObject", "PutObject"),
                 listing(data.data),
@@ -46,6 +47,7 @@ class Logger(Construct):
             function,
             "GET /api/workflow/{name}/logs",
             "GET /api/workflow/{name}/logs/follow",
+            "GET /api/workflow/{name}/error_logs",
         )
         http.serves(
             function,

@@ -212,9 +212,11 @@ def test_a_listing_goes_on_where_it_stopped(wires: Wires) -> None:
 def test_a_blob_that_is_deleted_is_gone_and_deleting_it_again_does_nothing(wires: Wires) -> None:
     wires.blobs.put("a", b"body")
 
+    assert wires.blobs.has("a")
     wires.blobs.delete("a")
     wires.blobs.delete("a")
 
+    assert not wires.blobs.has("a")
     assert wires.blobs.get("a") is None
     assert wires.blobs.list("a").blobs == ()
 

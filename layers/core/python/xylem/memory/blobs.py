@@ -25,6 +25,9 @@ class MemoryBlobs:
     def get(self, key: str) -> bytes | None:
         return self._bodies.get(key)
 
+    def has(self, key: str) -> bool:
+        return key in self._bodies
+
     def delete(self, key: str) -> None:
         self._bodies.pop(key, None)
 

@@ -44,6 +44,10 @@ class Line(NamedTuple):
     text: str
 
 
+LOOK_BACK = 20
+"""Pieces in which the beginning of a line is looked for. A line whose stream says nothing for
+longer in the middle of it is shown from where it went on."""
+
 Choose = Callable[[Iterable[Line]], Iterator[Line]]
 
 
@@ -116,13 +120,14 @@ def lines(number: int, attempt: Attempt, said: Iterable[spool.Record]) -> Iterat
         position += 1
 
 
-def without_first(read: Iterable[Line]) -> Iterator[Line]:
-    """Of each stream its first line is left out: it may have begun before what was read."""
-    begun: set[spool.Stream] = set()
-    for line in read:
-        if line.stream in begun:
-            yield line
-        begun.add(line.stream)
+def doubtful(pieces: Iterable[Piece]) -> set[spool.Stream]:
+    """Streams whose first line here may have begun before; not those of which nothing was said in
+    the first `LOOK_BACK` pieces."""
+    first: dict[spool.Stream, int] = {}
+    for index, piece in enumerate(pieces):
+        for record in spool.decode(piece.raw or b""):
+            first.setdefault(record.stream, index)
+    return {stream for stream, index in first.items() if index < LOOK_BACK}
 
 
 def micros_of(at: datetime) -> int:

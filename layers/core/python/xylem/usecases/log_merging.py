@@ -33,6 +33,7 @@ from xylem.ports.workflows import Workflows
 from xylem.ports.world import Clock, Ids
 from xylem.usecases.jobs import Held
 from xylem.usecases.log_closing import CLOSED_AFTER, Span, closing
+from xylem.usecases.log_download import make_whole
 from xylem.usecases.log_reading import span_of
 from xylem.usecases.log_walk import LOST
 from xylem.usecases.long_logs import LOOK_AGAIN, prefix
@@ -179,6 +180,7 @@ def keep(
             raise Held("more of this log is to be merged", wait=timedelta())
     if span.over_at is None or not close.closed:
         raise Held("this log is not closed", wait=_next_look(span, now))
+    make_whole(attempt.workflow, workflows=workflows, logs=logs, store=store, clock=clock)
     if now < span.over_at + CLOSED_AFTER:
         raise Held("objects may still be on their way", wait=span.over_at + CLOSED_AFTER - now)
     collect(attempt, logs=logs, store=store, now=now)

@@ -34,10 +34,10 @@ from xylem.usecases.log_lines import (
     Line,
     Wanted,
     choosing,
+    doubtful,
     lines,
     micros_of,
     records,
-    without_first,
 )
 from xylem.usecases.log_walk import Piece, Walk
 
@@ -64,7 +64,7 @@ def text(
     if wanted.task is None and len(found) > MERGED_ATTEMPTS:
         left_out = len(found) - MERGED_ATTEMPTS
         found = sorted(found, key=_begun)[left_out:]
-    read = _Reading(choose, logs, store, clock())
+    read = _Reading(choose, wanted.since, logs, store, clock())
     said = _last(found, wanted.last_n_lines, read) if wanted.last_n_lines else _all(found, read)
     note = f"The newest {MERGED_ATTEMPTS} attempts; name a task to read the other {left_out}."
     return chain([note] if left_out else [], (line.text for line in said))
@@ -73,6 +73,7 @@ def text(
 @dataclass(frozen=True, slots=True)
 class _Reading:
     choose: Choose
+    since: datetime | None
     logs: Logs
     store: Blobs
     now: datetime
@@ -85,8 +86,9 @@ def _all(found: Sequence["Found"], read: _Reading) -> Iterator[Line]:
 def _from_the_start(number: int, found: "Found", read: _Reading) -> Iterator[Line]:
     # The end is read before the chunks: whoever sees it sees all that came before it.
     close = closing(read.logs.end(found.attempt), found.span, read.now)
-    pieces = Walk(found.attempt, read.logs, read.store).forward()
-    said = records(pieces, close, begin=0, over_at=found.span.over_at)
+    walk = Walk(found.attempt, read.logs, read.store)
+    begin = walk.offset_at(micros_of(read.since)) if read.since else 0
+    said = records(walk.forward(begin), close, begin=begin, over_at=found.span.over_at)
     return read.choose(lines(number, found.attempt, said))
 
 
@@ -101,24 +103,30 @@ def _last_of(number: int, found: "Found", count: int, read: _Reading) -> Sequenc
     pieces: deque[Piece] = deque()
     enough = 1
 
-    def so_far() -> Sequence[Line]:
+    def so_far() -> tuple[Sequence[Line], bool]:
+        """And whether reading more would change nothing."""
         begin = pieces[0].offset if pieces else 0
         said = records(pieces, close, begin=begin, over_at=found.span.over_at)
-        read_lines = lines(number, found.attempt, said)
-        whole = without_first(read_lines) if begin else read_lines
-        return list(read.choose(whole))[-count:]
+        known = list(lines(number, found.attempt, said))
+        chosen = list(read.choose(known))[-count:]
+        cut = max((_first(stream, known) for stream in doubtful(pieces)), default=-1)
+        return chosen, len(chosen) == count and chosen[0].position > cut
 
     for piece in Walk(found.attempt, read.logs, read.store).backward():
         if piece is None:
             pieces.clear()
             continue
         pieces.appendleft(piece)
-        if len(pieces) < enough:
-            continue
-        enough = 2 * len(pieces)
-        if len(last := so_far()) == count:
-            return last
-    return so_far()
+        if len(pieces) >= enough:
+            enough = 2 * len(pieces)
+            last, sure = so_far()
+            if sure:
+                return last
+    return so_far()[0]
+
+
+def _first(stream: spool.Stream, known: Sequence[Line]) -> int:
+    return next((line.position for line in known if line.stream is stream), -1)
 
 
 class Shown(NamedTuple):

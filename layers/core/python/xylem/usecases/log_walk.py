@@ -16,6 +16,7 @@ from xylem.domain.values import dataclass
 from xylem.ports.blobs import Blobs
 from xylem.ports.logs import Chunk, Logs, Merged
 from xylem.ports.task_tokens import Attempt
+from xylem.protocol import spool
 
 PAGE_CHUNKS = 100
 FIRST_LAST_CHUNKS = 10
@@ -75,6 +76,23 @@ class Walk:
             limit = PAGE_CHUNKS
         if before:
             yield None
+
+    def offset_at(self, micros: int) -> int:
+        """Where to begin with what was said from then on: the last chunk that begins before it. By
+        halves, for chunks are in the order of their times, where the node's clock was."""
+        last = self._logs.last_chunks(self._attempt, limit=1)
+        begin, low, high = 0, 0, last[0].end if last else 0
+        while low < high:
+            [chunk] = self._logs.last_chunks(self._attempt, before=(low + high) // 2 + 1, limit=1)
+            if chunk.end <= low:
+                break
+            raw = self.piece(chunk).raw
+            first = next(spool.decode(raw), None) if raw else None
+            if first is not None and first.micros < micros:
+                begin, low = chunk.offset, chunk.end
+            else:
+                high = chunk.offset
+        return begin
 
     def piece(self, chunk: Chunk) -> Piece:
         """As `chunk` was read, or is now."""
