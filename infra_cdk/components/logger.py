@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from constructs import Construct
 
 from infra_cdk.components.http_api import HttpApi
+from infra_cdk.constructs.expiry import expiring_logs
 from infra_cdk.constructs.rights import READ, key, keys_path, listing, objects, rows
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
 
@@ -25,6 +26,7 @@ class Logger(Construct):
             memory_mb=COMPUTING_MB,
             settings={
                 "LOGS_TABLE": data.logs.name,
+                **expiring_logs(service.environment),
                 "WORKFLOWS_TABLE": data.workflows.name,
                 "STORE_BUCKET": data.store.name,
                 "DATA_BUCKET": data.data.name,

@@ -1,8 +1,15 @@
 """Chunks, ends and merged objects: who comes first is kept, in memory and on DynamoDB."""
 
+import time
+from datetime import timedelta
+
+import pytest
+
 from tests.builders import an_attempt
-from tests.contract.conftest import Stores
+from tests.contract.conftest import REGION, Stores
 from xylem.ports.logs import Chunk, Logs, LogTail, Member, Merged
+from xylem_aws.logs import DynamoLogs
+from xylem_aws.tables.logs import END, ChunkRow, EndRow, MergedRow, chunk_key, log_key, merged_key
 
 A = an_attempt()
 B = an_attempt(retry=1)
@@ -76,3 +83,22 @@ def test_attempts_share_nothing(stores: Stores) -> None:
     other = [B, an_attempt(incarnation=A.incarnation + 1), an_attempt("other")]
 
     assert [logs.chunks(attempt) for attempt in other] == [[], [], []]
+
+
+@pytest.mark.parametrize("stores", ["dynamodb"], indirect=True)
+@pytest.mark.parametrize("kept", [None, timedelta(days=150)], ids=str)
+def test_rows_expire_by_their_age_where_logs_are_not_kept_for_ever(
+    stores: Stores, kept: timedelta | None
+) -> None:
+    filled(DynamoLogs(REGION, "logs", expire_after=kept))
+    stores.logs.strip(A, 0)
+
+    rows = (
+        ChunkRow.get(log_key(A), chunk_key(0)),
+        EndRow.get(log_key(A), END),
+        MergedRow.get(log_key(A), merged_key(0)),
+    )
+
+    due = None if kept is None else time.time() + kept.total_seconds()
+    for row in rows:
+        assert row.expires_at is None if due is None else abs(row.expires_at - due) < 60

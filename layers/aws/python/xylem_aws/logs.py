@@ -1,6 +1,7 @@
 """`Logs` on DynamoDB: the chunk's row, put on condition, is the only arbiter."""
 
 import time
+from datetime import timedelta
 from itertools import islice
 from typing import TypeVar
 
@@ -35,12 +36,19 @@ BARRIER_SECONDS = 8 * 24 * 3600
 
 
 class DynamoLogs:
-    def __init__(self, region: str, table: str) -> None:
+    def __init__(self, region: str, table: str, *, expire_after: timedelta | None = None) -> None:
         bind(LogsTable, table=table, region=region)
+        self._expire_after = expire_after
 
     def put_chunk(self, attempt: Attempt, chunk: Chunk) -> Chunk:
         key = log_key(attempt), chunk_key(chunk.offset)
-        row = ChunkRow(*key, length=chunk.length, body=chunk.body, key=chunk.key)
+        row = ChunkRow(
+            *key,
+            expires_at=self._expiry(),
+            length=chunk.length,
+            body=chunk.body,
+            key=chunk.key,
+        )
         if _put(row, attempt):
             return chunk
         with in_our_words(attempt.workflow):
@@ -79,7 +87,13 @@ class DynamoLogs:
         return LogTail(int(row.length), bool(row.complete))
 
     def put_end(self, attempt: Attempt, tail: LogTail) -> LogTail:
-        row = EndRow(log_key(attempt), END, length=tail.length, complete=tail.complete)
+        row = EndRow(
+            log_key(attempt),
+            END,
+            expires_at=self._expiry(),
+            length=tail.length,
+            complete=tail.complete,
+        )
         if _put(row, attempt):
             return tail
         stored = self.end(attempt)
@@ -88,7 +102,10 @@ class DynamoLogs:
 
     def put_merged(self, attempt: Attempt, merged: Merged) -> Merged:
         key = log_key(attempt), merged_key(merged.offset)
-        if _put(MergedRow(*key, key=merged.key, members=packed(merged.members)), attempt):
+        row = MergedRow(
+            *key, expires_at=self._expiry(), key=merged.key, members=packed(merged.members)
+        )
+        if _put(row, attempt):
             return merged
         with in_our_words(attempt.workflow):
             return _merged(MergedRow.get(*key, consistent_read=True))
@@ -124,6 +141,11 @@ class DynamoLogs:
             )
             parts = [str(row.sk).rpartition("#") for row in found]
         return {(TaskName(task), int(retry)) for task, _, retry in parts}
+
+    def _expiry(self) -> int | None:
+        if self._expire_after is None:
+            return None
+        return int(time.time() + self._expire_after.total_seconds())
 
     def _from_the_end(
         self, rows: type[R], attempt: Attempt, condition: Condition, limit: int

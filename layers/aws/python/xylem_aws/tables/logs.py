@@ -28,6 +28,10 @@ class LogsTable(Model):
 
 
 class ChunkRow(LogsTable):
+    """`expires_at`, here and below: seconds since 1970, where logs are not kept for ever. Each row
+    has it from its first write: when its attempt will have ended is bounded by then."""
+
+    expires_at = NumberAttribute(null=True)
     length = NumberAttribute()
     body = BinaryAttribute(null=True, legacy_encoding=False)
     key = UnicodeAttribute(null=True)
@@ -36,17 +40,19 @@ class ChunkRow(LogsTable):
 class MergedRow(LogsTable):
     """Bodies of consecutive chunks in the object `key`; `members` says where in it each lies."""
 
+    expires_at = NumberAttribute(null=True)
     key = UnicodeAttribute()
     members = BinaryAttribute(legacy_encoding=False)
 
 
 class EndRow(LogsTable):
+    expires_at = NumberAttribute(null=True)
     length = NumberAttribute()
     complete = BooleanAttribute()
 
 
 class ArrivalRow(LogsTable):
-    """`expires_at`: seconds since 1970; a barrier is of no use after its group's tokens."""
+    """A barrier is of no use after its group's tokens."""
 
     expires_at = NumberAttribute()
 
