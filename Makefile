@@ -74,6 +74,7 @@ prove-timers: $(STAMPS)/venv ## ten thousand timers in real time: half an hour
 bench: install synth-prod ## how long a user waits and what it costs; RECORD=1 keeps the figures
 	@$(BIN)/python -m tests.benchmarks.specs $(if $(RECORD),--record)
 	@$(BIN)/python -m tests.benchmarks.operator $(if $(RECORD),--record)
+	@$(BIN)/python -m tests.benchmarks.log_tail $(if $(RECORD),--record)
 	@$(BIN)/xylem local up
 	@for figure in engine latency bill throughput cold_start why_pending; do \
 		$(LOCAL_LOGIN) $(BIN)/python -m tests.benchmarks.$$figure $(if $(RECORD),--record); \
