@@ -1,6 +1,7 @@
 """One attempt's log on the ports in memory, and the workflow that it belongs to."""
 
 import gzip
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,15 @@ class Desk:
         workflow = a_workflow(status=over)
         rows.workflows.create(a_creation(a_group(tasks=(task,), status=status), workflow=workflow))
 
-    def put(self, offset: int, raw: bytes, *, ends: logs.KnownEnds | None = None) -> Stored:
+    def put(
+        self,
+        offset: int,
+        raw: bytes,
+        *,
+        ends: logs.KnownEnds | None = None,
+        length: int | None = None,
+        mask: Callable[[bytes], bytes] = bytes,
+    ) -> Stored:
         return logs.put(
             self.attempt,
             offset,
@@ -58,6 +67,8 @@ class Desk:
             ids=self.ids,
             ends=ends or self.ends,
             became_long=self.long.append,
+            length=length,
+            mask=mask,
         )
 
     def end(self, length: int) -> Stored:

@@ -22,6 +22,7 @@ from xylem.usecases import (
     log_reading,
     logs,
     long_logs,
+    masks,
     runtime,
 )
 from xylem.usecases.log_lines import Wanted
@@ -49,6 +50,8 @@ STATUS: dict[type[errors.XylemError], int] = {
     logs.BadBatch: 422,
 }
 ENDS = logs.KnownEnds()
+MASKS = masks.KnownMasks()
+
 PATH_CHARS = 200
 NAME_CHARS = 256
 """More than any workflow's name has; DynamoDB refuses a key of more than 2 KB."""
@@ -158,6 +161,8 @@ def take() -> Response[str]:
         ids=has.ids,
         ends=ENDS,
         became_long=_merge_later,
+        length=_number("length"),
+        mask=MASKS.of(attempt, _token(), has.task_secrets),
     )
     return _json(stored.model_dump())
 
@@ -222,11 +227,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _attempt(*, expired_ok: bool = False) -> Attempt:
     """Raises `Unauthenticated`."""
+    return ports().task_tokens.verify(_token(), ports().clock(), expired_ok=expired_ok)
+
+
+def _token() -> str:
     given = app.current_event.headers.get("authorization", "")
     kind, _, token = given.partition(" ")
     if kind.lower() != "bearer" or not token:
         raise errors.Unauthenticated("This route takes the token of a task, as a bearer.")
-    return ports().task_tokens.verify(token.strip(), ports().clock(), expired_ok=expired_ok)
+    return token.strip()
 
 
 def _require_reader() -> None:

@@ -38,11 +38,12 @@ class Logger(Construct):
                 rows(data.workflows, *READ, "PutItem"),
                 objects(data.store, "specs/", "GetObject"),
                 objects(data.store, "logs/", "GetObject", "PutObject"),
-                objects(data.store, "logs-views/", "GetObject", "PutObject"),
+                objects(data.store, "views/", "GetObject", "PutObject"),
                 listing(data.store),
                 objects(data.data, "", "GetObject", "PutObject"),
                 listing(data.data),
                 key(service.environment, "hmac"),
+                key(service.environment, "credentials"),
             ],
         )
         http.serves(

@@ -53,7 +53,7 @@ class Data(Stack):
             expire_after_days={
                 "payloads/": environment.payloads_kept_days,
                 "logs/": environment.logs_expire_after_days,
-                "logs-views/": 1,
+                "views/": 1,
             },
         )
         self.data = PrivateBucket(

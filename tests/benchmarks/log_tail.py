@@ -120,8 +120,8 @@ def asked(
             HELLO,
             wanted,
             workflows=rows.workflows,
-            logs=Asked(logs, calls),  # type: ignore[arg-type]  # it is that port, counted
-            store=Asked(store, calls),  # type: ignore[arg-type]
+            logs=Asked(logs, calls),
+            store=Asked(store, calls),
             clock=lambda: NOON,
         )
         return len(list(found))

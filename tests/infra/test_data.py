@@ -124,7 +124,7 @@ def test_rows_and_objects_of_logs_expire_at_the_same_age(stacks: Synthesized) ->
 
 
 def test_a_text_that_was_made_for_one_reader_goes_after_a_day(stacks: Synthesized) -> None:
-    assert _expiry(stacks, "store", "logs-views/") == 1
+    assert _expiry(stacks, "store", "views/") == 1
 
 
 def test_a_spec_outlives_everything_but_its_workflow(stacks: Synthesized) -> None:

@@ -39,6 +39,7 @@ from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.store import MemoryStore
+from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.memory.time import FakeClock, FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports.jobs import Job, MergeLog
@@ -110,6 +111,7 @@ class World:
         self.configs = MemoryConfigs()
         self.tokens = MemoryTaskTokens()
         self.credentials = MemoryCredentials()
+        self.task_secrets = MemoryTaskSecrets()
         self.waited: list[float] = []
         self.wait: Callable[[float], None] = self.waited.append
         self.chance: Callable[[], float] = lambda: 0.5
@@ -181,6 +183,7 @@ class World:
                 jobs=self.jobs,
                 tokens=self.tokens,
                 credentials=self.credentials,
+                task_secrets=self.task_secrets,
                 rendering=rendering,
             ),
             merge=self.merge,

@@ -12,6 +12,7 @@ from xylem.domain.errors import InvalidRequest, TooLarge, UnknownTask
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.memory.store import MemoryStore
 from xylem.ports.logs import LogTail
+from xylem.protocol.masking import Masker
 from xylem.protocol.runtime import MAX_BATCH_BYTES, Stored
 from xylem.protocol.spool import Stream
 from xylem.usecases import log_reading, logs
@@ -60,6 +61,31 @@ def test_what_is_no_batch_of_whole_records_is_refused(body: bytes) -> None:
             ends=desk.ends,
             became_long=desk.long.append,
         )
+
+
+def test_a_masked_batch_stands_for_the_part_of_the_spool_that_it_was() -> None:
+    desk, masked = Desk(), record("[MASKED]\n")
+
+    assert desk.put(0, masked, length=1_000) == Stored(next=1_000)
+    assert desk.put(1_000, masked) == Stored(next=1_000 + len(masked))
+    assert desk.end(1_000 + len(masked)).closed
+    assert [line[-8:] for line in desk.text()] == ["[MASKED]", "[MASKED]"]
+
+
+@pytest.mark.parametrize("length", [-1, 0, MAX_BATCH_BYTES + 1])
+def test_a_batch_of_an_impossible_length_is_refused(length: int) -> None:
+    desk = Desk()
+
+    with pytest.raises(logs.BadBatch, match="length"):
+        desk.put(0, record("x"), length=length)
+    assert desk.put(0, record("x")).next == len(record("x"))
+
+
+def test_what_a_sidecar_let_through_is_masked_when_it_is_stored() -> None:
+    desk, raw = Desk(), record("token: hunter2-marlin\n")
+
+    assert desk.put(0, raw, mask=Masker(["hunter2-marlin"]).complete) == Stored(next=len(raw))
+    assert [line[-15:] for line in desk.text()] == ["token: [MASKED]"]
 
 
 def test_a_small_body_that_unpacks_to_a_large_one_is_refused() -> None:

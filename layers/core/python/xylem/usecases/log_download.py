@@ -66,7 +66,7 @@ def download(
         id, workflows=workflows, logs=logs, store=store, clock=clock
     ):
         return Download(url=store.get_url(whole_key(id), expires=VIEW_LIFE))
-    key = f"logs-views/{id}/{ids()}.txt"
+    key = f"views/{id}/{ids()}.txt"
     store.put(key, body)
     return Download(url=store.get_url(key, expires=VIEW_LIFE))
 
