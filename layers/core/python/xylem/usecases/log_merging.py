@@ -83,9 +83,9 @@ class Merging:
         """One object more, if there is enough for one, or the log is closed and something is left.
         Whether it is worth another step."""
         start = 0
-        for merged in self._logs.merged(self._attempt):
-            self.finish(merged)
-            start = max(start, merged.end)
+        for newest in self._logs.merged(self._attempt, limit=1):
+            self.finish(newest)
+            start = newest.end
         bodies: list[bytes] = []
         members: list[Member] = []
         size = 0
@@ -201,7 +201,7 @@ def _next_look(span: Span, now: datetime) -> timedelta:
 
 
 def _reached(attempt: Attempt, logs: Logs) -> int:
-    reached = max((merged.end for merged in logs.merged(attempt)), default=0)
+    reached = max((newest.end for newest in logs.merged(attempt, limit=1)), default=0)
     for chunk in chunks_from(attempt, reached, logs):
         reached = chunk.end
     return reached
