@@ -4,6 +4,8 @@ import json
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.builders import HELLO, NOON, a_creation, a_group, a_task, a_workflow, an_attempt
 from tests.builders_logs import Desk, record
@@ -16,7 +18,7 @@ from xylem.ports.task_tokens import Attempt
 from xylem.protocol.spool import Stream
 from xylem.usecases.log_download import ANSWER_BYTES, TEXT_BYTES, Download, download, whole_key
 from xylem.usecases.log_errors import ERROR_LINES, error_text
-from xylem.usecases.log_lines import Wanted
+from xylem.usecases.log_lines import LOOK_BACK, Wanted
 from xylem.usecases.log_reading import MERGED_ATTEMPTS
 
 CHUNKS = 200
@@ -92,6 +94,37 @@ def test_the_last_line_of_a_stream_that_says_little_is_not_looked_for_in_all_of_
     assert reads(desk) == 110
 
 
+pieces = st.lists(
+    st.lists(
+        st.tuples(st.sampled_from(Stream), st.text("ab\n", max_size=4)), min_size=1, max_size=3
+    ),
+    max_size=LOOK_BACK,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(pieces, st.integers(1, 8), st.sampled_from([None, "a", "b$"]), st.integers(0, 20))
+def test_whatever_was_written_its_end_is_the_end_of_all_of_it(
+    written: list[list[tuple[Stream, str]]], count: int, query: str | None, since: int
+) -> None:
+    """Where every line was finished: one that never is stands behind all, and is among the last
+    ones if it was begun lately."""
+    desk = Desk()
+    at = 0
+    finished = [(stream, "\n") for stream in Stream]
+    for second, batch in enumerate([*written, finished]):
+        raw = b"".join(record(said, second=second, stream=stream) for stream, said in batch)
+        at = desk.put(at, raw).next
+    desk.end(at)
+    begin = NOON + since * SECOND
+    whole = desk.text(query=query)
+
+    assert desk.text(query=query, last_n_lines=count) == whole[-count:]
+    later = [line for line in whole if line[:19] >= f"{begin:%Y/%m/%d %H:%M:%S}"]
+    assert desk.text(query=query, since=begin) == later
+    assert desk.text(query=query, since=begin, last_n_lines=count) == later[-count:]
+
+
 def test_the_last_lines_of_what_is_narrowed_down_are_as_many() -> None:
     desk = a_long_log()
     wanted = {"stream": "stderr", "query": "oops 1?[0-9]0$"}
@@ -146,7 +179,7 @@ def test_a_time_is_looked_for_by_halves() -> None:
     desk = a_long_log()
 
     assert len(desk.text(since=NOON + 198 * SECOND)) == 5
-    assert reads(desk) <= 20
+    assert reads(desk) <= 2 * LOOK_BACK + 20
 
 
 def test_of_very_many_attempts_the_newest_are_shown_and_the_others_named() -> None:

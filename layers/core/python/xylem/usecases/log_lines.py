@@ -46,7 +46,8 @@ class Line(NamedTuple):
 
 LOOK_BACK = 20
 """Pieces in which the beginning of a line is looked for. A line whose stream says nothing for
-longer in the middle of it is shown from where it went on."""
+longer in the middle of it is shown from where it went on, and one that was not finished at all is
+not among the last lines then."""
 
 Choose = Callable[[Iterable[Line]], Iterator[Line]]
 

@@ -30,6 +30,7 @@ from xylem.ports.world import Clock
 from xylem.protocol import spool
 from xylem.usecases.log_closing import Span, closing
 from xylem.usecases.log_lines import (
+    LOOK_BACK,
     Choose,
     Line,
     Wanted,
@@ -87,7 +88,7 @@ def _from_the_start(number: int, found: "Found", read: _Reading) -> Iterator[Lin
     # The end is read before the chunks: whoever sees it sees all that came before it.
     close = closing(read.logs.end(found.attempt), found.span, read.now)
     walk = Walk(found.attempt, read.logs, read.store)
-    begin = walk.offset_at(micros_of(read.since)) if read.since else 0
+    begin = walk.offset_at(micros_of(read.since), back=LOOK_BACK) if read.since else 0
     said = records(walk.forward(begin), close, begin=begin, over_at=found.span.over_at)
     return read.choose(lines(number, found.attempt, said))
 

@@ -77,9 +77,10 @@ class Walk:
         if before:
             yield None
 
-    def offset_at(self, micros: int) -> int:
-        """Where to begin with what was said from then on: the last chunk that begins before it. By
-        halves, for chunks are in the order of their times, where the node's clock was."""
+    def offset_at(self, micros: int, *, back: int) -> int:
+        """Where to begin with what was said from then on: so many chunks before the last one that
+        begins before it. By halves, for chunks are in the order of their times, where the node's
+        clock was."""
         last = self._logs.last_chunks(self._attempt, limit=1)
         begin, low, high = 0, 0, last[0].end if last else 0
         while low < high:
@@ -92,7 +93,8 @@ class Walk:
                 begin, low = chunk.offset, chunk.end
             else:
                 high = chunk.offset
-        return begin
+        earlier = self._logs.last_chunks(self._attempt, before=begin, limit=back)
+        return earlier[-1].offset if earlier else 0
 
     def piece(self, chunk: Chunk) -> Piece:
         """As `chunk` was read, or is now."""
