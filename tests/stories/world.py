@@ -38,6 +38,7 @@ from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
+from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
 from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.memory.time import FakeClock, FakeIds
@@ -57,6 +58,7 @@ from xylem.usecases import (
     timers,
 )
 from xylem.usecases.queries import Described, describe
+from xylem.usecases.session_tokens import HmacSessionTokens
 from xylem.usecases.start import Rendering, start_groups
 from xylem.usecases.submit import Request
 
@@ -76,6 +78,7 @@ class Cluster:
     jobs: list[agent.Job] = field(default_factory=list)
     acknowledged: set[int] = field(default_factory=set)
     rejected: list[agent.Rejected] = field(default_factory=list)
+    invites: list[agent.Invite] = field(default_factory=list)
     seq: int = 0
 
     def hears(self, text: str) -> None:
@@ -87,6 +90,8 @@ class Cluster:
                     self.acknowledged |= set(range(first, last + 1))
             case agent.Rejected() as rejected:
                 self.rejected.append(rejected)
+            case agent.Invite() as invite:
+                self.invites.append(invite)
             case agent.Welcome() | agent.Refusal():
                 pass
 
@@ -112,6 +117,8 @@ class World:
         self.tokens = MemoryTaskTokens()
         self.credentials = MemoryCredentials()
         self.task_secrets = MemoryTaskSecrets()
+        self.sessions = MemorySessions()
+        self.session_tokens = HmacSessionTokens({"k1": bytes(range(32))}, "k1")
         self.waited: list[float] = []
         self.wait: Callable[[float], None] = self.waited.append
         self.chance: Callable[[], float] = lambda: 0.5

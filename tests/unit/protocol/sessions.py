@@ -148,5 +148,5 @@ class Pair:
                     heard.exited = how
                 case Signalled(kind=kind, data=data):
                     heard.signals.append((kind, data))
-                case Reset(why=why):
-                    heard.reset = why
+                case Reset(why=reason):
+                    heard.reset = reason

@@ -92,9 +92,9 @@ def test_every_byte_arrives_once_and_in_order_over_a_bad_network(seed: int) -> N
         pair.operator.exit(channel, b"0")
     pair.run(60, step=0.05)
 
-    for (side, channel, err), data in wanted.items():
+    for (side, channel, err), written in wanted.items():
         heard = pair.heard["operator" if side == "client" else "client"][channel]
-        assert bytes(heard.err if err else heard.data) == bytes(data)
+        assert bytes(heard.err if err else heard.data) == bytes(written)
     for channel in channels:
         assert pair.heard["client"][channel].exited == b"0"
         assert pair.heard["operator"][channel].what == b"%d" % (channel - 1)
