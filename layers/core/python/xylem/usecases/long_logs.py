@@ -15,8 +15,8 @@ MERGE_FROM = 1024 * 1024
 """Bytes of a spool. What is shorter is read with a query or two; most logs are."""
 
 LOOK_AGAIN = timedelta(minutes=10)
-"""While the log is written. A look is six units and a doorbell, an object saves its readers hundreds
-of requests."""
+"""While the log is written. A look is six units and a doorbell, an object saves its readers
+hundreds of requests."""
 
 
 def prefix(attempt: Attempt) -> str:
