@@ -249,6 +249,23 @@ def test_a_page_of_many_logs_fits_an_answer_and_the_next_ones_have_the_rest() ->
     assert len(shown) == len(set(shown)) == 20 * 8
 
 
+def test_a_page_of_very_many_records_ends_with_the_chunk_that_is_too_many() -> None:
+    desk = Desk()
+    batch = b"".join(
+        record("x", second=number) for number in range(log_reading.FOLLOW_RECORDS // 2)
+    )
+    at = 0
+    for _ in range(5):
+        at = desk.put(at, batch).next
+    desk.end(at)
+
+    pages = [desk.follow()]
+    while not pages[-1].closed:
+        pages.append(desk.follow(pages[-1].cursor))
+
+    assert [len(page.records) for page in pages] == [2_000, 2_000, 1_000]
+
+
 def test_the_log_of_a_refused_submission_is_empty_and_ends() -> None:
     desk = Desk()
     rows = MemoryStore()

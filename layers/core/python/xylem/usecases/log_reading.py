@@ -183,7 +183,7 @@ def _page(
     shown: list[Shown] = []
     moved = dict(positions)
     closed = over
-    size = 0
+    room = 1.0
     for one in found:
         key = f"{one.attempt.task}#{one.attempt.retry}"
         reached, told = positions.get(key, 0), f"{key}!"
@@ -193,13 +193,11 @@ def _page(
             continue
         walk = Walk(one.attempt, logs, store).forward(reached)
         pieces: list[Piece] = []
-        room = FOLLOW_BYTES - size if len(shown) < FOLLOW_RECORDS else -1
-        while room >= 0 and (piece := next(walk, None)):
+        while room > 0 and (piece := next(walk, None)):
             pieces.append(piece)
-            room -= piece.length
+            room -= _share(piece)
             moved[key] = piece.end
-        whole = room >= 0
-        size = FOLLOW_BYTES - room
+        whole = room > 0
         # What is only quiet is not done with while something still comes.
         done = whole and (close.closed or (close.state == "quiet" and not pieces))
         says = done and told not in positions
@@ -210,6 +208,13 @@ def _page(
         closed = closed and done
     shown.sort(key=lambda each: each.record.micros)
     return Page(shown, _cursor(moved), closed)
+
+
+def _share(piece: Piece) -> float:
+    """How much of a page it takes, by what it has most of."""
+    raw = piece.raw or b""
+    count = sum(1 for _ in spool.decode(raw))
+    return max(len(raw) / FOLLOW_BYTES, count / FOLLOW_RECORDS)
 
 
 _LIVE = {WorkflowStatus.PENDING, WorkflowStatus.RUNNING}
