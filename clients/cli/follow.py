@@ -1,7 +1,7 @@
-"""`submit --follow`: ask again and again what became of a workflow, and show it.
+"""`submit --follow`: show what a workflow prints and what becomes of it.
 
-One loop, no threads: the Logger holds the question for new lines for up to a second, so lines come
-as they are written, and a status is never older than that.
+One loop, no threads: there is a page of its log every second, whether the service pushes what is
+printed or is asked for it, and the status is asked for with each.
 """
 
 from collections.abc import Callable
@@ -16,11 +16,9 @@ from clients.cli.session import Session
 from clients.sdk.client import Client
 from clients.sdk.models import LogPage, LogRecord, Workflow
 
-_HOLD = 1
-"""Seconds that the Logger may hold a question for new lines."""
-
+_EVERY_SECONDS = 1
 _LAST_PAGES = 5
-"""Questions for the log of a workflow that is at its end, before its result is told without. A
+"""Pages of the log of a workflow that is at its end, before its result is told without. A
 task's last lines may be on their way when its status has come."""
 
 
@@ -31,18 +29,16 @@ class View(Protocol):
 
 def follow(client: Client, name: str, view: View) -> Workflow:
     """Until the workflow is at its end and its log is told."""
-    cursor = ""
     ended = 0
-    while True:
-        page = client.log_page(name, cursor=cursor, wait=_HOLD)
-        cursor = page.cursor
+    for page in client.follow_logs(name, every=_EVERY_SECONDS):
         workflow = client.query(name)
         view.show(workflow, page.records)
         if workflow.status.final:
             ended += 1
             if page.closed or ended >= _LAST_PAGES:
-                view.end()
-                return workflow
+                break
+    view.end()
+    return workflow
 
 
 @dataclass

@@ -20,6 +20,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
+from clients.sdk import live
 from clients.sdk.errors import (
     BadInput,
     Refused,
@@ -50,9 +51,7 @@ from clients.sdk.models import (
     WorkflowPage,
 )
 from clients.sdk.retry import Retries, may_pass
-
-FOLLOW_SECONDS = 20
-"""How long the Logger holds a request for new lines: an API Gateway integration ends at 29 s."""
+from xylem.protocol.following import Follow
 
 AnAnswer = TypeVar("AnAnswer", bound=Answer)
 
@@ -92,11 +91,8 @@ class Client:
         self._retries = retries or Retries()
         self._sleep = sleep
         self._new_key = new_key
-        headers = {"User-Agent": f"xylem/{version('xylem')}"}
-        if login.token:
-            headers["Authorization"] = f"Bearer {login.token}"
-        elif login.user:
-            headers["x-osmo-user"] = login.user
+        self._who = _who(login)
+        headers = {"User-Agent": f"xylem/{version('xylem')}", **self._who}
         self._http = httpx.Client(
             base_url=login.url,
             headers=headers,
@@ -214,30 +210,45 @@ class Client:
         workflow: str,
         *,
         cursor: str = "",
-        wait: int = FOLLOW_SECONDS,
+        wait: int = live.HOLD_SECONDS,
+        age: int = 0,
         task: str | None = None,
         retry: int | None = None,
     ) -> LogPage:
-        """What came after the cursor; held for up to `wait` seconds while that is nothing."""
+        """What came after the cursor; held for up to `wait` seconds while that is nothing. That
+        there is nothing may have been true `age` seconds ago."""
         asked: dict[str, _PARAMETER] = {
             "cursor": cursor or None,
             "wait": wait,
+            "age": age or None,
             "task_name": task,
             "retry_id": retry,
         }
         return _parsed(LogPage, self._get(_path(workflow, "logs", "follow"), asked))
 
     def follow_logs(
-        self, workflow: str, *, task: str | None = None, retry: int | None = None
+        self,
+        workflow: str,
+        *,
+        task: str | None = None,
+        retry: int | None = None,
+        every: float | None = None,
     ) -> Iterator[LogPage]:
-        """Pages of new records until the log is closed; a page may be empty."""
-        cursor = ""
-        while True:
-            page = self.log_page(workflow, cursor=cursor, task=task, retry=retry)
-            yield page
-            if page.closed:
-                return
-            cursor = page.cursor
+        """Pages of new records until the log is closed, as soon as they come; a page may be empty.
+        `every`: one for so many seconds, or a little less often."""
+
+        def read(cursor: str, age: int, wait: int) -> LogPage:
+            return self.log_page(
+                workflow, cursor=cursor, age=age, wait=wait, task=task, retry=retry
+            )
+
+        def dial(url: str) -> live.Socket:
+            from clients.sdk.sockets import Dialled  # noqa: PLC0415 - for who follows alone: 30 ms
+
+            return Dialled(url, self._who)
+
+        question = Follow(workflow=workflow, task=task, retry=retry)
+        return live.pages(question, live.World(read, dial, time.monotonic), every=every)
 
     def events(self, workflow: str, *, task: str | None = None, retry: int | None = None) -> str:
         """What its cluster said of its pods so far, a line each, by time; of a task that of its
@@ -475,6 +486,13 @@ def _parsed(model: type[AnAnswer], answer: httpx.Response) -> AnAnswer:
             f" new as this client? {error.errors()[0]['msg']}",
             status=answer.status_code,
         ) from error
+
+
+def _who(login: Login) -> dict[str, str]:
+    """The headers that say who asks."""
+    if login.token:
+        return {"Authorization": f"Bearer {login.token}"}
+    return {"x-osmo-user": login.user} if login.user else {}
 
 
 def _path(workflow: str, *rest: str) -> str:

@@ -187,6 +187,8 @@ class LogPage(Answer):
     cursor: str
     closed: bool
     """Nothing more will come."""
+    live: str | None = None
+    """Where whoever follows may dial to be told at once."""
 
 
 class Pool(Answer):

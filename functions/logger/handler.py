@@ -3,7 +3,8 @@
 import base64
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from xylem.domain.access import ADMIN, USER
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol.runtime import AtBarrier, InputQuery, LogEnd, OutputQuery
 from xylem.usecases import (
+    following,
     log_download,
     log_errors,
     log_reading,
@@ -26,6 +28,7 @@ from xylem.usecases import (
     runtime,
 )
 from xylem.usecases.log_lines import Wanted
+from xylem.usecases.shared_pages import MOST_AGE, SharedPages
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger, traced
 
@@ -54,6 +57,7 @@ STATUS: dict[type[errors.XylemError], int] = {
 }
 ENDS = logs.KnownEnds()
 MASKS = masks.KnownMasks()
+PAGES = SharedPages()
 
 PATH_CHARS = 200
 NAME_CHARS = 256
@@ -124,16 +128,20 @@ def read_errors(name: str) -> Response[str]:
 def follow(name: str) -> Response[str]:
     _require_reader()
     has = ports()
-    page = log_reading.follow(
-        _possible(name),
-        _wanted(),
-        _query("cursor") or "",
-        _number("wait") or 0,
-        workflows=has.workflows,
-        logs=has.logs,
-        store=has.store,
-        clock=has.clock,
-        wait=time.sleep,
+    place = (_possible(name), _wanted(), _query("cursor") or "")
+    page = PAGES.page(
+        place,
+        age=timedelta(seconds=max(0, min(_number("age") or 0, MOST_AGE.seconds))),
+        now=has.clock(),
+        read=lambda: log_reading.follow(
+            *place,
+            _number("wait") or 0,
+            workflows=has.workflows,
+            logs=has.logs,
+            store=has.store,
+            clock=has.clock,
+            wait=time.sleep,
+        ),
     )
     records = [
         {
@@ -145,7 +153,14 @@ def follow(name: str) -> Response[str]:
         }
         for shown in page.records
     ]
-    return _json({"records": records, "cursor": page.cursor, "closed": page.closed})
+    return _json(
+        {
+            "records": records,
+            "cursor": page.cursor,
+            "closed": page.closed,
+            "live": has.websocket_url,
+        }
+    )
 
 
 @app.post("/runtime/logs")
@@ -166,6 +181,7 @@ def take() -> Response[str]:
         became_long=_merge_later,
         length=_number("length"),
         mask=MASKS.of(attempt, _token(), has.task_secrets),
+        tell=partial(following.tell, attempt, followers=has.followers, links=has.links),
     )
     return _json(stored.model_dump())
 
@@ -174,7 +190,11 @@ def take() -> Response[str]:
 def finish() -> Response[str]:
     attempt = _attempt()
     end = _body(LogEnd)
-    return _json(logs.end(attempt, end.length, logs=ports().logs, ends=ENDS).model_dump())
+    has = ports()
+    stored = logs.end(attempt, end.length, logs=has.logs, ends=ENDS)
+    if stored.closed:
+        following.tell_end(attempt, followers=has.followers, links=has.links)
+    return _json(stored.model_dump())
 
 
 @app.post("/runtime/token")

@@ -1,5 +1,5 @@
-"""Router: pairs a user's socket with an operator's socket.
+"""Router: pairs a user's socket with an operator's, passes frames, and subscribes sockets to logs.
 
-This release has no sessions to pair yet. What it is asked for is refused in words, so that a client
-that is newer than the service says so instead of waiting.
+handler    whom a frame is for: a session's side, or a follower
+follow     who asks to be told what a log gets
 """

@@ -1,16 +1,23 @@
-"""Frames for the Router: sides of sessions are attached, and what they say is passed on."""
+"""Frames for the Router: sides of sessions are attached, and what they say is passed on; followers
+of logs are subscribed."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
+from functions.router import follow
 from xylem.domain.errors import Gone, Unavailable, XylemError
 from xylem.domain.ids import ConnectionId
-from xylem.protocol.session import Attach, Ended, Frame, PeerLost, Renew, side_message
+from xylem.protocol.following import Follow, Following, Refusal
+from xylem.protocol.message import LATER
+from xylem.protocol.session import Attach, End, Ended, Frame, PeerLost, Renew
 from xylem.usecases import sessions
 from xylem.usecases.sessions import Said, Sender
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger
+
+Heard = Annotated[Attach | Renew | End | Frame | Follow, Field(discriminator="type")]
+heard: TypeAdapter[Heard] = TypeAdapter(Heard, config=LATER)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -22,9 +29,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
         connection, str(who.get("kind", "")), str(who.get("subject", "")), who.get("backend") or ""
     )
     try:
-        message = side_message.validate_json(event.get("body") or "")
+        message = heard.validate_json(event.get("body") or "")
     except ValidationError as error:
         _push(Said(connection, _not_understood(error)))
+        return {"statusCode": 200}
+    if isinstance(message, Follow):
+        _tell(follow.answer(message, connection, who, ports()), connection)
         return {"statusCode": 200}
     if isinstance(message, Frame):
         _relay(message, connection)
@@ -50,6 +60,14 @@ def _answer(message: Any, sender: Sender) -> list[Said]:
         case _:
             logger.info("end", session=message.sid, code=message.code, subject=sender.subject)
             return sessions.end(message, sender, has=has)
+
+
+def _tell(answer: Following | Refusal, connection: ConnectionId) -> None:
+    logger.info("follow", connection=connection, answer=answer.type)
+    try:
+        ports().links.push(connection, answer.model_dump_json())
+    except Gone:
+        logger.info("gone before it was answered", connection=connection)
 
 
 def _relay(frame: Frame, connection: ConnectionId) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from constructs import Construct
 
 from infra_cdk.components.http_api import HttpApi
+from infra_cdk.components.websocket_api import WebSocketApi
 from infra_cdk.constructs.expiry import expiring_logs
 from infra_cdk.constructs.rights import READ, key, keys_path, listing, objects, rows
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
 
 class Logger(Construct):
     def __init__(
-        self, scope: Construct, id: str, *, service: Service, data: "Data", http: HttpApi
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        service: Service,
+        data: "Data",
+        http: HttpApi,
+        websocket: WebSocketApi,
     ) -> None:
         super().__init__(scope, id)
         function = ServiceFunction(
@@ -31,11 +39,16 @@ class Logger(Construct):
                 "STORE_BUCKET": data.store.name,
                 "DATA_BUCKET": data.data.name,
                 "API_URL": http.url,
+                "CONNECTIONS_TABLE": data.connections.name,
+                "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
+                "WEBSOCKET_URL": websocket.url,
                 "KEYS_PATH": keys_path(service.environment),
             },
             rights=[
                 rows(data.logs, *READ, "PutItem"),
                 rows(data.workflows, *READ, "PutItem"),
+                rows(data.connections, "Query", "DeleteItem"),
+                websocket.push,
                 objects(data.store, "specs/", "GetObject"),
                 objects(data.store, "logs/", "GetObject", "PutObject"),
                 objects(data.store, "views/", "GetObject", "PutObject"),

@@ -1,4 +1,4 @@
-"""Router: pairs a user's socket with an operator's, and passes frames."""
+"""Router: subscribes sockets to logs, pairs a user's with an operator's, and passes frames."""
 
 from typing import TYPE_CHECKING
 
@@ -32,12 +32,14 @@ class Router(Construct):
                 "BACKENDS_TABLE": data.backends.name,
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
                 "CONNECTIONS_TABLE": data.connections.name,
+                "WORKFLOWS_TABLE": data.workflows.name,
                 "KEYS_PATH": keys_path(service.environment),
             },
             rights=[
                 websocket.push,
                 rows(data.backends, "GetItem"),
-                rows(data.connections, "GetItem", "PutItem", "DeleteItem"),
+                rows(data.connections, "GetItem", "Query", "PutItem", "DeleteItem"),
+                rows(data.workflows, "GetItem"),
                 key(service.environment, "hmac"),
             ],
         )

@@ -81,7 +81,7 @@ class ControlPlane(Stack):
             http=http,
             websocket=websocket,
         )
-        Logger(self, "Logger", service=service, data=data, http=http)
+        Logger(self, "Logger", service=service, data=data, http=http, websocket=websocket)
 
         alarms = Alarms(self, "Alarms", environment=environment, email=alarm_email)
         for watched in (http, websocket, worker, agent, monitor):

@@ -351,6 +351,7 @@ class Sidecar:
             closed=reply.body.get("closed", False),
             size=self._spool.size(),
             now=time.monotonic(),
+            followed=reply.body.get("followed", False),
         )
 
     def _put(self, name: str, content: bytes) -> None:

@@ -8,7 +8,8 @@
 One batch is in flight. The first goes 0.2 s after the first byte, so that a short task's words are
 seen at once; then one every 5 s, or as soon as 256 KB wait. A task that says little every time is
 listened to less and less often, down to once a minute: each batch costs a request and a row. What
-comes after a long silence goes out at once.
+comes after a long silence goes out at once. While somebody follows, which the Logger answers to
+each batch, it is one every second.
 
 The offset is 0 or what the Logger answered, never a sum of ours: after a timeout nobody knows what
 was stored, and a sidecar that was started again knows nothing at all. It sends what lies at 0 and
@@ -24,6 +25,7 @@ BATCH_BYTES = 256 * 1024
 
 GATHER_SECONDS = 0.2
 INTERVAL_SECONDS = 5.0
+FOLLOWED_SECONDS = 1.0
 LONGEST_INTERVAL_SECONDS = 60.0
 LITTLE_BYTES = 4 * 1024
 LENGTHEN = 1.25
@@ -109,16 +111,18 @@ class Shipper:
         self._length = length
         self._retry_at = 0.0
 
-    def stored(self, next: int, *, closed: bool, size: int, now: float) -> None:
+    def stored(
+        self, next: int, *, closed: bool, size: int, now: float, followed: bool = False
+    ) -> None:
         """The Logger's answer to a batch or to the end. Raises `LogMismatch`."""
         if not closed and next > size:
             raise LogMismatch(f"the Logger has {next} bytes of a log of {size}")
         self._tries = 0
         little = next - self.offset < LITTLE_BYTES
-        if not little:
+        if followed or not little:
             self._interval = INTERVAL_SECONDS
-        self._not_before = now + self._interval
-        if little:
+        self._not_before = now + (FOLLOWED_SECONDS if followed else self._interval)
+        if little and not followed:
             self._interval = min(LONGEST_INTERVAL_SECONDS, self._interval * LENGTHEN)
         self._seen_at = None
         self.offset = next

@@ -12,6 +12,7 @@ from xylem.memory.backends import MemoryBackends
 from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
+from xylem.memory.followers import MemoryFollowers
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
@@ -19,6 +20,7 @@ from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.ports.backends import Backends
 from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.connections import Connections
+from xylem.ports.followers import Followers
 from xylem.ports.jobs import Jobs, Timers
 from xylem.ports.logs import Logs
 from xylem.ports.sessions import Sessions
@@ -29,6 +31,7 @@ from xylem_aws.configs import DynamoConfigs, DynamoPools
 from xylem_aws.connections import DynamoConnections
 from xylem_aws.credentials import DynamoCredentials
 from xylem_aws.envelopes import Envelopes
+from xylem_aws.followers import DynamoFollowers
 from xylem_aws.jobs import DynamoJobs, DynamoTimers
 from xylem_aws.keys import KeyRing
 from xylem_aws.logs import DynamoLogs
@@ -67,6 +70,7 @@ class Stores:
     connections: Connections
     credentials: Credentials
     task_secrets: TaskSecrets
+    followers: Followers
     sessions: Sessions
 
 
@@ -85,6 +89,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemoryConnections(),
             MemoryCredentials(),
             MemoryTaskSecrets(),
+            MemoryFollowers(),
             MemorySessions(),
         )
         return
@@ -104,6 +109,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoConnections(REGION, "connections"),
             DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),
             DynamoTaskSecrets(REGION, "logs", Envelopes(lambda: A_RING)),
+            DynamoFollowers(REGION, "connections"),
             DynamoSessions(REGION, "connections"),
         )
 

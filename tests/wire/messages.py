@@ -21,7 +21,7 @@ from xylem.domain.ids import (
     mail_id,
 )
 from xylem.domain.status import TaskStatus
-from xylem.protocol import agent, queues, runtime
+from xylem.protocol import agent, following, queues, runtime
 from xylem.protocol.message import Message
 
 HERE = Path(__file__).parent
@@ -241,7 +241,7 @@ CONVERSATIONS: dict[str, Conversation] = {
         None,
         {
             "token": runtime.Token(token="eyJh.eyJh.c2ln", expires_in=3600),
-            "stored": runtime.Stored(next=4711, closed=True),
+            "stored": runtime.Stored(next=4711, closed=True, followed=True),
             "log_end": runtime.LogEnd(length=4711),
             "at_barrier": runtime.AtBarrier(restarts=2),
             "barrier": runtime.Barrier(open=True, restarts=2),
@@ -255,6 +255,33 @@ CONVERSATIONS: dict[str, Conversation] = {
             "output_page": runtime.OutputPage(
                 files=[runtime.OutputTarget(path="a/ü", url="https://store.test/a?x=y")]
             ),
+        },
+    ),
+    "router": Conversation(
+        None, {"follow": following.Follow(workflow=HELLO, task="lead", retry=2)}
+    ),
+    "follower": Conversation(
+        following.to_follower,
+        {
+            "following": following.Following(workflow=HELLO),
+            "refusal": following.Refusal(code="forbidden", message="Following logs takes a role."),
+            "said": following.Said(
+                workflow=HELLO,
+                task="lead",
+                retry=2,
+                offset=4711,
+                next=4735,
+                records=[
+                    following.SaidRecord(
+                        task="lead",
+                        retry=2,
+                        stream="stdout",
+                        time="2026-06-01T12:00:00+00:00",
+                        text='"hello" — ü\n',
+                    )
+                ],
+            ),
+            "log_ended": following.LogEnded(workflow=HELLO, task="lead", retry=2),
         },
     ),
 }

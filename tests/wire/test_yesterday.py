@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from tests.wire.messages import ALL, CONVERSATIONS, GOLDEN, YESTERDAY
 from xylem.domain.status import TaskStatus
-from xylem.protocol import agent, queues, runtime
+from xylem.protocol import agent, following, queues, runtime
 
 OF_TOMORROW = "field_of_tomorrow"
 
@@ -80,7 +80,9 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
     queues.NodesOf: {"tries": 0},
     queues.Greeted: {"tries": 0},
     queues.Retired: {"tries": 0},
-    runtime.Stored: {"closed": False},
+    runtime.Stored: {"closed": False, "followed": False},
+    following.Follow: {"task": None, "retry": None},
+    following.Said: {"records": None},
     runtime.InputQuery: {"cursor": None},
     runtime.InputPage: {"cursor": None},
 }
@@ -176,7 +178,7 @@ def test_a_word_that_was_said_once_is_understood_for_ever(
 def test_every_choice_of_words_is_held_here() -> None:
     choices = {
         (model, field)
-        for module in (agent, queues, runtime)
+        for module in (agent, queues, runtime, following)
         for model in vars(module).values()
         if isinstance(model, type) and issubclass(model, BaseModel)
         for field, told in model.model_fields.items()

@@ -103,6 +103,7 @@ def in_code() -> set[Row]:
             identity.CredentialRow,
             (identity.user_key("<user>"), identity.credential_key("<name>")),
         ),
+        row(connections.FollowerRow, (connections.followers_key(WF), "<connection>")),
         row(
             connections.SocketRow,
             (connections.socket_key(ConnectionId("<connection>")), connections.SOCKET),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from xylem_aws.connections import DynamoConnections
     from xylem_aws.credentials import DynamoCredentials
     from xylem_aws.envelopes import Envelopes
+    from xylem_aws.followers import DynamoFollowers
     from xylem_aws.identity import Verifier
     from xylem_aws.jobs import DynamoJobs, DynamoTimers
     from xylem_aws.links import ApiGatewayLinks
@@ -106,6 +107,12 @@ class Ports:
         from xylem_aws.connections import DynamoConnections
 
         return DynamoConnections(self.settings.region, self.settings.table("connections"))
+
+    @cached_property
+    def followers(self) -> "DynamoFollowers":
+        from xylem_aws.followers import DynamoFollowers
+
+        return DynamoFollowers(self.settings.region, self.settings.table("connections"))
 
     @cached_property
     def sessions(self) -> "DynamoSessions":

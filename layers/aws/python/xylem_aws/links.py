@@ -1,6 +1,10 @@
 """Open sockets, through API Gateway's @connections."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from xylem.domain.errors import Gone, TooLarge
 from xylem.domain.ids import ConnectionId
@@ -8,6 +12,12 @@ from xylem.protocol.limits import FRAME_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
+
+
+AT_ONCE = 16
+"""Pushes. A call to @connections takes some 20 ms, nearly all of it waiting; botocore keeps ten
+connections open, and its clients may be shared by threads
+(https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html)."""
 
 
 class ApiGatewayLinks:
@@ -22,6 +32,20 @@ class ApiGatewayLinks:
             self._sockets.post_to_connection(ConnectionId=connection, Data=data)
         except self._sockets.exceptions.GoneException:
             raise Gone(f"connection {connection}") from None
+
+    def push_all(self, connections: Sequence[ConnectionId], text: str) -> list[ConnectionId]:
+        def is_gone(connection: ConnectionId) -> bool:
+            try:
+                self.push(connection, text)
+            except Gone:
+                return True
+            except (ClientError, BotoCoreError):
+                return False
+            return False
+
+        with ThreadPoolExecutor(max(1, min(AT_ONCE, len(connections)))) as pool:
+            gone = list(pool.map(is_gone, connections))
+        return [each for each, went in zip(connections, gone, strict=True) if went]
 
     def close(self, connection: ConnectionId) -> None:
         try:

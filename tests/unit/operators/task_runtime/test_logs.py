@@ -15,11 +15,13 @@ import pytest
 
 from operators.task_runtime.logs import (
     BATCH_BYTES,
+    FOLLOWED_SECONDS,
     GATHER_SECONDS,
     INTERVAL_SECONDS,
     LITTLE_BYTES,
     LONGEST_INTERVAL_SECONDS,
     LONGEST_LOOK_SECONDS,
+    UNDECIDED_LOOK_SECONDS,
     Done,
     LogMismatch,
     SayEnd,
@@ -109,6 +111,46 @@ def test_who_says_much_is_listened_to_every_five_seconds() -> None:
     gaps = gaps_between_batches(batches=30, size=LITTLE_BYTES)
 
     assert gaps == pytest.approx([INTERVAL_SECONDS] * 29)
+
+
+def test_while_somebody_follows_there_is_a_batch_every_second_however_small() -> None:
+    shipper = Shipper()
+    for number in range(1, 30):
+        size = number * LINE
+        shipper.stored(size, closed=False, size=size, now=number * 1.0, followed=True)
+        step(shipper.next(size + LINE, now=number * 1.0), Wait)
+        step(shipper.next(size + LINE, now=number + FOLLOWED_SECONDS), Send)
+
+
+def test_when_nobody_follows_any_more_it_is_every_five_seconds_again() -> None:
+    shipper = Shipper()
+    for number in range(1, 20):
+        shipper.stored(LINE * number, closed=False, size=LINE * number, now=0.0)
+    shipper.stored(LINE * 20, closed=False, size=LINE * 20, now=10.0, followed=True)
+    shipper.stored(LINE * 21, closed=False, size=LINE * 21, now=20.0)
+    shipper.next(LINE * 22, now=20.0)
+
+    step(shipper.next(LINE * 22, now=20.0 + INTERVAL_SECONDS * 0.99), Wait)
+    step(shipper.next(LINE * 22, now=20.0 + INTERVAL_SECONDS), Send)
+
+
+def test_an_end_that_may_be_the_beginning_of_a_secret_is_looked_at_again_soon() -> None:
+    shipper = Shipper()
+    shipper.hurry()
+    step(shipper.next(LINE, now=0.0), Send)
+
+    shipper.undecided(now=0.0)
+
+    step(shipper.next(LINE, now=UNDECIDED_LOOK_SECONDS * 0.9), Wait)
+    step(shipper.next(LINE, now=UNDECIDED_LOOK_SECONDS), Send)
+
+
+def test_a_batch_is_the_last_where_it_reaches_the_end_of_a_finished_spool() -> None:
+    shipper = Shipper()
+    assert not shipper.is_last(LINE)
+    shipper.ended(2 * LINE)
+
+    assert [shipper.is_last(end) for end in (LINE, 2 * LINE, 3 * LINE)] == [False, True, True]
 
 
 def test_what_comes_after_a_long_silence_goes_out_at_once() -> None:

@@ -1,4 +1,4 @@
-"""The table `connections`: open sockets, by themselves and by whose they are."""
+"""The table `connections`: open sockets, by themselves and by whose they are; and who follows."""
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.models import Model
@@ -22,9 +22,26 @@ class SocketRow(Model):
     expires_at = NumberAttribute()
 
 
+class FollowerRow(Model):
+    """`sk`: its connection. `expires_at`: as of a socket."""
+
+    class Meta:
+        table_name = "unbound"
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    task = UnicodeAttribute(null=True)
+    retry = NumberAttribute(null=True)
+    expires_at = NumberAttribute()
+
+
 def socket_key(connection: str) -> str:
     return f"C#{connection}"
 
 
 def principal_key(kind: str, subject: str) -> str:
     return f"P#{kind}:{subject}"
+
+
+def followers_key(workflow: str) -> str:
+    return f"F#{workflow}"

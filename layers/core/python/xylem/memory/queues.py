@@ -24,6 +24,13 @@ class MemoryLinks:
             raise Gone(f"connection {connection}")
         self._pushed.append((connection, text))
 
+    def push_all(self, connections: Sequence[ConnectionId], text: str) -> list[ConnectionId]:
+        gone = [each for each in connections if each in self.hung_up]
+        for connection in connections:
+            if connection not in self.hung_up:
+                self.push(connection, text)
+        return gone
+
     def close(self, connection: ConnectionId) -> None:
         self.hung_up.add(connection)
 

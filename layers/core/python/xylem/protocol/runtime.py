@@ -40,10 +40,12 @@ class Token(Message):
 
 
 class Stored(Message):
-    """`next`: the offset of the first byte that is not stored. `closed`: the log takes no more."""
+    """`next`: the offset of the first byte that is not stored. `closed`: the log takes no more.
+    `followed`: somebody waits for what comes next."""
 
     next: int
     closed: bool = False
+    followed: bool = False
 
 
 class LogEnd(Message):

@@ -8,9 +8,7 @@ offset is missing, and goes on from there when it has come; of a log that is clo
 runtime stands where bytes are missing (`log_closing`).
 """
 
-import base64
 import heapq
-import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -28,6 +26,7 @@ from xylem.ports.task_tokens import Attempt
 from xylem.ports.workflows import Workflows
 from xylem.ports.world import Clock
 from xylem.protocol import spool
+from xylem.protocol.following import attempt_key, cursor_at, positions_of
 from xylem.usecases.log_closing import Span, closing
 from xylem.usecases.log_lines import (
     LOOK_BACK,
@@ -185,7 +184,7 @@ def _page(
     closed = over
     room = 1.0
     for one in found:
-        key = f"{one.attempt.task}#{one.attempt.retry}"
+        key = attempt_key(one.attempt.task, one.attempt.retry)
         reached, told = positions.get(key, 0), f"{key}!"
         # The end is read before the chunks: whoever sees it sees all that came before it.
         close = closing(logs.end(one.attempt), one.span, now)
@@ -207,7 +206,7 @@ def _page(
             moved[told] = 1
         closed = closed and done
     shown.sort(key=lambda each: each.record.micros)
-    return Page(shown, _cursor(moved), closed)
+    return Page(shown, cursor_at(moved), closed)
 
 
 def _share(piece: Piece) -> float:
@@ -220,18 +219,11 @@ def _share(piece: Piece) -> float:
 _LIVE = {WorkflowStatus.PENDING, WorkflowStatus.RUNNING}
 
 
-def _cursor(positions: Mapping[str, int]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(dict(positions)).encode()).decode()
-
-
 def _positions(cursor: str) -> dict[str, int]:
-    if not cursor:
-        return {}
     try:
-        found = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return {str(key): int(value) for key, value in found.items()}
-    except (ValueError, AttributeError, TypeError, ArithmeticError, RecursionError):
-        raise InvalidRequest("The cursor is not one of ours: begin without one.") from None
+        return positions_of(cursor)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
 
 
 # Attempts ----------------------------------------------------------------------------------------

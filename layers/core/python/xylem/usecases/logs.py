@@ -70,10 +70,11 @@ def put(
     became_long: Callable[[Attempt], None],
     length: int | None = None,
     mask: Callable[[bytes], bytes] = bytes,
+    tell: Callable[[int, int, bytes], bool] = lambda offset, next, records: False,
 ) -> Stored:
     """`body`: gzip of whole records, which stand for `length` bytes of the spool; of a sidecar that
-    masks nothing, for as many as they are. `mask`: of such records. Raises `BadBatch`,
-    `TooLarge`."""
+    masks nothing, for as many as they are. `mask`: of such records. `tell`: whoever follows what
+    was stored, from where to where; whether there is anybody. Raises `BadBatch`, `TooLarge`."""
     records = _checked(body)
     length = _checked_length(length, records)
     if ends.of(attempt) < offset:
@@ -85,12 +86,17 @@ def put(
         return Stored(next=ends.of(attempt))
     if becomes_long(offset, length):
         became_long(attempt)
-    chunk = _chunk(attempt, offset, length, _masked(body, records, mask), store, ids)
+    masked = mask(records)
+    if masked != records:
+        body = _packed(masked)
+    chunk = _chunk(attempt, offset, length, body, store, ids)
     stored = logs.put_chunk(attempt, chunk)
     ends.reached(attempt, stored.offset + stored.length)
     if stored != chunk:
         _look_further(attempt, logs, ends)
-    return Stored(next=ends.of(attempt))
+        return Stored(next=ends.of(attempt))
+    followed = tell(offset, offset + length, masked)
+    return Stored(next=ends.of(attempt), followed=followed)
 
 
 def end(attempt: Attempt, length: int, *, logs: Logs, ends: KnownEnds) -> Stored:
@@ -140,12 +146,9 @@ def _checked_length(length: int | None, records: bytes) -> int:
     return length
 
 
-def _masked(body: bytes, records: bytes, mask: Callable[[bytes], bytes]) -> bytes:
-    masked = mask(records)
-    if masked == records:
-        return body
+def _packed(records: bytes) -> bytes:
     packer = zlib.compressobj(wbits=GZIP)
-    return packer.compress(masked) + packer.flush()
+    return packer.compress(records) + packer.flush()
 
 
 def _look_further(attempt: Attempt, logs: Logs, ends: KnownEnds) -> None:
