@@ -20,6 +20,20 @@ WEBSOCKET_API_ID = "xylemws"
 WEBSOCKET_STAGE = "live"
 
 
+LOGS_KEPT_DAYS_AT_LEAST = 2
+"""A token of an attempt is good for 25 hours after its end, and a request may travel: until then
+the rows say what was stored."""
+
+LONGEST_ATTEMPT_DAYS = 120
+"""The longest that a spec may allow an attempt to start, and then to run. Rows and objects of logs
+expire by their own age, so that nothing has to be looked for or written for it: what is kept for N
+days after the end is kept for N and these after it was written."""
+
+
+class TooSoon(Exception):
+    """Logs would go while their attempts may still write them."""
+
+
 class UnknownEnvironment(Exception):
     """The context names an environment that is none of ours."""
 
@@ -71,8 +85,8 @@ class Environment:
     """A claim check outlives any operator's absence that is worth waiting for: a mailbox row refers
     to it until it is answered. An expired one makes the operator answer `failed`."""
     logs_kept_days: int | None
-    """Bodies of chunks and merged logs; never under 2 days (an attempt may write that long after
-    its end). None: until their workflow is removed."""
+    """After the end of an attempt, at least; never under 2 (`LOGS_KEPT_DAYS_AT_LEAST`). None: until
+    their workflow is removed."""
     data_kept_days: int | None
     """What tasks hand to each other. None: for ever."""
 
@@ -87,6 +101,20 @@ class Environment:
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
     """By function. Long polls of the Logger may fill the account's pool (1,000 in an account that
     was raised, 10 in a new one); what is reserved keeps the operators' way in and out free."""
+
+    def __post_init__(self) -> None:
+        kept = self.logs_kept_days
+        if kept is not None and kept < LOGS_KEPT_DAYS_AT_LEAST:
+            raise TooSoon(
+                f"logs_kept_days of {self.name} is {kept}: keep them for"
+                f" {LOGS_KEPT_DAYS_AT_LEAST} days at least"
+            )
+
+    @property
+    def logs_expire_after_days(self) -> int | None:
+        """Of age."""
+        kept = self.logs_kept_days
+        return None if kept is None else kept + LONGEST_ATTEMPT_DAYS
 
 
 NO_IMAGE = "task-runtime.invalid/not-chosen"

@@ -103,11 +103,16 @@ REMOVAL = "Only where a creation in parts was given up; the stories of the use c
 CLOCKS = "Only where the clocks of SQS and of the function differ."
 SIGNED = "A presigned URL has its signer's rights; whoever pushes mail must be able to sign for it."
 
+LONG = "Only for a log of more than 1 MB, some minutes later; the tests of the use cases show it."
 CREDENTIALS = "Only for tasks with credentials of their user's, or with data at URLs."
 
 UNSEEN = (
     Unseen("worker", "dynamodb:*", "*-identity", CREDENTIALS),
     Unseen("worker", "ssm:GetParameter", "*/keys/credentials", CREDENTIALS),
+    Unseen("worker", "dynamodb:*", "*-logs", LONG),
+    Unseen("worker", "s3:*", "*/logs/*", LONG),
+    Unseen("worker", "s3:ListBucket", "*-store-*", LONG),
+    Unseen("logger", "dynamodb:PutItem", "*-workflows", LONG),
     Unseen("agent", "sqs:SendMessage", "*-news", CONFLICT),
     Unseen("worker", "sqs:SendMessage", "*-jobs", CONFLICT),
     Unseen("agent", "dynamodb:GetItem", "*-backends", GONE),

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -168,14 +169,41 @@ class Client:
         task: str | None = None,
         retry: int | None = None,
         lines: int | None = None,
+        query: str | None = None,
+        stream: Literal["stdout", "stderr", "control"] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> str:
-        """What is there now, as text."""
+        """What is there now, as text: lines that match the regular expression `query`, from `since`
+        on and before `until`, the last `lines` of them."""
         asked: dict[str, _PARAMETER] = {
             "last_n_lines": lines,
             "task_name": task,
             "retry_id": retry,
+            "query": query,
+            "stream": stream,
+            "since": since.isoformat() if since else None,
+            "until": until.isoformat() if until else None,
         }
         return self._get(_path(workflow, "logs"), asked).text
+
+    def error_logs(
+        self,
+        workflow: str,
+        *,
+        task: str | None = None,
+        retry: int | None = None,
+        lines: int | None = None,
+        query: str | None = None,
+    ) -> str:
+        """The last lines of a failed task; without one, which there are."""
+        asked: dict[str, _PARAMETER] = {
+            "last_n_lines": lines,
+            "task_name": task,
+            "retry_id": retry,
+            "query": query,
+        }
+        return self._get(_path(workflow, "error_logs"), asked).text
 
     def log_page(
         self,

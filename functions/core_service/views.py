@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from xylem.domain.ids import pod_name, task_uuid
 from xylem.domain.plan import Limits
 from xylem.domain.status import WorkflowStatus
-from xylem.ports.jobs import RemoveWorkflow, SettleGroup, StartGroups, SweepWorkflow
+from xylem.ports.jobs import MergeLog, RemoveWorkflow, SettleGroup, StartGroups, SweepWorkflow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -353,7 +353,7 @@ def _groups_of(it: Job) -> list[str]:
     match it.work:
         case StartGroups(groups=groups):
             return list(groups)
-        case SettleGroup(group=group):
+        case SettleGroup(group=group) | MergeLog(group=group):
             return [group]
         case SweepWorkflow() | RemoveWorkflow():
             return []

@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -17,7 +17,17 @@ from xylem.domain import errors
 from xylem.domain.access import ADMIN, USER
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol.runtime import AtBarrier, InputQuery, LogEnd, OutputQuery
-from xylem.usecases import following, log_reading, logs, masks, runtime
+from xylem.usecases import (
+    following,
+    log_download,
+    log_errors,
+    log_reading,
+    logs,
+    long_logs,
+    masks,
+    runtime,
+)
+from xylem.usecases.log_lines import Wanted
 from xylem.usecases.shared_pages import MOST_AGE, SharedPages
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger, traced
@@ -48,8 +58,6 @@ STATUS: dict[type[errors.XylemError], int] = {
 ENDS = logs.KnownEnds()
 MASKS = masks.KnownMasks()
 PAGES = SharedPages()
-ANSWER_BYTES = 5 * 1024 * 1024
-"""Lambda answers at most 6 MB; larger ones are an object that the caller is led to."""
 
 PATH_CHARS = 200
 NAME_CHARS = 256
@@ -57,8 +65,6 @@ NAME_CHARS = 256
 
 MOST_NUMBER = 2**63 - 1
 """What Python takes as a length; no number of ours comes near it."""
-
-VIEW_LIFE = timedelta(minutes=15)
 
 
 @app.exception_handler(errors.XylemError)
@@ -86,20 +92,36 @@ def unknown(error: Exception) -> Response[str]:
 
 
 @app.get("/api/workflow/<name>/logs")
-def read(name: str) -> Response[Any]:
+def read(name: str) -> Response[str]:
     _require_reader()
     has = ports()
-    lines = log_reading.text(
-        _possible(name), _wanted(), workflows=has.workflows, logs=has.logs, store=has.store
+    found = log_download.download(
+        _possible(name),
+        _wanted(),
+        workflows=has.workflows,
+        logs=has.logs,
+        store=has.store,
+        clock=has.clock,
+        ids=has.ids,
     )
-    body = "".join(f"{line}\n" for line in lines).encode()
-    headers = {"X-Content-Type-Options": "nosniff"}
-    if len(body) > ANSWER_BYTES:
-        key = f"logs/views/{has.ids()}.txt"
-        has.store.put(key, body)
-        url = has.store.get_url(key, expires=VIEW_LIFE)
-        return Response(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", "", {"Location": url})
-    return Response(HTTPStatus.OK, "text/plain; charset=utf-8", body.decode(), headers)
+    if found.url:
+        return Response(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", "", {"Location": found.url})
+    return _text(found.body)
+
+
+@app.get("/api/workflow/<name>/error_logs")
+def read_errors(name: str) -> Response[str]:
+    _require_reader()
+    has = ports()
+    lines = log_errors.error_text(
+        _possible(name),
+        _wanted(),
+        workflows=has.workflows,
+        logs=has.logs,
+        store=has.store,
+        clock=has.clock,
+    )
+    return _text("".join(f"{line}\n" for line in lines).encode())
 
 
 @app.get("/api/workflow/<name>/logs/follow")
@@ -156,6 +178,7 @@ def take() -> Response[str]:
         store=has.store,
         ids=has.ids,
         ends=ENDS,
+        became_long=_merge_later,
         length=_number("length"),
         mask=MASKS.of(attempt, _token(), has.task_secrets),
         tell=partial(following.tell, attempt, followers=has.followers, links=has.links),
@@ -214,6 +237,11 @@ def outputs() -> Response[str]:
     return _json(runtime.outputs(attempt, _body(OutputQuery), data=ports().data).model_dump())
 
 
+def _merge_later(attempt: Attempt) -> None:
+    has = ports()
+    long_logs.merge_later(attempt, jobs=has.jobs, ids=has.ids, clock=has.clock)
+
+
 @logger.inject_lambda_context(clear_state=True)
 @traced
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -250,13 +278,29 @@ def _possible(name: str) -> str:
     return name
 
 
-def _wanted() -> log_reading.Wanted:
-    return log_reading.Wanted(
+def _wanted() -> Wanted:
+    return Wanted(
         task=_query("task_name"),
         retry=_number("retry_id"),
         last_n_lines=_number("last_n_lines"),
         query=_query("query"),
+        stream=_query("stream"),
+        since=_moment("since"),
+        until=_moment("until"),
     )
+
+
+def _moment(name: str) -> datetime | None:
+    text = _query(name)
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise errors.InvalidRequest(
+            f"{name} is {text[:40]!r}: it must be a time, as 2026-06-01T12:00:00Z."
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _query(name: str) -> str | None:
@@ -300,6 +344,11 @@ def _body(model: type[T]) -> T:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise errors.InvalidRequest(f"The body is wrong at {where}: {first['msg']}") from None
+
+
+def _text(body: bytes) -> Response[str]:
+    headers = {"X-Content-Type-Options": "nosniff"}
+    return Response(HTTPStatus.OK, "text/plain; charset=utf-8", body.decode(), headers)
 
 
 def _json(body: object) -> Response[str]:

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from xylem.ports.jobs import Job
+from xylem.ports.jobs import Job, MergeLog
 from xylem.protocol.queues import Doorbell
 from xylem.usecases import jobs
 from xylem.usecases.start import Rendering, start_groups
@@ -45,7 +45,24 @@ def _run(job: Job) -> None:
             image_pull_policy=settings.image_pull_policy,
         ),
     )
-    jobs.dispatch(job, start=start, engine=ports(), workflows=ports().workflows)
+    jobs.dispatch(job, start=start, merge=_merge, engine=ports(), workflows=ports().workflows)
+
+
+def _merge(job: Job, work: MergeLog) -> None:
+    # Merging is rare, and a start should not wait for its imports.
+    from xylem.usecases import log_merging  # noqa: PLC0415
+
+    has = ports()
+    log_merging.keep(
+        job,
+        work,
+        jobs=has.jobs,
+        workflows=has.workflows,
+        logs=has.logs,
+        store=has.store,
+        ids=has.ids,
+        clock=has.clock,
+    )
 
 
 @logger.inject_lambda_context(clear_state=True)

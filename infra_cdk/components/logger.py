@@ -6,6 +6,7 @@ from constructs import Construct
 
 from infra_cdk.components.http_api import HttpApi
 from infra_cdk.components.websocket_api import WebSocketApi
+from infra_cdk.constructs.expiry import expiring_logs
 from infra_cdk.constructs.rights import READ, key, keys_path, listing, objects, rows
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
 
@@ -33,6 +34,7 @@ class Logger(Construct):
             memory_mb=COMPUTING_MB,
             settings={
                 "LOGS_TABLE": data.logs.name,
+                **expiring_logs(service.environment),
                 "WORKFLOWS_TABLE": data.workflows.name,
                 "STORE_BUCKET": data.store.name,
                 "DATA_BUCKET": data.data.name,
@@ -44,11 +46,12 @@ class Logger(Construct):
             },
             rights=[
                 rows(data.logs, *READ, "PutItem"),
-                rows(data.workflows, *READ),
+                rows(data.workflows, *READ, "PutItem"),
                 rows(data.connections, "Query", "DeleteItem"),
                 websocket.push,
                 objects(data.store, "specs/", "GetObject"),
                 objects(data.store, "logs/", "GetObject", "PutObject"),
+                objects(data.store, "views/", "GetObject", "PutObject"),
                 listing(data.store),
                 objects(data.data, "", "GetObject", "PutObject"),
                 listing(data.data),
@@ -60,6 +63,7 @@ class Logger(Construct):
             function,
             "GET /api/workflow/{name}/logs",
             "GET /api/workflow/{name}/logs/follow",
+            "GET /api/workflow/{name}/error_logs",
         )
         http.serves(
             function,

@@ -8,6 +8,7 @@ from infra_cdk.components.http_api import HttpApi
 from infra_cdk.components.websocket_api import WebSocketApi
 from infra_cdk.constructs.alarms import Alarms
 from infra_cdk.constructs.doorbell_queue import DoorbellQueue
+from infra_cdk.constructs.expiry import expiring_logs
 from infra_cdk.constructs.rights import (
     CHANGE,
     CHECK,
@@ -15,6 +16,7 @@ from infra_cdk.constructs.rights import (
     consume,
     key,
     keys_path,
+    listing,
     objects,
     rows,
     send,
@@ -50,6 +52,7 @@ class Worker(Construct):
                 "BACKENDS_TABLE": data.backends.name,
                 "IDENTITY_TABLE": data.identity.name,
                 "LOGS_TABLE": data.logs.name,
+                **expiring_logs(environment),
                 "STORE_BUCKET": data.store.name,
                 "JOBS_QUEUE_URL": self.jobs.queue_url,
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
@@ -62,11 +65,13 @@ class Worker(Construct):
                 rows(data.backends, "GetItem", *CHANGE),
                 objects(data.store, "specs/", "GetObject"),
                 objects(data.store, "payloads/", "GetObject", "PutObject"),
+                rows(data.logs, *READ, "PutItem", "UpdateItem"),
+                objects(data.store, "logs/", "GetObject", "PutObject", "DeleteObject"),
+                listing(data.store),
                 consume(self.jobs),
                 send(self.jobs),
                 websocket.push,
                 rows(data.identity, *READ),
-                rows(data.logs, "PutItem"),
                 key(environment, "hmac"),
                 key(environment, "credentials"),
             ],

@@ -52,7 +52,8 @@ class Data(Stack):
             environment=environment,
             expire_after_days={
                 "payloads/": environment.payloads_kept_days,
-                "logs/": environment.logs_kept_days,
+                "logs/": environment.logs_expire_after_days,
+                "views/": 1,
             },
         )
         self.data = PrivateBucket(

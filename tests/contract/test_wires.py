@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -17,7 +17,7 @@ from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.queues import MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports.backends import Links, NewsQueue
-from xylem.ports.blobs import Blob, Blobs
+from xylem.ports.blobs import Blobs
 from xylem.ports.jobs import Doorbell
 from xylem.ports.task_tokens import TaskTokens
 from xylem.protocol.limits import FRAME_BYTES, QUEUE_BYTES
@@ -203,8 +203,22 @@ def test_a_listing_goes_on_where_it_stopped(wires: Wires) -> None:
     first = wires.blobs.list("a/", limit=2)
     rest = wires.blobs.list("a/", cursor=first.cursor, limit=2)
 
-    assert first.blobs == (Blob("a/1", 3), Blob("a/2", 3))
-    assert (rest.blobs, rest.cursor) == ((Blob("a/ü 3", 6),), None)
+    assert [(blob.key, blob.size) for blob in first.blobs] == [("a/1", 3), ("a/2", 3)]
+    assert [(blob.key, blob.size) for blob in rest.blobs] == [("a/ü 3", 6)]
+    assert rest.cursor is None
+    assert first.blobs[0].written_at < datetime.now(UTC) + timedelta(seconds=1)
+
+
+def test_a_blob_that_is_deleted_is_gone_and_deleting_it_again_does_nothing(wires: Wires) -> None:
+    wires.blobs.put("a", b"body")
+
+    assert wires.blobs.has("a")
+    wires.blobs.delete("a")
+    wires.blobs.delete("a")
+
+    assert not wires.blobs.has("a")
+    assert wires.blobs.get("a") is None
+    assert wires.blobs.list("a").blobs == ()
 
 
 def test_urls_name_their_object_and_their_life(wires: Wires) -> None:

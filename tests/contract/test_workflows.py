@@ -47,7 +47,7 @@ from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.transitions import decide
 from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping
-from xylem.ports.jobs import PARK_AFTER, RemoveWorkflow, SettleGroup, SweepWorkflow, Work
+from xylem.ports.jobs import PARK_AFTER, MergeLog, RemoveWorkflow, SettleGroup, SweepWorkflow, Work
 from xylem.ports.stored import Change, Stored
 from xylem.ports.workflows import Laying, Reservation, Scope
 from xylem.usecases import footprint
@@ -564,6 +564,19 @@ def test_jobs_of_intents_and_removals_are_never_parked_nor_dropped(
     assert stores.jobs.parked(limit=5) == []
     assert stores.jobs.due(LATER, limit=5) == [job]
     assert not stores.jobs.drop(job)
+
+
+def test_a_job_that_no_commit_wants_comes_and_goes_by_itself(stores: Stores) -> None:
+    job = a_job("merge", work=MergeLog(HELLO, GROUP, 1, TaskName("lead"), 0))
+
+    stores.jobs.add(job)
+    assert stores.jobs.load(job.id) == job
+    assert stores.jobs.due(LATER, limit=5) == [job]
+
+    stores.jobs.finish(job.id)
+    stores.jobs.finish(job.id)
+    assert stores.jobs.load(job.id) is None
+    assert stores.jobs.due(LATER, limit=5) == []
 
 
 # What explains attempts ---------------------------------------------------------------------------

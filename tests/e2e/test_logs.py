@@ -57,3 +57,23 @@ def test_the_tail_of_a_log_is_its_last_lines(stack: Stack) -> None:
 
     assert [line.rsplit(" ", 1)[1] for line in tail] == ["998", "999", "1000"]
     assert tasks(done)["t"].exit_code == 0
+
+
+def test_a_log_of_several_megabytes_is_one_object_and_its_parts_are_read_alone(
+    stack: Stack,
+) -> None:
+    script = "seq -f 'line %08.0f' 1 300000; echo oops >&2; exit 3"
+    failed = run(stack.client, one_task("large", script))
+    assert failed.status is WorkflowStatus.FAILED
+
+    whole = stack.client.logs(failed.name).splitlines()
+    again = stack.client.logs(failed.name).splitlines()
+    said = [line.split("] ", 1)[1] for line in whole if "[osmo]" not in line]
+
+    assert said[:2] == ["line 00000001", "line 00000002"]
+    assert sorted(said) == [*(f"line {n:08d}" for n in range(1, 300_001)), "oops"]
+    assert whole == again
+    assert "oops" in stack.client.logs(failed.name, stream="stderr")
+    assert stack.client.logs(failed.name, query="line 00123456").count("\n") == 1
+    assert len(stack.client.error_logs(failed.name, task="t").splitlines()) == 100
+    assert stack.client.logs(failed.name, until=failed.submit_time) == ""

@@ -1,10 +1,14 @@
 """Tables and buckets: the keys that docs/rows.md counts on, and what becomes of what they hold."""
 
+from datetime import timedelta
 from typing import Any
 
 from aws_cdk import Stack
 
+from infra_cdk.environments import LOGS_KEPT_DAYS_AT_LEAST, LONGEST_ATTEMPT_DAYS
 from tests.infra.synthesized import Synthesized
+from xylem.spec.timeout import LONGEST
+from xylem.usecases.log_closing import CLOSED_AFTER
 
 LIVE = {"workflow", "user", "pool", "node", "status", "start", "priority", "resources"}
 
@@ -98,9 +102,29 @@ def test_no_claim_check_expires_before_an_absent_operator_is_given_up(
 
 
 def test_a_log_is_kept_for_as_long_as_its_attempt_may_still_write(stacks: Synthesized) -> None:
-    days = _expiry(stacks, "store", "logs/")
+    kept, days = stacks.environment.logs_kept_days, _expiry(stacks, "store", "logs/")
 
-    assert days is None or days > 2
+    assert days == (None if kept is None else kept + LONGEST_ATTEMPT_DAYS)
+    assert kept is None or kept >= LOGS_KEPT_DAYS_AT_LEAST
+    assert timedelta(days=LOGS_KEPT_DAYS_AT_LEAST) > CLOSED_AFTER
+    assert timedelta(days=LONGEST_ATTEMPT_DAYS) >= 2 * LONGEST, "it starts, and then it runs"
+
+
+def test_rows_and_objects_of_logs_expire_at_the_same_age(stacks: Synthesized) -> None:
+    days = _expiry(stacks, "store", "logs/")
+    told = {
+        each["FunctionName"].split("-", 2)[2]: each["Environment"]["Variables"].get(
+            "LOGS_EXPIRE_AFTER_DAYS"
+        )
+        for each in stacks.properties("AWS::Lambda::Function")
+    }
+
+    expected = None if days is None else str(days)
+    assert (told["logger"], told["worker"]) == (expected, expected)
+
+
+def test_a_text_that_was_made_for_one_reader_goes_after_a_day(stacks: Synthesized) -> None:
+    assert _expiry(stacks, "store", "views/") == 1
 
 
 def test_a_spec_outlives_everything_but_its_workflow(stacks: Synthesized) -> None:

@@ -2,7 +2,15 @@ from dataclasses import replace
 
 import pytest
 
-from infra_cdk.environments import ENVIRONMENTS, Embedded, UnknownEnvironment, choose, dev, local
+from infra_cdk.environments import (
+    ENVIRONMENTS,
+    Embedded,
+    TooSoon,
+    UnknownEnvironment,
+    choose,
+    dev,
+    local,
+)
 
 
 def test_dev_is_deployed_unless_another_environment_is_named() -> None:
@@ -17,6 +25,11 @@ def test_an_environment_is_chosen_by_its_name(name: str) -> None:
 def test_an_unknown_environment_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UnknownEnvironment, match="'production' is unknown.*local, dev, prod"):
         choose("production", None)
+
+
+def test_logs_are_not_kept_for_less_than_their_attempts_may_write() -> None:
+    with pytest.raises(TooSoon, match="logs_kept_days of dev is 1: keep them for 2 days"):
+        replace(dev, logs_kept_days=1)
 
 
 def test_the_embedded_stack_is_found_where_its_endpoint_says() -> None:

@@ -137,8 +137,13 @@ def test_what_tasks_wrote_is_read_by_the_logger_alone(stacks: Synthesized) -> No
     } == {"logger"}
 
 
-def test_nobody_deletes_objects(stacks: Synthesized) -> None:
-    assert [each for each in _all(stacks) if each.action.startswith("s3:Delete")] == []
+def test_objects_are_deleted_by_who_merges_logs_and_only_those_of_logs(
+    stacks: Synthesized,
+) -> None:
+    deletes = [each for each in _all(stacks) if each.action.startswith("s3:Delete")]
+
+    assert _who_may(stacks, "s3:DeleteObject", "/logs/*") == {"worker"}
+    assert [each for each in deletes if not each.resource.endswith("/logs/*")] == []
 
 
 def test_the_schedule_may_start_one_function(stacks: Synthesized) -> None:

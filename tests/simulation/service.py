@@ -44,7 +44,18 @@ from xylem.ports.jobs import Job
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol.queues import Greeted, NodesOf, Retired, StockOf, news_message
 from xylem.protocol.runtime import AtBarrier, Barrier, InputQuery, OutputFile, OutputQuery
-from xylem.usecases import again, backends, cancel, jobs, news, operators, runtime, submit, timers
+from xylem.usecases import (
+    again,
+    backends,
+    cancel,
+    jobs,
+    log_merging,
+    news,
+    operators,
+    runtime,
+    submit,
+    timers,
+)
 from xylem.usecases.start import Rendering, start_groups
 from xylem.usecases.submit import Checked, Request
 
@@ -246,7 +257,16 @@ class Service:
             task_secrets=self.task_secrets,
             rendering=RENDERING,
         )
-        jobs.dispatch(job, start=start, engine=self, workflows=self.workflows)
+        merge = partial(
+            log_merging.keep,
+            jobs=self.jobs,
+            workflows=self.workflows,
+            logs=self.logs,
+            store=self.store,
+            ids=self.ids,
+            clock=self.clock,
+        )
+        jobs.dispatch(job, start=start, merge=merge, engine=self, workflows=self.workflows)
 
     def _is_cursed(self, job: JobId) -> bool:
         if job not in self._cursed:

@@ -36,16 +36,27 @@ from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
+from xylem.memory.logs import MemoryLogs
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
 from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.memory.time import FakeClock, FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
-from xylem.ports.jobs import Job
+from xylem.ports.jobs import Job, MergeLog
 from xylem.protocol import agent
 from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
-from xylem.usecases import backend_tests, backends, cancel, jobs, news, operators, submit, timers
+from xylem.usecases import (
+    backend_tests,
+    backends,
+    cancel,
+    jobs,
+    log_merging,
+    news,
+    operators,
+    submit,
+    timers,
+)
 from xylem.usecases.queries import Described, describe
 from xylem.usecases.session_tokens import HmacSessionTokens
 from xylem.usecases.start import Rendering, start_groups
@@ -96,6 +107,7 @@ class World:
         self.links = MemoryLinks()
         self.connections = MemoryConnections()
         self.store = MemoryBlobs()
+        self.logs = MemoryLogs()
         self.doorbell = MemoryDoorbell()
         self.alarm = MemoryAlarm()
         self.timers = self.rows.timers
@@ -181,8 +193,21 @@ class World:
                 task_secrets=self.task_secrets,
                 rendering=rendering,
             ),
+            merge=self.merge,
             engine=self,
             workflows=self.workflows,
+        )
+
+    def merge(self, job: Job, work: MergeLog) -> None:
+        log_merging.keep(
+            job,
+            work,
+            jobs=self.jobs,
+            workflows=self.workflows,
+            logs=self.logs,
+            store=self.store,
+            ids=self.ids,
+            clock=self.clock,
         )
 
     def apply(self, bodies: Iterable[str]) -> None:

@@ -1,5 +1,6 @@
 """`xylem workflow …`: what is asked about workflows; `clients.cli.submission` sends them."""
 
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from clients.cli import cancellation, capacity_view, entering, render, submission
 from clients.cli.audit_view import audit_table
 from clients.cli.follow import all_records
+from clients.cli.moments import moment
 from clients.cli.options import FormatType, LongFormatType, command_group
 from clients.cli.session import session_of
 from clients.sdk.errors import BadInput
@@ -18,6 +20,13 @@ Task = Annotated[str | None, typer.Option("--task", "-t", help="Of this task alo
 Retry = Annotated[
     int | None, typer.Option("--retry-id", "--retry", "-r", min=0, help="Of this attempt.")
 ]
+
+
+class Stream(Enum):
+    STDOUT = "stdout"
+    STDERR = "stderr"
+    CONTROL = "control"
+
 
 app.command("submit")(submission.submit)
 app.command("restart")(submission.restart)
@@ -109,10 +118,30 @@ def logs(
     task: Task = None,
     retry_id: Retry = None,
     lines: Annotated[int | None, typer.Option("-n", min=1, help="The last lines alone.")] = None,
+    error: Annotated[
+        bool, typer.Option("--error", help="What failed tasks said last; of one with --task.")
+    ] = False,
+    query: Annotated[
+        str | None, typer.Option("--query", "-q", help="Lines that match this regular expression.")
+    ] = None,
+    stream: Annotated[
+        Stream | None, typer.Option("--stream", help="What was written there alone.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="A time, or how long ago: 90s, 10m, 2h, 1d.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="As --since.")] = None,
     format_type: LongFormatType = None,
 ) -> None:
     """Show what the tasks wrote."""
     session = session_of(context)
+    begin, end = moment(since, session.now()), moment(until, session.now())
+    narrowed = any((query, stream, since, until, error))
+    if narrowed and (follow or session.json):
+        raise BadInput(
+            "--query, --stream, --since, --until and --error are of the text that is there: leave"
+            " out --follow and --format-type json."
+        )
     with session.connect() as client:
         if follow:
             log = render.LogLines()
@@ -125,8 +154,23 @@ def logs(
         elif session.json:
             records = all_records(client, workflow, task, retry_id).records
             session.write_json([each.model_dump(mode="json") for each in records[-(lines or 0) :]])
+        elif error:
+            session.write(
+                client.error_logs(workflow, task=task, retry=retry_id, lines=lines, query=query)
+            )
         else:
-            session.write(client.logs(workflow, task=task, retry=retry_id, lines=lines))
+            session.write(
+                client.logs(
+                    workflow,
+                    task=task,
+                    retry=retry_id,
+                    lines=lines,
+                    query=query,
+                    stream=stream.value if stream else None,
+                    since=begin,
+                    until=end,
+                )
+            )
 
 
 @app.command()

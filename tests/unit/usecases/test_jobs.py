@@ -469,6 +469,31 @@ def test_jobs_of_intents_and_removals_are_never_parked_nor_dropped(work: Work) -
     assert world.sweep()[0] == 1, "it is rung for, for ever"
 
 
+def test_a_job_that_is_held_for_days_is_rung_for_each_time_and_soon() -> None:
+    world = World()
+    id = a_job(world)
+
+    def waits(job: Job) -> None:
+        raise jobs.Held("not now", wait=timedelta(minutes=5))
+
+    for _ in range(100):
+        assert perform(world, id, waits).kind == "held"
+        world.later(timedelta(minutes=5))
+        assert world.sweep()[0] == 1
+        assert load(world, id).next_ring_at - world.clock() == jobs.FIRST_SILENCE
+
+
+def test_a_job_that_nobody_answers_is_rung_for_for_ever() -> None:
+    world = World()
+    id = a_job(world)
+
+    for _ in range(100):
+        world.later(jobs.LONGEST_BACKOFF)
+        assert world.sweep()[0] == 1
+
+    assert load(world, id).next_ring_at - world.clock() == jobs.LONGEST_BACKOFF
+
+
 # Jobs of several groups --------------------------------------------------------------------------
 
 

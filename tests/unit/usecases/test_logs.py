@@ -1,102 +1,21 @@
 """A log is taken without a loss and shown without a repetition."""
 
 import gzip
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from tests.builders import HELLO, NOON, a_creation, a_group, a_task, a_workflow, an_attempt
+from tests.builders import NOON, a_creation, a_group, a_task, a_workflow, an_attempt
+from tests.builders_logs import Desk, record
 from xylem.domain.errors import InvalidRequest, TooLarge, UnknownTask
 from xylem.domain.status import TaskStatus, WorkflowStatus
-from xylem.memory.blobs import MemoryBlobs
-from xylem.memory.logs import MemoryLogs
 from xylem.memory.store import MemoryStore
-from xylem.memory.time import FakeIds
 from xylem.ports.logs import LogTail
 from xylem.protocol.masking import Masker
 from xylem.protocol.runtime import MAX_BATCH_BYTES, Stored
-from xylem.protocol.spool import EPOCH, Record, Stream, encode
+from xylem.protocol.spool import Stream
 from xylem.usecases import log_reading, logs
-
-MICROS = int((NOON - EPOCH).total_seconds() * 1_000_000)
-
-
-def record(text: str, *, second: float = 0, stream: Stream = Stream.STDOUT) -> bytes:
-    return encode(Record(stream, MICROS + int(second * 1_000_000), text.encode()))
-
-
-class Desk:
-    """One attempt's log, and the workflow that it belongs to."""
-
-    def __init__(self, *, ended: bool = True, retry: int = 0) -> None:
-        self.logs = MemoryLogs()
-        self.store = MemoryBlobs()
-        self.ids = FakeIds()
-        self.ends = logs.KnownEnds()
-        self.now = NOON
-        self.attempt = an_attempt(retry=retry)
-        rows = MemoryStore()
-        self.workflows = rows.workflows
-        status = TaskStatus.COMPLETED if ended else TaskStatus.RUNNING
-        task = a_task(
-            status=status, ordinal=1, retry=retry, lead=True, ended_at=NOON if ended else None
-        )
-        over = WorkflowStatus.COMPLETED if ended else WorkflowStatus.RUNNING
-        workflow = a_workflow(status=over)
-        rows.workflows.create(a_creation(a_group(tasks=(task,), status=status), workflow=workflow))
-
-    def put(
-        self,
-        offset: int,
-        raw: bytes,
-        *,
-        ends: logs.KnownEnds | None = None,
-        length: int | None = None,
-        mask: Callable[[bytes], bytes] = bytes,
-    ) -> Stored:
-        return logs.put(
-            self.attempt,
-            offset,
-            gzip.compress(raw),
-            logs=self.logs,
-            store=self.store,
-            ids=self.ids,
-            ends=ends or self.ends,
-            length=length,
-            mask=mask,
-        )
-
-    def end(self, length: int) -> Stored:
-        return logs.end(self.attempt, length, logs=self.logs, ends=self.ends)
-
-    def text(self, **wanted: object) -> list[str]:
-        found = log_reading.text(
-            HELLO,
-            log_reading.Wanted(**wanted),  # type: ignore[arg-type]
-            workflows=self.workflows,
-            logs=self.logs,
-            store=self.store,
-        )
-        return list(found)
-
-    def follow(self, cursor: str = "", seconds: float = 0) -> log_reading.Page:
-        def wait(pause: float) -> None:
-            self.now += timedelta(seconds=pause)
-
-        return log_reading.follow(
-            HELLO,
-            log_reading.Wanted(),
-            cursor,
-            seconds,
-            workflows=self.workflows,
-            logs=self.logs,
-            store=self.store,
-            clock=lambda: self.now,
-            wait=wait,
-        )
-
 
 # Writing -----------------------------------------------------------------------------------------
 
@@ -140,6 +59,7 @@ def test_what_is_no_batch_of_whole_records_is_refused(body: bytes) -> None:
             store=desk.store,
             ids=desk.ids,
             ends=desk.ends,
+            became_long=desk.long.append,
         )
 
 
@@ -327,6 +247,23 @@ def test_a_page_of_many_logs_fits_an_answer_and_the_next_ones_have_the_rest() ->
     assert max(sizes) <= log_reading.FOLLOW_BYTES + MAX_BATCH_BYTES
     shown = [(one.attempt.task, one.record.micros) for page in pages for one in page.records]
     assert len(shown) == len(set(shown)) == 20 * 8
+
+
+def test_a_page_of_very_many_records_ends_with_the_chunk_that_is_too_many() -> None:
+    desk = Desk()
+    batch = b"".join(
+        record("x", second=number) for number in range(log_reading.FOLLOW_RECORDS // 2)
+    )
+    at = 0
+    for _ in range(5):
+        at = desk.put(at, batch).next
+    desk.end(at)
+
+    pages = [desk.follow()]
+    while not pages[-1].closed:
+        pages.append(desk.follow(pages[-1].cursor))
+
+    assert [len(page.records) for page in pages] == [2_000, 2_000, 1_000]
 
 
 def test_the_log_of_a_refused_submission_is_empty_and_ends() -> None:

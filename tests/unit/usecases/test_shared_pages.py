@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from tests.builders import HELLO, NOON, an_attempt
 from xylem.protocol.following import cursor_at
 from xylem.protocol.spool import Record, Stream
-from xylem.usecases.log_reading import Page, Shown, Wanted
+from xylem.usecases.log_lines import Wanted
+from xylem.usecases.log_reading import Page, Shown
 from xylem.usecases.shared_pages import MOST_AGE, RECORD_COST, SharedPages
 
 FOLLOWERS = 100

@@ -15,7 +15,15 @@ from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping, Workflow
-from xylem.ports.jobs import Job, RemoveWorkflow, SettleGroup, StartGroups, SweepWorkflow, Timer
+from xylem.ports.jobs import (
+    Job,
+    MergeLog,
+    RemoveWorkflow,
+    SettleGroup,
+    StartGroups,
+    SweepWorkflow,
+    Timer,
+)
 from xylem.ports.stored import Stored
 from xylem.usecases.footprint import entry
 from xylem_aws import rows
@@ -138,6 +146,7 @@ jobs = st.builds(
             SettleGroup(HELLO, GROUP),
             SweepWorkflow(HELLO),
             RemoveWorkflow(HELLO),
+            MergeLog(HELLO, GROUP, 1, TaskName("lead"), 2),
         ]
     ),
     next_ring_at=times,

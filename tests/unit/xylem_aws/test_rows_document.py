@@ -83,6 +83,7 @@ def in_code() -> set[Row]:
             backends.mail_key(BACKEND, MailId("<group>#<incarnation>#<ordinal>")),
         ),
         row(logs.ChunkRow, (logs.log_key(ATTEMPT), logs.chunk_key(43))),
+        row(logs.MergedRow, (logs.log_key(ATTEMPT), logs.merged_key(43))),
         row(logs.EndRow, (logs.log_key(ATTEMPT), logs.END)),
         row(logs.SecretsRow, (logs.secrets_key(GROUP, 41), logs.secrets_part(47, 48))),
         row(logs.ArrivalRow, (logs.barrier_key(GROUP, 41, 46), "<task>#<retry>")),

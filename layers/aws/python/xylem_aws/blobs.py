@@ -1,6 +1,7 @@
 """One bucket of S3."""
 
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from xylem.ports.blobs import Blob, BlobPage
@@ -23,12 +24,28 @@ class S3Blobs:
         except self._s3.exceptions.NoSuchKey:
             return None
 
+    def has(self, key: str) -> bool:
+        try:
+            self._s3.head_object(Bucket=self._bucket, Key=key)
+        except self._s3.exceptions.ClientError as error:
+            # An answer to HEAD has no body, so its error has no name but the status.
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
+                return False
+            raise
+        return True
+
+    def delete(self, key: str) -> None:
+        self._s3.delete_object(Bucket=self._bucket, Key=key)
+
     def list(self, prefix: str, *, cursor: str | None = None, limit: int = 1000) -> BlobPage:
         """The cursor is the last key of the page before: it stays good for ever."""
         answer = self._s3.list_objects_v2(
             Bucket=self._bucket, Prefix=prefix, MaxKeys=limit, StartAfter=cursor or ""
         )
-        blobs = tuple(Blob(found["Key"], found["Size"]) for found in answer.get("Contents", ()))
+        blobs = tuple(
+            Blob(found["Key"], found["Size"], found["LastModified"])
+            for found in answer.get("Contents", ())
+        )
         more = answer["IsTruncated"] and blobs
         return BlobPage(blobs, blobs[-1].key if more else None)
 

@@ -165,7 +165,10 @@ class Ports:
     def logs(self) -> "DynamoLogs":
         from xylem_aws.logs import DynamoLogs
 
-        return DynamoLogs(self.settings.region, self.settings.table("logs"))
+        settings = self.settings
+        return DynamoLogs(
+            settings.region, settings.table("logs"), expire_after=settings.logs_expire_after
+        )
 
     @cached_property
     def doorbell(self) -> "SqsDoorbell":

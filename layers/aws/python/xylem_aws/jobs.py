@@ -42,6 +42,14 @@ class DynamoJobs:
             except DoesNotExist:
                 return None
 
+    def add(self, job: Job) -> None:
+        with in_our_words(job.id):
+            rows.job_row(job).save()
+
+    def finish(self, id: JobId) -> None:
+        with in_our_words(id):
+            JobRow(*job_key(id)).delete()
+
     def update(self, job: Job, *, expected: Job) -> bool:
         due_pk, due_sk = due_key(job)
         with in_our_words(job.id):

@@ -5,6 +5,7 @@ missing is a mistake of the infrastructure and is named.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from xylem.domain.values import dataclass
 
@@ -73,6 +74,12 @@ class Settings:
     @property
     def data_bucket(self) -> str:
         return self._get("DATA_BUCKET")
+
+    @property
+    def logs_expire_after(self) -> timedelta | None:
+        """Of age: the longest attempt, and as long as logs are kept after its end."""
+        days = self.variables.get("LOGS_EXPIRE_AFTER_DAYS")
+        return timedelta(days=int(days)) if days else None
 
     @property
     def runtime_image(self) -> str:

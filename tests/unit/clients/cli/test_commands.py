@@ -363,6 +363,47 @@ def test_logs_are_printed_as_the_service_writes_them() -> None:
     assert (asked["task_name"], asked["last_n_lines"]) == ("hello", "3")
 
 
+def test_logs_are_narrowed_down_by_the_service() -> None:
+    service = Service({LOGS: "line\n"})
+
+    xylem(
+        *("workflow", "logs", "hello-1", "-q", "a.*b", "--stream", "stderr"),
+        *("--since", "2026-06-01T12:00:00Z", "--until", "2026-06-01 13:00"),
+        service=service,
+    )
+
+    asked = service.requests[0].url.params
+    assert (asked["query"], asked["stream"]) == ("a.*b", "stderr")
+    assert asked["since"] == "2026-06-01T12:00:00+00:00"
+    assert asked["until"] == "2026-06-01T13:00:00+00:00"
+
+
+def test_what_a_failed_task_said_last_is_a_question_of_its_own() -> None:
+    service = Service({"GET /api/workflow/hello-1/error_logs": "boom\n"})
+
+    said = xylem("workflow", "logs", "hello-1", "--error", "-t", "hello", service=service)
+
+    assert said.out == "boom\n"
+    assert service.requests[0].url.params["task_name"] == "hello"
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        (("--since", "yesterday"), "'yesterday' is no moment"),
+        (("--until", "10x"), "'10x' is no moment"),
+        (("-f", "--query", "x"), "leave out --follow"),
+        (("--format-type", "json", "--error"), "leave out --follow"),
+    ],
+    ids=str,
+)
+def test_logs_that_cannot_be_asked_for_so_are_refused(said: tuple[str, ...], says: str) -> None:
+    refused = xylem("workflow", "logs", "hello-1", *said, answers={LOGS: ""})
+
+    assert refused.code != 0
+    assert says in refused.err + refused.out
+
+
 def test_followed_logs_are_lines_and_in_json_records() -> None:
     answers = {FOLLOW: [a_page("one\n", cursor="1"), a_page("two\n", closed=True)]}
 

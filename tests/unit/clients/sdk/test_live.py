@@ -26,6 +26,7 @@ from xylem.protocol.following import Follow, Following, Refusal
 from xylem.protocol.spool import Record, Stream, encode
 from xylem.usecases import following, log_reading, logs
 from xylem.usecases.following import TooManyFollowers
+from xylem.usecases.log_lines import Wanted
 from xylem.usecases.shared_pages import SharedPages
 
 URL = "wss://live.test"
@@ -135,6 +136,7 @@ class Service:
             store=self.store,
             ids=self.ids,
             ends=self.ends,
+            became_long=lambda _: None,
             tell=partial(following.tell, an_attempt(), followers=self.followers, links=self),
         )
         self.offset = stored.next
@@ -164,7 +166,7 @@ class Service:
 
     def read(self, cursor: str, age: int, wait: int) -> LogPage:
         """As the Logger's route does."""
-        wanted = log_reading.Wanted()
+        wanted = Wanted()
         moment = NOON + timedelta(seconds=self.now)
 
         def from_the_store() -> log_reading.Page:

@@ -17,6 +17,7 @@ from xylem_aws.task_tokens import HmacTaskTokens
 
 PERSON = {"kind": "user", "subject": "alice", "roles": "osmo-user"}
 LOGS = "/api/workflow/hello-1/logs"
+ERRORS = "/api/workflow/hello-1/error_logs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,11 @@ def ask(
         ("GET", LOGS, "last_n_lines=-1", 400, "USER", "positive value for flag -n"),
         ("GET", LOGS, "query=(", 400, "USER", "Invalid regex: ("),
         ("GET", LOGS, "query=a{9999999999}", 400, "USER", "Invalid regex"),
+        ("GET", LOGS, "stream=stdin", 400, "USAGE", "use stdout, stderr or control"),
+        ("GET", LOGS, "since=yesterday", 400, "USAGE", "since is 'yesterday': it must be a time"),
+        ("GET", LOGS, f"until={'9' * 5000}", 400, "USAGE", "until is '9999"),
+        ("GET", ERRORS, "last_n_lines=0", 400, "USER", "positive value for flag -n"),
+        ("GET", ERRORS, "query=(", 400, "USER", "Invalid regex: ("),
         ("GET", f"{LOGS}/follow", "cursor=nonsense", 400, "USAGE", "cursor is not one of ours"),
         ("GET", f"{LOGS}/follow", "cursor=eyJhIjogMWU5OTl9", 400, "USAGE", "not one of ours"),
         ("GET", f"/api/workflow/{'a' * 3000}/logs", "", 400, "DATABASE", "no id is that long"),

@@ -203,6 +203,7 @@ class Services:
                 store=self._blobs,
                 ids=lambda: f"{next(self._signatures)}",
                 ends=self._ends,
+                became_long=lambda _: None,
             )
         except XylemError as error:
             return Answer(422, json.dumps({"message": str(error)}).encode())

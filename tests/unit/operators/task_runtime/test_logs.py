@@ -448,6 +448,7 @@ class World:
             store=self.store,
             ids=lambda: str(self.dice.random()),
             ends=self.ends,
+            became_long=lambda _: None,
         )
 
     def _logger_ends(self, length: int) -> Stored:

@@ -365,6 +365,12 @@ class MemoryJobs:
     def load(self, id: JobId) -> Job | None:
         return self._store.stored_jobs.get(id)
 
+    def add(self, job: Job) -> None:
+        self._store.stored_jobs[job.id] = job
+
+    def finish(self, id: JobId) -> None:
+        self._store.stored_jobs.pop(id, None)
+
     def update(self, job: Job, *, expected: Job) -> bool:
         stored = self._store.stored_jobs.get(job.id)
         if stored is None or _retries(stored) != _retries(expected):

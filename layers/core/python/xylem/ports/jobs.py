@@ -5,8 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from xylem.domain.ids import GroupId, JobId, WorkflowId  # noqa: TC001 - pydantic reads rows by them
+from xylem.domain.ids import (  # noqa: TC001 - pydantic reads rows by them
+    GroupId,
+    JobId,
+    TaskName,
+    WorkflowId,
+)
 from xylem.domain.values import dataclass
+from xylem.ports.task_tokens import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +52,23 @@ class RemoveWorkflow:
     kind: Literal["remove_workflow"] = "remove_workflow"
 
 
-Work = StartGroups | SettleGroup | SweepWorkflow | RemoveWorkflow
+@dataclass(frozen=True, slots=True)
+class MergeLog:
+    """Put the chunks of one attempt's log together, until it is closed (`usecases.log_merging`)."""
+
+    workflow: WorkflowId
+    group: GroupId
+    incarnation: int
+    task: TaskName
+    retry: int
+    kind: Literal["merge_log"] = "merge_log"
+
+    @property
+    def attempt(self) -> Attempt:
+        return Attempt(self.workflow, self.group, self.incarnation, self.task, self.retry)
+
+
+Work = StartGroups | SettleGroup | SweepWorkflow | RemoveWorkflow | MergeLog
 """What a job does: a union tagged by `kind`; new kinds of job join here."""
 
 PARK_AFTER = 5
@@ -82,6 +104,14 @@ class Job:
 
 class Jobs(Protocol):
     def load(self, id: JobId) -> Job | None: ...
+
+    def add(self, job: Job) -> None:
+        """Of what no commit decides: it has a commit of its own."""
+        ...
+
+    def finish(self, id: JobId) -> None:
+        """What `add` added is done: its row goes, whether or not it is there."""
+        ...
 
     def update(self, job: Job, *, expected: Job) -> bool:
         """Write times, attempts, conflicts, rings and error, if the row exists with `expected`'s

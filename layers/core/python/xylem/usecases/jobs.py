@@ -24,6 +24,7 @@ from xylem.ports.jobs import (
     PARK_AFTER,
     Job,
     Jobs,
+    MergeLog,
     RemoveWorkflow,
     SettleGroup,
     StartGroups,
@@ -60,7 +61,12 @@ PUSH_AGAIN_AFTER = timedelta(seconds=45)
 
 
 class Held(Exception):
-    """The job is not to be done now, and nothing is wrong with it. The message says why."""
+    """The job is not to be done now, and nothing is wrong with it. The message says why, `wait`
+    when it may be."""
+
+    def __init__(self, because: str, *, wait: timedelta = HELD_FOR) -> None:
+        super().__init__(because)
+        self.wait = wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +100,8 @@ def perform(
             _come_again(job, now, counted, engine, jobs)
             return Outcome("later")
         return _failed(job, error, counted, engine, jobs)
-    except Held:
-        _hold(job, now, counted, jobs)
+    except Held as held:
+        _hold(job, now + held.wait, counted, jobs)
         return Outcome("held")
     except Exception as error:
         # Whatever it was, it belongs into the row: a job that nobody can see failing fails for
@@ -120,11 +126,11 @@ def _come_again(job: Job, now: datetime, counted: bool, engine: Engine, jobs: Jo
         engine.doorbell.ring([job.id], delay=CONFLICT_WAIT)
 
 
-def _hold(job: Job, now: datetime, counted: bool, jobs: Jobs) -> None:
-    """Nobody rings for it: the sweep does, when its time has come."""
-    until = now + HELD_FOR
+def _hold(job: Job, until: datetime, counted: bool, jobs: Jobs) -> None:
+    """Nobody rings for it: the sweep does, when its time has come. Who rang was answered, so the
+    next silence is a first one."""
     park_at = job.park_at + 1 if counted else job.park_at
-    held = replace(job, park_at=park_at, not_before=until, next_ring_at=until)
+    held = replace(job, park_at=park_at, not_before=until, next_ring_at=until, rings=0)
     jobs.update(held, expected=job)
 
 
@@ -249,7 +255,7 @@ def _ring(engine: Engine, jobs: Jobs) -> int:
     now = engine.clock()
     mine = []
     for job in jobs.due(now, limit=room):
-        silence = min(FIRST_SILENCE * 2**job.rings, LONGEST_BACKOFF)
+        silence = min(FIRST_SILENCE * 2 ** min(job.rings, 10), LONGEST_BACKOFF)
         rung = replace(job, next_ring_at=now + silence, rings=job.rings + 1)
         if jobs.update(rung, expected=job):
             mine.append(job.id)
@@ -281,6 +287,7 @@ def dispatch(
     job: Job,
     *,
     start: Callable[[Job, StartGroups], None],
+    merge: Callable[[Job, MergeLog], None],
     engine: Engine,
     workflows: Workflows,
 ) -> None:
@@ -295,5 +302,7 @@ def dispatch(
         case RemoveWorkflow(workflow=workflow):
             while workflows.remove_some(workflow, job.id):
                 pass
+        case MergeLog() as work:
+            merge(job, work)
         case _:
             assert_never(job.work)

@@ -1,31 +1,46 @@
 """Logs are given out: as text, or page by page to somebody who follows.
 
-Chunks are read in the order of their offsets, one walk for each attempt, and merged by time.
-Nothing is shown twice: a follower's cursor holds one offset for each attempt. Nothing is passed
-over: a walk ends where the next offset is missing, and goes on from there when it has come.
+Each attempt is one walk in the order of its offsets (`log_walk`); text is merged of them by time.
+The last lines are read from the end: of each attempt as much as it takes, in steps that double.
+Nothing is shown twice: a follower's cursor holds one offset for each attempt, and a page ends with
+a chunk, so there is no position within one. Nothing is passed over: a walk ends where the next
+offset is missing, and goes on from there when it has come; of a log that is closed, a word of the
+runtime stands where bytes are missing (`log_closing`).
 """
 
-import gzip
 import heapq
-import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
 
 from xylem.domain.errors import InvalidRequest, UnknownTask
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.values import dataclass
+from xylem.domain.workflow import Workflow
 from xylem.ports.blobs import Blobs
-from xylem.ports.logs import Chunk, Logs, LogTail
+from xylem.ports.logs import Logs
 from xylem.ports.task_tokens import Attempt
 from xylem.ports.workflows import Workflows
 from xylem.ports.world import Clock
 from xylem.protocol import spool
 from xylem.protocol.following import attempt_key, cursor_at, positions_of
+from xylem.usecases.log_closing import Span, closing
+from xylem.usecases.log_lines import (
+    LOOK_BACK,
+    Choose,
+    Line,
+    Wanted,
+    choosing,
+    doubtful,
+    lines,
+    micros_of,
+    records,
+)
+from xylem.usecases.log_walk import Piece, Walk
 
-PAGE_CHUNKS = 100
 POLL_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 20
 FOLLOW_RECORDS = 2_000
@@ -33,45 +48,85 @@ FOLLOW_BYTES = 256 * 1024
 """Of the spool, in one page of a follower, with one chunk beyond it. A byte becomes six in JSON
 where it is no text (`\\u0000`), and Lambda answers 6 MB at the most."""
 
-SILENT_END = timedelta(seconds=60)
-"""A follower ends this long after an attempt that never closed its log."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which part of a workflow's log. `last_n_lines` and `query` as in OSMO."""
-
-    task: str | None = None
-    retry: int | None = None
-    last_n_lines: int | None = None
-    query: str | None = None
-
-
-class Line(NamedTuple):
-    """Ordered by time, then by where it stands in its attempt."""
-
-    micros: int
-    attempt: int
-    position: int
-    text: str
+MERGED_ATTEMPTS = 200
+"""Of a whole workflow's text, the newest: each is a query or more, and 30 s are all there is. Who
+names a task has all of its attempts."""
 
 
 def text(
-    workflow: str, wanted: Wanted, *, workflows: Workflows, logs: Logs, store: Blobs
+    workflow: str, wanted: Wanted, *, workflows: Workflows, logs: Logs, store: Blobs, clock: Clock
 ) -> Iterator[str]:
-    """Lines as OSMO prints them. Raises `UnknownWorkflow`, `UnknownTask`, `InvalidRequest`."""
-    if wanted.last_n_lines is not None and wanted.last_n_lines <= 0:
-        raise InvalidRequest("Users should specify positive value for flag -n.", code="USER")
-    matches = _pattern(wanted.query)
-    attempts = [found.attempt for found in _attempts(workflow, wanted, workflows)]
-    walks = [
-        _lines(number, attempt, _records(attempt, 0, logs, store))
-        for number, attempt in enumerate(attempts)
-    ]
-    lines = (line.text for line in heapq.merge(*walks))
-    if matches:
-        lines = (line for line in lines if matches(line))
-    return iter(deque(lines, maxlen=wanted.last_n_lines)) if wanted.last_n_lines else lines
+    """Lines as OSMO prints them. Raises `UnknownWorkflow`, `UnknownTask`, `InvalidRequest`, and
+    `Unavailable` while it is read."""
+    choose = choosing(wanted)
+    found = attempts(workflow, wanted, workflows)
+    left_out = 0
+    if wanted.task is None and len(found) > MERGED_ATTEMPTS:
+        left_out = len(found) - MERGED_ATTEMPTS
+        found = sorted(found, key=_begun)[left_out:]
+    read = _Reading(choose, wanted.since, logs, store, clock())
+    said = _last(found, wanted.last_n_lines, read) if wanted.last_n_lines else _all(found, read)
+    note = f"The newest {MERGED_ATTEMPTS} attempts; name a task to read the other {left_out}."
+    return chain([note] if left_out else [], (line.text for line in said))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    choose: Choose
+    since: datetime | None
+    logs: Logs
+    store: Blobs
+    now: datetime
+
+
+def _all(found: Sequence["Found"], read: _Reading) -> Iterator[Line]:
+    return heapq.merge(*(_from_the_start(number, one, read) for number, one in enumerate(found)))
+
+
+def _from_the_start(number: int, found: "Found", read: _Reading) -> Iterator[Line]:
+    # The end is read before the chunks: whoever sees it sees all that came before it.
+    close = closing(read.logs.end(found.attempt), found.span, read.now)
+    walk = Walk(found.attempt, read.logs, read.store)
+    begin = walk.offset_at(micros_of(read.since), back=LOOK_BACK) if read.since else 0
+    said = records(walk.forward(begin), close, begin=begin, over_at=found.span.over_at)
+    return read.choose(lines(number, found.attempt, said))
+
+
+def _last(found: Sequence["Found"], count: int, read: _Reading) -> Iterator[Line]:
+    """The last of all are among the last of each."""
+    tails = [_last_of(number, one, count, read) for number, one in enumerate(found)]
+    return iter(deque(heapq.merge(*tails), maxlen=count))
+
+
+def _last_of(number: int, found: "Found", count: int, read: _Reading) -> Sequence[Line]:
+    close = closing(read.logs.end(found.attempt), found.span, read.now)
+    pieces: deque[Piece] = deque()
+    enough = 1
+
+    def so_far() -> tuple[Sequence[Line], bool]:
+        """And whether reading more would change nothing."""
+        begin = pieces[0].offset if pieces else 0
+        said = records(pieces, close, begin=begin, over_at=found.span.over_at)
+        known = list(lines(number, found.attempt, said))
+        chosen = list(read.choose(known))[-count:]
+        cut = max((_first(stream, known) for stream in doubtful(pieces)), default=-1)
+        return chosen, len(chosen) == count and chosen[0].position > cut
+
+    for piece in Walk(found.attempt, read.logs, read.store).backward():
+        if piece is None:
+            pieces.clear()
+            continue
+        pieces.appendleft(piece)
+        if len(pieces) >= enough:
+            enough = 2 * len(pieces)
+            last, sure = so_far()
+            if sure:
+                return last
+    return so_far()[0]
+
+
+def _first(stream: spool.Stream, known: Sequence[Line]) -> int:
+    return next((line.position for line in known if line.stream is stream), -1)
 
 
 class Shown(NamedTuple):
@@ -121,131 +176,47 @@ def _page(
     store: Blobs,
     clock: Clock,
 ) -> Page:
-    id = workflows.resolve(workflow)
-    over = workflows.workflow(id).value.status not in _LIVE
+    now = clock()
+    found = attempts(workflow, wanted, workflows)
+    over = workflows.workflow(workflows.resolve(workflow)).value.status not in _LIVE
     shown: list[Shown] = []
     moved = dict(positions)
     closed = over
-    size = 0
-    for found in _attempts(workflow, wanted, workflows):
-        key = attempt_key(found.attempt.task, found.attempt.retry)
-        start = positions.get(key, 0)
+    room = 1.0
+    for one in found:
+        key = attempt_key(one.attempt.task, one.attempt.retry)
+        reached, told = positions.get(key, 0), f"{key}!"
         # The end is read before the chunks: whoever sees it sees all that came before it.
-        end = logs.end(found.attempt)
-        for chunk in _chunks(found.attempt, logs, start):
-            full = size > FOLLOW_BYTES or len(shown) >= FOLLOW_RECORDS
-            if full or chunk.offset != moved.get(key, 0):
-                break
-            raw = _body(chunk, store)
-            size += len(raw)
-            shown += [Shown(found.attempt, record) for record in spool.decode(raw)]
-            moved[key] = chunk.offset + chunk.length
-        closed = closed and _is_closed(found, end, moved.get(key, 0), clock())
+        close = closing(logs.end(one.attempt), one.span, now)
+        if reached == close.length:
+            continue
+        walk = Walk(one.attempt, logs, store).forward(reached)
+        pieces: list[Piece] = []
+        while room > 0 and (piece := next(walk, None)):
+            pieces.append(piece)
+            room -= _share(piece)
+            moved[key] = piece.end
+        whole = room > 0
+        # What is only quiet is not done with while something still comes.
+        done = whole and (close.closed or (close.state == "quiet" and not pieces))
+        says = done and told not in positions
+        said = records(pieces, close, begin=reached, over_at=one.span.over_at, to_the_end=says)
+        shown += [Shown(one.attempt, record) for record in said]
+        if says:
+            moved[told] = 1
+        closed = closed and done
     shown.sort(key=lambda each: each.record.micros)
     return Page(shown, cursor_at(moved), closed)
 
 
-def _is_closed(found: "_Found", end: LogTail | None, position: int, now: datetime) -> bool:
-    if end is not None:
-        return position >= end.length
-    if not found.task.ordinal:
-        return found.task.status.final
-    ended = found.task.ended_at
-    return ended is not None and now - ended > SILENT_END
+def _share(piece: Piece) -> float:
+    """How much of a page it takes, by what it has most of."""
+    raw = piece.raw or b""
+    count = sum(1 for _ in spool.decode(raw))
+    return max(len(raw) / FOLLOW_BYTES, count / FOLLOW_RECORDS)
 
 
 _LIVE = {WorkflowStatus.PENDING, WorkflowStatus.RUNNING}
-
-
-class _Found(NamedTuple):
-    attempt: Attempt
-    task: Task
-
-
-def _attempts(workflow: str, wanted: Wanted, workflows: Workflows) -> list[_Found]:
-    id = workflows.resolve(workflow)
-    shards = workflows.workflow(id).value.shards
-    groups = [stored.value for stored in workflows.groups(id, shards=shards)]
-    found = [
-        _Found(Attempt(id, group.id, group.incarnation, task.name, retry), task)
-        for group in groups
-        for task in group.tasks
-        for retry in range(task.retry + 1)
-        if wanted.task in (None, task.name) and wanted.retry in (None, retry)
-    ]
-    if not found and (wanted.task or wanted.retry is not None):
-        raise UnknownTask(f"Task {wanted.task} of workflow {id} is not found.", workflow=None)
-    return found
-
-
-def _chunks(attempt: Attempt, logs: Logs, start: int) -> Iterator[Chunk]:
-    while True:
-        page = logs.chunks(attempt, start=start, limit=PAGE_CHUNKS)
-        yield from page
-        if len(page) < PAGE_CHUNKS:
-            return
-        start = page[-1].offset + 1
-
-
-def _records(attempt: Attempt, start: int, logs: Logs, store: Blobs) -> Iterator[spool.Record]:
-    reached = start
-    for chunk in _chunks(attempt, logs, start):
-        if chunk.offset != reached:
-            return
-        yield from spool.decode(_body(chunk, store))
-        reached += chunk.length
-
-
-def _body(chunk: Chunk, store: Blobs) -> bytes:
-    body = chunk.body
-    if body is None:
-        body = store.get(chunk.key) if chunk.key else None
-    if body is None:
-        raise InvalidRequest("A part of this log has expired.", code="expired")
-    return gzip.decompress(body)
-
-
-def _lines(number: int, attempt: Attempt, records: Iterable[spool.Record]) -> Iterator[Line]:
-    """Lines in the order, and with the time, of their ends: a line that grows for an hour holds
-    nobody up. What is left without an end is a line, too."""
-    begun: dict[spool.Stream, list[bytes]] = {}
-    position = micros = 0
-    for record in records:
-        micros = max(micros, record.micros)
-        *whole, rest = record.data.split(b"\n")
-        for part in whole:
-            parts = [*begun.pop(record.stream, ()), part]
-            yield _line(number, position, attempt, record.stream, micros, parts)
-            position += 1
-        if rest:
-            begun.setdefault(record.stream, []).append(rest)
-    for stream, parts in begun.items():
-        yield _line(number, position, attempt, stream, micros, parts)
-        position += 1
-
-
-def _line(
-    number: int,
-    position: int,
-    attempt: Attempt,
-    stream: spool.Stream,
-    micros: int,
-    parts: Sequence[bytes],
-) -> Line:
-    at = spool.EPOCH + timedelta(microseconds=micros)
-    who = f"{attempt.task} retry-{attempt.retry}" if attempt.retry else attempt.task
-    control = "[osmo]" if stream is spool.Stream.CONTROL else ""
-    said = b"".join(parts).decode(errors="replace")
-    return Line(micros, number, position, f"{at:%Y/%m/%d %H:%M:%S} [{who}]{control} {said}")
-
-
-def _pattern(query: str | None) -> Callable[[str], object] | None:
-    if query is None:
-        return None
-    try:
-        return re.compile(query).search
-    except (re.error, OverflowError, RecursionError):
-        raise InvalidRequest(f"Invalid regex: {query}", code="USER") from None
 
 
 def _positions(cursor: str) -> dict[str, int]:
@@ -253,3 +224,47 @@ def _positions(cursor: str) -> dict[str, int]:
         return positions_of(cursor)
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
+
+
+# Attempts ----------------------------------------------------------------------------------------
+
+
+class Found(NamedTuple):
+    attempt: Attempt
+    task: Task
+    """Its task's newest attempt."""
+    span: Span
+
+
+def attempts(workflow: str, wanted: Wanted, workflows: Workflows) -> list[Found]:
+    """In the order of the spec. Raises `UnknownWorkflow`, `UnknownTask`."""
+    read = workflows.workflow(workflows.resolve(workflow)).value
+    found = [one for one in _all_attempts(read, workflows) if _is_wanted(one.attempt, wanted)]
+    if not found and (wanted.task or wanted.retry is not None):
+        raise UnknownTask(f"Task {wanted.task} of workflow {read.id} is not found.", workflow=None)
+    return found
+
+
+def _all_attempts(workflow: Workflow, workflows: Workflows) -> Iterator[Found]:
+    for stored in workflows.groups(workflow.id, shards=workflow.shards):
+        group = stored.value
+        for task in group.tasks:
+            for retry in range(task.retry + 1):
+                attempt = Attempt(workflow.id, group.id, group.incarnation, task.name, retry)
+                yield Found(attempt, task, span_of(task, retry))
+
+
+def span_of(task: Task, retry: int) -> Span:
+    """Of an attempt, from its task's newest: the others had ended when that began."""
+    if retry < task.retry:
+        return Span(handed=True, over_at=task.processing_at)
+    over_at = (task.ended_at or spool.EPOCH) if task.status.final else None
+    return Span(handed=bool(task.ordinal), over_at=over_at)
+
+
+def _is_wanted(attempt: Attempt, wanted: Wanted) -> bool:
+    return wanted.task in (None, attempt.task) and wanted.retry in (None, attempt.retry)
+
+
+def _begun(found: Found) -> int:
+    return micros_of(found.task.processing_at) if found.task.processing_at else 0

@@ -28,6 +28,7 @@ from xylem.ports.task_tokens import Attempt
 from xylem.ports.world import Ids
 from xylem.protocol.runtime import MAX_BATCH_BYTES, Stored
 from xylem.protocol.spool import whole
+from xylem.usecases.long_logs import becomes_long, prefix
 
 INLINE_BYTES = 8 * 1024
 PAGE_CHUNKS = 100
@@ -66,6 +67,7 @@ def put(
     store: Blobs,
     ids: Ids,
     ends: KnownEnds,
+    became_long: Callable[[Attempt], None],
     length: int | None = None,
     mask: Callable[[bytes], bytes] = bytes,
     tell: Callable[[int, int, bytes], bool] = lambda offset, next, records: False,
@@ -82,6 +84,8 @@ def put(
         return Stored(next=tail.length, closed=True)
     if offset != ends.of(attempt):
         return Stored(next=ends.of(attempt))
+    if becomes_long(offset, length):
+        became_long(attempt)
     masked = mask(records)
     if masked != records:
         body = _packed(masked)
@@ -166,9 +170,6 @@ def _chunk(
 ) -> Chunk:
     if len(body) <= INLINE_BYTES:
         return Chunk(offset, length, body=body)
-    key = (
-        f"logs/{attempt.workflow}/{attempt.task}/{attempt.retry}/{attempt.incarnation}/"
-        f"{offset:020d}-{ids()}"
-    )
+    key = f"{prefix(attempt)}{offset:020d}-{ids()}"
     store.put(key, body)
     return Chunk(offset, length, key=key)

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from xylem.protocol.following import positions_of
-from xylem.usecases.log_reading import Page, Wanted
+from xylem.usecases.log_lines import Wanted
+from xylem.usecases.log_reading import Page
 
 MOST_AGE = timedelta(seconds=15)
 """As often as a follower reads that waits to be told."""
