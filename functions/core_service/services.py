@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xylem.usecases import joining
     from xylem.usecases.apply import Engine
     from xylem.usecases.clusters import Clusters
+    from xylem.usecases.datasets import Engine as DatasetEngine
 
 
 class Services(Protocol):
@@ -40,6 +41,8 @@ class Services(Protocol):
     def websocket_url(self) -> str: ...
     @property
     def credentials(self) -> Credentials: ...
+    @property
+    def datasets(self) -> DatasetEngine: ...
     @property
     def dead_letters(self) -> DeadLetters: ...
 

@@ -9,19 +9,22 @@ from moto import mock_aws
 from pynamodb.models import Model
 
 from xylem.memory.backends import MemoryBackends
+from xylem.memory.catalog import MemoryCatalog, MemoryDatasetConfigs
 from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.store import MemoryStore
 from xylem.ports.backends import Backends
+from xylem.ports.catalog import Catalog, DatasetConfigs
 from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.connections import Connections
 from xylem.ports.jobs import Jobs, Timers
 from xylem.ports.logs import Logs
 from xylem.ports.workflows import Workflows
 from xylem_aws.backends import DynamoBackends
-from xylem_aws.configs import DynamoConfigs, DynamoPools
+from xylem_aws.catalog import DynamoCatalog
+from xylem_aws.configs import DynamoConfigs, DynamoDatasetConfigs, DynamoPools
 from xylem_aws.connections import DynamoConnections
 from xylem_aws.credentials import DynamoCredentials
 from xylem_aws.envelopes import Envelopes
@@ -30,6 +33,7 @@ from xylem_aws.keys import KeyRing
 from xylem_aws.logs import DynamoLogs
 from xylem_aws.tables.backends import BackendsTable
 from xylem_aws.tables.binding import bind
+from xylem_aws.tables.catalog import CatalogTable
 from xylem_aws.tables.configs import ConfigRow
 from xylem_aws.tables.connections import SocketRow
 from xylem_aws.tables.identity import CredentialRow
@@ -45,6 +49,7 @@ TABLES: Mapping[str, type[Model]] = {
     "logs": LogsTable,
     "configs": ConfigRow,
     "identity": CredentialRow,
+    "catalog": CatalogTable,
     "connections": SocketRow,
 }
 
@@ -60,6 +65,8 @@ class Stores:
     logs: Logs
     connections: Connections
     credentials: Credentials
+    catalog: Catalog
+    dataset_configs: DatasetConfigs
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -76,6 +83,8 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemoryLogs(),
             MemoryConnections(),
             MemoryCredentials(),
+            MemoryCatalog(),
+            MemoryDatasetConfigs(),
         )
         return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -93,6 +102,8 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoLogs(REGION, "logs"),
             DynamoConnections(REGION, "connections"),
             DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),
+            DynamoCatalog(REGION, "catalog"),
+            DynamoDatasetConfigs(REGION, "configs"),
         )
 
 

@@ -124,11 +124,10 @@ def _same(found: object, value: object) -> bool:
 
 
 def _ordered(found: object, operator: str, value: object) -> bool:
-    if _number(found) and _number(value) or isinstance(found, str) and isinstance(value, str) or isinstance(found, datetime) and isinstance(value, datetime):
-        place = (found > value) - (found < value)
-    else:
-        return False
+    place = _place(found, value)
     match operator:
+        case _ if place is None:
+            return False
         case "<":
             return place < 0
         case "<=":
@@ -137,6 +136,17 @@ def _ordered(found: object, operator: str, value: object) -> bool:
             return place > 0
         case _:
             return place >= 0
+
+
+def _place(found: object, value: object) -> int | None:
+    """Below 0 where `found` comes first. None: they have no order."""
+    if isinstance(found, str) and isinstance(value, str):
+        return (found > value) - (found < value)
+    if isinstance(found, datetime) and isinstance(value, datetime):
+        return (found > value) - (found < value)
+    if _number(found) and _number(value):
+        return (found > value) - (found < value)
+    return None
 
 
 def _number(value: object) -> TypeGuard[int | float]:
