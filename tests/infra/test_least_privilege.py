@@ -17,6 +17,7 @@ TOLD_OF = {
     "LOGS_TABLE": "table/xylem-{0}-logs",
     "IDENTITY_TABLE": "table/xylem-{0}-identity",
     "CONFIGS_TABLE": "table/xylem-{0}-configs",
+    "CATALOG_TABLE": "table/xylem-{0}-catalog",
     "CONNECTIONS_TABLE": "table/xylem-{0}-connections",
     "JOBS_QUEUE_URL": ":xylem-{0}-jobs$",
     "DEAD_JOBS_QUEUE_URL": ":xylem-{0}-jobs-dead$",
@@ -26,6 +27,7 @@ TOLD_OF = {
     "DEAD_TIMERS_QUEUE_URL": ":xylem-{0}-timers-dead$",
     "STORE_BUCKET": ":::xylem-{0}-store-",
     "DATA_BUCKET": ":::xylem-{0}-data-",
+    "DATASETS_BUCKET": ":::xylem-{0}-datasets-",
     "CONNECTIONS_ENDPOINT": "/@connections/",
     "KEYS_PATH": "parameter/xylem/{0}/keys/",
 }
@@ -133,8 +135,16 @@ def test_what_tasks_wrote_is_read_by_the_logger_alone(stacks: Synthesized) -> No
     } == {"logger"}
 
 
-def test_nobody_deletes_objects(stacks: Synthesized) -> None:
-    assert [each for each in _all(stacks) if each.action.startswith("s3:Delete")] == []
+def test_nobody_deletes_objects_but_of_datasets(stacks: Synthesized) -> None:
+    datasets = f":::xylem-{stacks.environment.name}-datasets-"
+    deleting = [each for each in _all(stacks) if each.action.startswith("s3:Delete")]
+
+    assert deleting
+    assert [each for each in deleting if datasets not in each.resource] == []
+
+
+def test_datasets_are_written_by_the_core_service_alone(stacks: Synthesized) -> None:
+    assert _who_may(stacks, "s3:PutObject", "-datasets-") == {"core-service"}
 
 
 def test_the_schedule_may_start_one_function(stacks: Synthesized) -> None:

@@ -33,6 +33,7 @@ from xylem.domain.task import Task
 from xylem.manifests import names
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
+from xylem.memory.catalog import MemoryCatalog, MemoryDatasetConfigs, MemoryDatasetStore
 from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
@@ -98,6 +99,9 @@ class World:
         self.configs = MemoryConfigs()
         self.tokens = MemoryTaskTokens()
         self.credentials = MemoryCredentials()
+        self.catalog = MemoryCatalog()
+        self.dataset_configs = MemoryDatasetConfigs()
+        self.dataset_store = MemoryDatasetStore(self.clock)
         self.waited: list[float] = []
         self.wait: Callable[[float], None] = self.waited.append
         self.chance: Callable[[], float] = lambda: 0.5
