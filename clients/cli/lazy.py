@@ -20,6 +20,8 @@ COMMANDS = (
     "pool",
     "resource",
     "credential",
+    "dataset",
+    "bucket",
     "login",
     "local",
     "token",
