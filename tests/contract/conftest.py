@@ -15,12 +15,14 @@ from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.store import MemoryStore
+from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.ports.backends import Backends
 from xylem.ports.catalog import Catalog, DatasetConfigs
 from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.connections import Connections
 from xylem.ports.jobs import Jobs, Timers
 from xylem.ports.logs import Logs
+from xylem.ports.task_secrets import TaskSecrets
 from xylem.ports.workflows import Workflows
 from xylem_aws.backends import DynamoBackends
 from xylem_aws.catalog import DynamoCatalog
@@ -39,6 +41,7 @@ from xylem_aws.tables.connections import SocketRow
 from xylem_aws.tables.identity import CredentialRow
 from xylem_aws.tables.logs import LogsTable
 from xylem_aws.tables.workflows import WorkflowsTable
+from xylem_aws.task_secrets import DynamoTaskSecrets
 from xylem_aws.workflows import DynamoWorkflows
 
 REGION = "us-east-1"
@@ -65,6 +68,7 @@ class Stores:
     logs: Logs
     connections: Connections
     credentials: Credentials
+    task_secrets: TaskSecrets
     catalog: Catalog
     dataset_configs: DatasetConfigs
 
@@ -83,6 +87,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemoryLogs(),
             MemoryConnections(),
             MemoryCredentials(),
+            MemoryTaskSecrets(),
             MemoryCatalog(),
             MemoryDatasetConfigs(),
         )
@@ -102,6 +107,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoLogs(REGION, "logs"),
             DynamoConnections(REGION, "connections"),
             DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),
+            DynamoTaskSecrets(REGION, "logs", Envelopes(lambda: A_RING)),
             DynamoCatalog(REGION, "catalog"),
             DynamoDatasetConfigs(REGION, "configs"),
         )

@@ -39,6 +39,7 @@ from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.store import MemoryStore
+from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.memory.time import FakeClock, FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports.jobs import Job
@@ -99,6 +100,7 @@ class World:
         self.configs = MemoryConfigs()
         self.tokens = MemoryTaskTokens()
         self.credentials = MemoryCredentials()
+        self.task_secrets = MemoryTaskSecrets()
         self.catalog = MemoryCatalog()
         self.dataset_configs = MemoryDatasetConfigs()
         self.dataset_store = MemoryDatasetStore(self.clock)
@@ -173,6 +175,7 @@ class World:
                 jobs=self.jobs,
                 tokens=self.tokens,
                 credentials=self.credentials,
+                task_secrets=self.task_secrets,
                 rendering=rendering,
             ),
             engine=self,
