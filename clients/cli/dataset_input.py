@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from clients.cli.session import Session
-from clients.sdk.dataset_files import LocalFile, Pattern, below, files_at
+from clients.sdk.dataset_files import LocalFile, below, chosen, files_at
 from clients.sdk.dataset_store import StoreHttp, TryAgain
 from clients.sdk.errors import BadInput, Unreachable
 from xylem.domain import manifest, nested
@@ -66,14 +66,14 @@ def _merged(before: Mapping[str, Any], given: Mapping[str, Any], source: str) ->
 
 
 def sources(
-    paths: Sequence[str], pattern: Pattern | None, *, session: Session, store: StoreHttp
+    paths: Sequence[str], regex: str | None, *, session: Session, store: StoreHttp
 ) -> tuple[list[LocalFile], list[FileEntry]]:
     """Files of this machine, and links. Raises `BadInput`."""
     local = files_at(
-        [path for path in paths if not REMOTE.match(path)], pattern=pattern, say=session.hint
+        [path for path in paths if not REMOTE.match(path)], regex=regex, say=session.hint
     )
     linked = [link(path, "", store=store) for path in paths if REMOTE.match(path)]
-    return local, [one for one in linked if pattern is None or pattern.fits(one.path)]
+    return local, chosen(regex, linked, lambda one: one.path)
 
 
 def additions(

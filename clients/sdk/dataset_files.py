@@ -8,19 +8,15 @@ before anything is sent: a version never lacks a file silently.
 import hashlib
 import os
 import stat
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import regex
+from typing import TypeVar
 
 from clients.sdk.errors import BadInput
 from xylem.domain.errors import XylemError
 from xylem.domain.manifest import PART_BYTES, Content, inside, joined
-
-MATCH_SECONDS = 5.0
-"""For all paths of one command: what takes longer never ends."""
+from xylem.matching import BadPattern, matching
 
 Say = Callable[[str], None]
 
@@ -34,40 +30,35 @@ class LocalFile:
     size: int
 
 
-class Pattern:
-    """A regular expression of a user's, which is matched from the start of a path, as OSMO's is."""
-
-    def __init__(self, text: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._text = text
-        self._clock = clock
-        self._left = MATCH_SECONDS
-        try:
-            self._compiled = regex.compile(text)
-        except (regex.error, OverflowError, RecursionError) as error:
-            raise BadInput(f"{text!r} is no regular expression: {error}") from None
-
-    def fits(self, path: str) -> bool:
-        """Raises `BadInput` where that does not end."""
-        began = self._clock()
-        try:
-            found = self._compiled.match(path, timeout=max(self._left, 0.001))
-        except TimeoutError:
-            raise BadInput(
-                f"{self._text!r} takes more than {MATCH_SECONDS:.0f} s to match: write it without "
-                "repetitions inside of repetitions"
-            ) from None
-        self._left -= self._clock() - began
-        return found is not None
+T = TypeVar("T")
 
 
-def files_at(paths: Sequence[str], *, pattern: Pattern | None, say: Say) -> list[LocalFile]:
+def chosen(regex: str | None, items: Sequence[T], path: Callable[[T], str]) -> list[T]:
+    """Those whose path it matches from the start, as OSMO's clients match. Raises `BadInput`."""
+    return [one for one, fits in zip(items, _fits(regex, items, path), strict=True) if fits]
+
+
+def others(regex: str | None, items: Sequence[T], path: Callable[[T], str]) -> list[T]:
+    """Without an expression: all. Raises `BadInput`."""
+    if not regex:
+        return list(items)
+    return [one for one, fits in zip(items, _fits(regex, items, path), strict=True) if not fits]
+
+
+def _fits(regex: str | None, items: Sequence[T], path: Callable[[T], str]) -> list[bool]:
+    try:
+        return matching(regex or "", [path(one) for one in items], at_start=True)
+    except BadPattern as error:
+        raise BadInput(str(error)) from None
+
+
+def files_at(paths: Sequence[str], *, regex: str | None, say: Say) -> list[LocalFile]:
     """Of two with one path the first argument wins. Raises `BadInput`."""
     found: dict[str, LocalFile] = {}
     for path in paths:
-        for one in sorted(_files(path, say), key=lambda each: each.path):
-            if pattern is None or pattern.fits(one.path):
-                found.setdefault(one.path, one)
-    return list(found.values())
+        for one in _files(path, say):
+            found.setdefault(one.path, one)
+    return chosen(regex, list(found.values()), lambda one: one.path)
 
 
 def below(text: str, destination: str, *, say: Say) -> list[LocalFile]:

@@ -13,7 +13,7 @@ from clients.cli.dataset_input import settings, trees
 from clients.cli.options import FormatType, LongFormatType, SeveralValues, command_group
 from clients.cli.session import Session, session_of
 from clients.sdk.client import Client
-from clients.sdk.dataset_files import Pattern, content_of, files_at
+from clients.sdk.dataset_files import chosen, content_of, files_at
 from clients.sdk.datasets import Order, Place, parsed
 from clients.sdk.errors import BadInput, ClientError
 from xylem.domain import manifest
@@ -332,19 +332,18 @@ def inspect(
     style: Annotated[
         Style | None, typer.Option("--format-type", "-t", help="text, tree or json.")
     ] = None,
-    pattern: Annotated[
+    regex: Annotated[
         str | None, typer.Option("--regex", "-x", help="Only paths that begin so.")
     ] = None,
     count: Annotated[int, typer.Option("--count", "-c", min=1, help="Files at most.")] = 1000,
 ) -> None:
     """List the files of a version, or of all that a collection holds."""
     session = session_of(context)
-    wanted = Pattern(pattern) if pattern else None
     style = style or (Style.JSON if session.json else Style.TEXT)
     with session.connect() as client:
         for at, version in client.datasets.members(client.datasets.place(name)):
             listed = client.datasets.listing(at, version)
-            files = [one for one in listed if wanted is None or wanted.fits(one.path)][:count]
+            files = chosen(regex, listed, lambda one: one.path)[:count]
             match style:
                 case Style.JSON:
                     session.write_json(
@@ -371,7 +370,7 @@ def checksum(
 ) -> None:
     """The checksum that a version of these files would have."""
     session = session_of(context)
-    found = files_at(paths, pattern=None, say=session.hint)
+    found = files_at(paths, regex=None, say=session.hint)
     try:
         listed = manifest.listing(
             manifest.entry(one.path, content.etag, content.size)

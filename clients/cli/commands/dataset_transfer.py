@@ -19,7 +19,7 @@ from clients.cli.dataset_view import size
 from clients.cli.options import FormatType, SeveralValues
 from clients.cli.session import Session, session_of
 from clients.sdk.dataset_download import download as fetch
-from clients.sdk.dataset_files import Pattern, total
+from clients.sdk.dataset_files import chosen, others, total
 from clients.sdk.dataset_models import Started
 from clients.sdk.dataset_store import THREADS, Moved, Progress, StoreHttp
 from clients.sdk.dataset_upload import NewVersion
@@ -67,7 +67,7 @@ def upload(
     description: Annotated[str, typer.Option("--desc", "-d", help="Of the version.")] = "",
     metadata: Metadata = None,
     labels: Labels = None,
-    pattern: Regex = None,
+    regex: Regex = None,
     resume: Annotated[
         bool, typer.Option("--resume", "-r", help="Go on with NAME:VERSION, which is PENDING.")
     ] = False,
@@ -79,13 +79,12 @@ def upload(
 ) -> None:
     """Upload files as a new version. What the dataset has already is not sent again."""
     session = session_of(context)
-    wanted = Pattern(pattern) if pattern else None
     with session.connect() as client, _store(session, threads, processes) as store:
         datasets = client.datasets
         at = datasets.place(name)
         if resume and not at.tag.isdecimal():
             raise BadInput(f"say which version to resume: {at.bucket}/{at.name}:NUMBER --resume")
-        local, linked = sources(paths, wanted, session=session, store=store)
+        local, linked = sources(paths, regex, session=session, store=store)
         new = NewVersion(
             local,
             linked,
@@ -126,7 +125,6 @@ def update(
     session = session_of(context)
     if not add and not remove and not start_only:
         raise BadInput("say what to change: --add SOURCE[:FOLDER], --remove REGEX")
-    unwanted = Pattern(remove) if remove else None
     with session.connect() as client, _store(session, threads, processes) as store:
         datasets = client.datasets
         at = datasets.place(name)
@@ -136,11 +134,8 @@ def update(
         source = found.meant(at.tag)
         local, linked = additions(add or (), session=session, store=store)
         added = {one.path for one in linked}
-        kept = [
-            one
-            for one in datasets.listing(at, source)
-            if one.path not in added and not (unwanted and unwanted.fits(one.path))
-        ]
+        listed = others(remove, datasets.listing(at, source), lambda one: one.path)
+        kept = [one for one in listed if one.path not in added]
         new = NewVersion(
             local,
             [*linked, *kept],
@@ -158,7 +153,7 @@ def download(
     context: typer.Context,
     name: Name,
     path: Annotated[Path, typer.Argument(help="A folder; files come below PATH/NAME.")],
-    pattern: Regex = None,
+    regex: Regex = None,
     resume: Annotated[
         bool, typer.Option("--resume", "-r", help="Fetch what is missing or was altered.")
     ] = False,
@@ -169,7 +164,6 @@ def download(
 ) -> None:
     """Download a version, or what a collection holds."""
     session = session_of(context)
-    wanted = Pattern(pattern) if pattern else None
     if not path.is_dir():
         raise BadInput(f"{path} is no folder: make it first")
     with session.connect() as client, _store(session, threads, processes) as store:
@@ -182,7 +176,7 @@ def download(
         told = []
         for at, version in found:
             listed = datasets.listing(at, version)
-            files = [one for one in listed if wanted is None or wanted.fits(one.path)]
+            files = chosen(regex, listed, lambda one: one.path)
             if not files:
                 session.hint(f"No file of {at.name}:{version} was asked for.")
                 continue
