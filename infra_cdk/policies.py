@@ -112,6 +112,15 @@ CLEAN_UP = "Of datasets that were deleted or given up a week ago."
 UNSEEN = (
     Unseen("delayed-job-monitor", "dynamodb:*Item", "*-catalog", CLEAN_UP),
     Unseen("delayed-job-monitor", "s3:*", "*-datasets-*", CLEAN_UP),
+    Unseen("logger", "dynamodb:*", "*-catalog", "Of tasks that read or write datasets."),
+    Unseen("logger", "dynamodb:GetItem", "*-configs", "As above."),
+    Unseen("logger", "s3:*", "*-datasets-*", "As above."),
+    Unseen(
+        "core-service",
+        "s3:ListBucket",
+        "*-datasets-*",
+        "Makes S3 answer 404 rather than 403 for a content that is not there yet.",
+    ),
     Unseen("core-service", "s3:AbortMultipartUpload", "*-datasets-*", "Two who sent one content."),
     Unseen("worker", "dynamodb:*", "*-identity", CREDENTIALS),
     Unseen("worker", "ssm:GetParameter", "*/keys/credentials", CREDENTIALS),

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING
 from constructs import Construct
 
 from infra_cdk.components.http_api import HttpApi
-from infra_cdk.constructs.rights import READ, key, keys_path, listing, objects, rows
+from infra_cdk.constructs.rights import (
+    CHANGE,
+    CHECK,
+    DATASET_OBJECTS,
+    READ,
+    key,
+    keys_path,
+    listing,
+    objects,
+    rows,
+)
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
 
 if TYPE_CHECKING:
@@ -28,6 +38,9 @@ class Logger(Construct):
                 "WORKFLOWS_TABLE": data.workflows.name,
                 "STORE_BUCKET": data.store.name,
                 "DATA_BUCKET": data.data.name,
+                "CATALOG_TABLE": data.catalog.name,
+                "CONFIGS_TABLE": data.configs.name,
+                "DATASETS_BUCKET": data.datasets.name,
                 "API_URL": http.url,
                 "KEYS_PATH": keys_path(service.environment),
             },
@@ -39,6 +52,10 @@ class Logger(Construct):
                 listing(data.store),
                 objects(data.data, "", "GetObject", "PutObject"),
                 listing(data.data),
+                rows(data.catalog, *READ, *CHANGE, CHECK, "BatchGetItem"),
+                rows(data.configs, "GetItem"),
+                objects(data.datasets, "", *DATASET_OBJECTS),
+                listing(data.datasets),
                 key(service.environment, "hmac"),
                 key(service.environment, "credentials"),
             ],

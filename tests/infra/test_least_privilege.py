@@ -143,8 +143,8 @@ def test_nobody_deletes_objects_but_of_datasets(stacks: Synthesized) -> None:
     assert [each for each in deleting if datasets not in each.resource] == []
 
 
-def test_datasets_are_written_by_the_core_service_alone(stacks: Synthesized) -> None:
-    assert _who_may(stacks, "s3:PutObject", "-datasets-") == {"core-service"}
+def test_datasets_are_written_for_people_and_for_tasks_alone(stacks: Synthesized) -> None:
+    assert _who_may(stacks, "s3:PutObject", "-datasets-") == {"core-service", "logger"}
 
 
 def test_the_schedule_may_start_one_function(stacks: Synthesized) -> None:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 API = "https://xylem.test"
-STORE = "store.test"
 
 
 class DatasetWorld(httpx.BaseTransport):
@@ -98,7 +97,7 @@ class DatasetWorld(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         body = request.read()
-        if request.url.host == STORE:
+        if str(request.url).startswith(self.world.dataset_store.url):
             return self._store(request, body)
         if str(request.url) in self.web:
             found = self.web[str(request.url)]

@@ -128,6 +128,7 @@ class World:
             configs=self.configs,
             workflows=self.workflows,
             credentials=self.credentials,
+            dataset_configs=self.dataset_configs,
         )
         return submit.submit(request, checked, engine=self)
 

@@ -226,6 +226,7 @@ def finish(
     stored_bytes: int,
     tag: str,
     labels: Mapping[str, Any],
+    metadata: Mapping[str, Any],
     now: datetime,
 ) -> tuple[Dataset, Version] | None:
     """None: it was finished with the same files before, and nothing changes. Raises
@@ -250,6 +251,7 @@ def finish(
         size=found.size,
         checksum=found.checksum,
         manifest=manifest,
+        metadata=nested.merged(version.metadata, metadata, what="metadata"),
     )
     tags = {**dataset.tags, LATEST: version.number}
     if tag:

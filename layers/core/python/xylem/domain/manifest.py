@@ -156,10 +156,11 @@ def totals(entries: Sequence[FileEntry]) -> Totals:
     return Totals(len(entries), sum(one.size for one in entries), checksum.hexdigest())
 
 
-def read(body: bytes) -> tuple[FileEntry, ...]:
-    """What a client says that a version holds. Raises `InvalidRequest`, `TooLarge`."""
-    if len(body) > MANIFEST_BYTES:
-        raise TooLarge(f"A manifest of {len(body)} bytes; the most is {MANIFEST_BYTES}.")
+def read(body: bytes, *, most: int = MANIFEST_BYTES) -> tuple[FileEntry, ...]:
+    """What a client says that a version holds, or what was written of it, which says more. Raises
+    `InvalidRequest`, `TooLarge`."""
+    if len(body) > most:
+        raise TooLarge(f"A manifest of {len(body)} bytes; the most is {most}.")
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):

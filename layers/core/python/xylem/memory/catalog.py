@@ -199,11 +199,13 @@ class MemoryDatasetConfigs:
 
 
 class MemoryDatasetStore:
-    """`host`: of its URLs, which end when `clock` says so."""
+    """`url`: where it is; what is signed there ends when `clock` says so."""
 
-    def __init__(self, clock: Clock, *, host: str = "store.test", bucket: str = "sets") -> None:
+    def __init__(
+        self, clock: Clock, *, url: str = "https://store.test", bucket: str = "sets"
+    ) -> None:
         self._clock = clock
-        self._host = host
+        self.url = url
         self._bucket = bucket
         self._objects: dict[str, tuple[bytes, str]] = {}
         self._uploads: dict[str, tuple[str, dict[int, bytes]]] = {}
@@ -302,7 +304,7 @@ class MemoryDatasetStore:
     def _url(self, key: str, expires: timedelta, **signed: str) -> str:
         until = (self._clock() + expires).isoformat()
         query = "&".join(f"{name}={quote(one)}" for name, one in {"until": until, **signed}.items())
-        return f"https://{self._host}/{self._bucket}/{quote(key)}?{query}"
+        return f"{self.url}/{self._bucket}/{quote(key)}?{query}"
 
 
 def _md5(body: bytes) -> str:

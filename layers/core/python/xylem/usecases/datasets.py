@@ -164,6 +164,7 @@ def finish(
     checksum: str = "",
     tag: str = "",
     labels: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
     engine: Engine,
 ) -> Finished:
     """`listing`: the MD5 of the one that was put. Raises `InvalidRequest`, `TooLarge`, and
@@ -199,6 +200,7 @@ def finish(
             stored_bytes=stored_bytes,
             tag=tag,
             labels=labels or {},
+            metadata=metadata or {},
             now=engine.clock(),
         )
         if decided is None:
