@@ -206,7 +206,7 @@ class _Upload:
                 answer = connections.to(address).exchange(
                     "PUT",
                     path,
-                    headers=place["headers"],
+                    headers=dict(place["headers"]),
                     body=listing,
                     length=len(listing),
                     timeout=TIMEOUT_SECONDS,
@@ -320,7 +320,7 @@ def _pieces(
         raise TransferFailed(f"the content {etag} of an earlier version is no longer there.")
     file, size = files[etag].file, contents[etag]
     if wanted["put"]:
-        yield Piece(file, 0, size, wanted["put"]["url"], wanted["put"]["headers"])
+        yield Piece(file, 0, size, wanted["put"]["url"], dict(wanted["put"]["headers"]))
     for part in wanted["parts"]:
         offset = (part["number"] - 1) * PART_BYTES
         yield Piece(file, offset, min(PART_BYTES, size - offset), part["url"], {})

@@ -1,4 +1,4 @@
-"""OSMO's scenario 11 of datasets, what a task reads and writes of them: with the code of the sidecar,
+"""OSMO's scenario 11 of datasets, what a task reads and writes of them: the code of the sidecar,
 over HTTP to the store, and the Logger's use cases behind its words."""
 
 import json

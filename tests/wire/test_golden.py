@@ -24,8 +24,8 @@ UNIONS = {
     "agent": agent.AgentMessage,
     "news": queues.NewsMessage,
 }
-BASES = {agent.FromOperator, queues.FromBackend}
-"""They are said by nobody: each message of their kind adds its `type`."""
+BASES = {agent.FromOperator, queues.FromBackend, runtime.OfDataset}
+"""They are said by nobody: each message of their kind adds its words."""
 
 
 @pytest.mark.parametrize(("conversation", "name"), ALL)

@@ -21,8 +21,8 @@ MOST_CHARS = 4096
 
 
 class BucketBody(BaseModel):
-    """`check_key` and `default_credential` ask for nothing with their defaults: nobody needs keys
-    of a store here."""
+    """`dataset_path`: a URI of the deployment's store, or a path in it. `check_key` and
+    `default_credential` ask for nothing with their defaults: nobody needs keys of a store here."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -84,7 +84,7 @@ def get_bucket(alias: str, who: User, has: Has) -> View:
 @router.put("")
 def put_config(body: PutConfig, who: User, has: Has) -> None:
     require_admin(who)
-    buckets = {alias: _bucket(alias, one, None) for alias, one in body.configs.buckets.items()}
+    buckets = {alias: _bucket(alias, one, None, has) for alias, one in body.configs.buckets.items()}
     _change(lambda _: DatasetConfig(buckets, body.configs.default_bucket), who, has)
 
 
@@ -96,7 +96,7 @@ def patch_config(body: PatchConfig, who: User, has: Has) -> View:
 
     def into(config: DatasetConfig) -> DatasetConfig:
         for alias, one in changes.buckets.items():
-            config = _with(alias, one, config)
+            config = _with(alias, one, config, has)
         default = changes.default_bucket
         return config if default is None else replace(config, default_bucket=default)
 
@@ -106,7 +106,7 @@ def patch_config(body: PatchConfig, who: User, has: Has) -> View:
 @router.patch("/{alias}")
 def patch_bucket(alias: str, body: PatchBucket, who: User, has: Has) -> View:
     require_admin(who)
-    after = _change(lambda config: _with(alias, body.configs_dict, config), who, has)
+    after = _change(lambda config: _with(alias, body.configs_dict, config, has), who, has)
     return views.bucket_config(after.buckets[alias])
 
 
@@ -124,24 +124,28 @@ def delete_bucket(alias: str, who: User, has: Has, body: Change | None = None) -
     _change(into, who, has)
 
 
-def _with(alias: str, given: BucketChanges, config: DatasetConfig) -> DatasetConfig:
-    bucket = _bucket(alias, given, config.buckets.get(alias))
+def _with(alias: str, given: BucketChanges, config: DatasetConfig, has: Has) -> DatasetConfig:
+    bucket = _bucket(alias, given, config.buckets.get(alias), has)
     return replace(config, buckets={**config.buckets, alias: bucket})
 
 
-def _bucket(alias: str, given: BucketBody, before: Bucket | None) -> Bucket:
+def _bucket(alias: str, given: BucketBody, before: Bucket | None, has: Has) -> Bucket:
     if given.check_key or given.default_credential is not None:
         raise InvalidRequest(
             f"buckets.{alias}: check_key and default_credential have no use here: who reads or "
             "writes datasets needs no keys of a store. Take them out.",
             code="USAGE",
         )
+    path = given.dataset_path.rstrip("/")
+    if "://" not in path:
+        path = f"{has.datasets.dataset_store.uri}/{path}".rstrip("/")
     if before is None:
-        path = given.dataset_path.rstrip("/")
+        if not given.dataset_path:
+            raise InvalidRequest(f"buckets.{alias}: a new bucket needs a dataset_path.")
         return Bucket(path, given.region, mode_of(given.mode), given.description)
     said = given.model_fields_set
     return Bucket(
-        given.dataset_path.rstrip("/") if "dataset_path" in said else before.path,
+        path if "dataset_path" in said else before.path,
         given.region if "region" in said else before.region,
         mode_of(given.mode) if "mode" in said else before.mode,
         given.description if "description" in said else before.description,

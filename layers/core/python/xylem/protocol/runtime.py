@@ -163,7 +163,7 @@ class DatasetPut(Message):
     """A presigned PUT, of a request that has exactly these headers."""
 
     url: str
-    headers: dict[str, str]
+    headers: list[tuple[str, str]]
 
 
 class WantedContent(Message):

@@ -6,7 +6,7 @@ dataset are in the output.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
@@ -75,6 +75,9 @@ Files = Annotated[
 ]
 
 
+_IDLE = "Has no effect, as with OSMO."
+
+
 class DatasetSpec(SpecModel):
     name: Name
 
@@ -93,8 +96,6 @@ class DatasetSpec(SpecModel):
 
 
 class DatasetInputSpec(DatasetSpec):
-    """`path`, `metadata` and `labels` have no effect with OSMO either."""
-
     regex: Regex = ""
     localpath: Annotated[
         None,
@@ -105,9 +106,9 @@ class DatasetInputSpec(DatasetSpec):
             "version of the dataset when it submits."
         ),
     ] = None
-    path: str = ""
-    metadata: Sequence[str] = ()
-    labels: Sequence[str] = ()
+    path: Annotated[str, Field(description=_IDLE)] = ""
+    metadata: Annotated[tuple[str, ...], Field(description=_IDLE)] = ()
+    labels: Annotated[tuple[str, ...], Field(description=_IDLE)] = ()
 
     def texts(self) -> Iterator[tuple[Place, str]]:
         yield ("name",), self.name

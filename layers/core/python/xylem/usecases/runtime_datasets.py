@@ -21,6 +21,7 @@ from xylem.domain.tokens import OUTPUT_FOLDER, substitute
 from xylem.domain.values import dataclass
 from xylem.matching import BadPattern, matching
 from xylem.ports.blobs import Blobs
+from xylem.ports.catalog import SignedPut
 from xylem.ports.task_tokens import Attempt
 from xylem.ports.workflows import Workflows
 from xylem.protocol.runtime import (
@@ -146,7 +147,9 @@ def contents(
             WantedContent(
                 etag=one.etag,
                 there=one.there,
-                put=DatasetPut(url=one.put.url, headers=dict(one.put.headers)) if one.put else None,
+                put=DatasetPut(url=one.put.url, headers=list(one.put.headers.items()))
+                if one.put
+                else None,
                 parts=[DatasetPart(number=number, url=url) for number, url in one.parts.items()],
             )
             for one in found
@@ -163,7 +166,7 @@ def listing(
     put = dataset_transfers.upload_listing(
         bucket, name, query.version, query.md5, query.size, engine=engine
     )
-    return DatasetPut(url=put.url, headers=dict(put.headers))
+    return _put(put)
 
 
 def finish(
@@ -183,6 +186,10 @@ def finish(
         engine=engine,
     )
     return DatasetFinished(dataset=f"{bucket}/{name}:{done.version.number}")
+
+
+def _put(signed: SignedPut) -> DatasetPut:
+    return DatasetPut(url=signed.url, headers=list(signed.headers.items()))
 
 
 def _chosen(name: str, at: str | None, engine: Engine) -> list[_Chosen]:
