@@ -176,7 +176,7 @@ def test_the_answers_are_osmos(world: DatasetWorld) -> None:
         {"datasets": [{"name": "DS", "tag": ""}]},
     )
     assert (collected.status, collected.body) == (200, None)
-    added = {"add_datasets": [], "remove_datasets": []}
+    added: dict[str, list[Any]] = {"add_datasets": [], "remove_datasets": []}
     same = ask(world, "POST", "/api/bucket/prod/dataset/C/recollect", added).body
     assert same == {"versions": [{"dataset_name": id, "version": "1"}]}
     assert ask(world, "DELETE", AT).body == {
