@@ -288,6 +288,66 @@ def test_10_a_read_only_bucket_is_read(world: DatasetWorld, tmp_path: Path) -> N
     assert [len(world.puts), len(files_in(out))] == [2, 3]
 
 
+def a_spec(folder: Path, localpath: str = "./data", **more: str) -> Path:
+    file = folder / "spec.yaml"
+    file.write_text(
+        f"""workflow:
+  name: reads
+  tasks:
+  - name: a
+    image: {more.get("image", "img")}
+    command: [sh, -c, "ls {{{{input:0}}}}"]
+    inputs:
+    - dataset: # of this machine
+        name: DS
+        localpath: {localpath}
+        regex: x
+    - dataset: {{localpath: one.txt, name: lab/ONE}}
+    resource: {more.get("resource", "default")}
+"""
+    )
+    return file
+
+
+def test_12_a_local_dataset_is_uploaded_once_the_workflow_is_valid(
+    world: DatasetWorld, tmp_path: Path
+) -> None:
+    a_tree(tmp_path, "data", **{"x": "x"})
+    (tmp_path / "one.txt").write_text("one")
+    invalid = world.xylem("workflow", "submit", a_spec(tmp_path, resource="none"))
+    assert invalid.code == 1
+    assert world.puts == []
+    world.done("workflow", "validate", a_spec(tmp_path))
+    assert world.puts == []
+
+    world.done("workflow", "submit", a_spec(tmp_path))
+    assert paths(world, "DS") == ["data/x"]
+    assert paths(world, "lab/ONE") == ["one.txt"]
+    assert versions(world)["1"]["metadata"]["default"] == {
+        "workflow_name": "reads",
+        "localpath_dataset": True,
+        "localpath": "./data",
+    }
+    text = world.done("workflow", "spec", "reads-1").out
+    assert "DS:1" in text
+    assert "lab/ONE:1" in text
+    assert "localpath" not in text
+
+
+@pytest.mark.parametrize(
+    ("localpath", "says"),
+    [("./none", "Path does not exist"), ("{a: b}", "both are texts"), ("'a\"'", "does not exist")],
+)
+def test_12_what_is_not_there_is_said(
+    world: DatasetWorld, tmp_path: Path, localpath: str, says: str
+) -> None:
+    refused = world.xylem("workflow", "submit", a_spec(tmp_path, localpath))
+
+    assert refused.code == 2
+    assert says in refused.err
+    assert world.world.rows.stored_workflows == {}
+
+
 def test_13_questions_and_lists_find_what_fits(world: DatasetWorld, tmp_path: Path) -> None:
     for name, user in (("arms", "alice"), ("legs", "alice"), ("army", "bob")):
         world.done("dataset", "upload", name, a_tree(tmp_path, **{"a": name}), user=user)

@@ -18,14 +18,16 @@ from clients.cli.dataset_input import additions, sources, trees
 from clients.cli.dataset_view import size
 from clients.cli.options import FormatType, SeveralValues
 from clients.cli.session import Session, session_of
+from clients.sdk.client import Client
 from clients.sdk.dataset_download import download as fetch
-from clients.sdk.dataset_files import chosen, others, total
+from clients.sdk.dataset_files import chosen, files_at, others, total
 from clients.sdk.dataset_models import Started
 from clients.sdk.dataset_store import THREADS, Moved, Progress, StoreHttp
 from clients.sdk.dataset_upload import NewVersion
 from clients.sdk.dataset_upload import upload as send
 from clients.sdk.datasets import Datasets, Place
 from clients.sdk.errors import BadInput
+from clients.sdk.spec_datasets import LocalDataset
 
 Name = Annotated[str, typer.Argument(help="[BUCKET/]NAME[:TAG or VERSION]")]
 Regex = Annotated[
@@ -200,6 +202,22 @@ def download(
                 )
     if session.json:
         session.write_json(told)
+
+
+def upload_for(
+    session: Session, client: Client, local: LocalDataset, folder: Path, *, workflow: str
+) -> str:
+    """A new version, of what a workflow's spec names on this machine."""
+    datasets = client.datasets
+    at = datasets.place(local.name)
+    said = {"workflow_name": workflow, "localpath_dataset": True, "localpath": local.localpath}
+    with _store(session, THREADS, None) as store:
+        files = files_at([str(folder / local.localpath)], regex=None, say=session.hint)
+        new = NewVersion(files, metadata={"default": said})
+        with _progress(session, at.name, total(files)) as bar:
+            done = send(at, new, datasets=datasets, store=store, progress=bar)
+    session.hint(f"Uploaded {local.localpath} as {at.bucket}/{at.name}:{done.version}.")
+    return done.version
 
 
 def _send(
