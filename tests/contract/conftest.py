@@ -14,6 +14,7 @@ from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.logs import MemoryLogs
+from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
 from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.ports.backends import Backends
@@ -22,6 +23,7 @@ from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.connections import Connections
 from xylem.ports.jobs import Jobs, Timers
 from xylem.ports.logs import Logs
+from xylem.ports.sessions import Sessions
 from xylem.ports.task_secrets import TaskSecrets
 from xylem.ports.workflows import Workflows
 from xylem_aws.backends import DynamoBackends
@@ -33,6 +35,7 @@ from xylem_aws.envelopes import Envelopes
 from xylem_aws.jobs import DynamoJobs, DynamoTimers
 from xylem_aws.keys import KeyRing
 from xylem_aws.logs import DynamoLogs
+from xylem_aws.sessions import DynamoSessions
 from xylem_aws.tables.backends import BackendsTable
 from xylem_aws.tables.binding import bind
 from xylem_aws.tables.catalog import CatalogTable
@@ -69,6 +72,7 @@ class Stores:
     connections: Connections
     credentials: Credentials
     task_secrets: TaskSecrets
+    sessions: Sessions
     catalog: Catalog
     dataset_configs: DatasetConfigs
 
@@ -88,6 +92,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemoryConnections(),
             MemoryCredentials(),
             MemoryTaskSecrets(),
+            MemorySessions(),
             MemoryCatalog(),
             MemoryDatasetConfigs(),
         )
@@ -108,6 +113,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoConnections(REGION, "connections"),
             DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),
             DynamoTaskSecrets(REGION, "logs", Envelopes(lambda: A_RING)),
+            DynamoSessions(REGION, "connections"),
             DynamoCatalog(REGION, "catalog"),
             DynamoDatasetConfigs(REGION, "configs"),
         )
