@@ -258,7 +258,7 @@ def _with_datasets(
     if not found:
         return request
     name = _asked(client.validate, valid).name
-    from clients.cli.commands.dataset_transfer import upload_for  # noqa: PLC0415 - for them alone
+    from clients.cli.dataset_transfer import upload_for  # noqa: PLC0415 - for them alone
 
     folder = file.parent.absolute()
     versions = {one: upload_for(session, client, one, folder, workflow=name) for one in found}

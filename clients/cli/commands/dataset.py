@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from clients.cli import dataset_view
-from clients.cli.commands import dataset_transfer
+from clients.cli import dataset_transfer, dataset_view
 from clients.cli.dataset_input import settings, trees
 from clients.cli.options import FormatType, LongFormatType, SeveralValues, command_group
 from clients.cli.session import Session, session_of

@@ -1,6 +1,6 @@
 """`xylem dataset upload`, `update` and `download`: files of this machine to datasets, and back.
 
-The commands are named in `dataset`.
+They become commands in `commands/dataset`.
 """
 
 import json
