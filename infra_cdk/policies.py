@@ -30,8 +30,10 @@ AUTHORIZED_AS = {
     "s3:CreateMultipartUpload": "s3:PutObject",
     "s3:HeadBucket": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
+    "s3:DeleteObjects": "s3:DeleteObject",
     "s3:ListObjects": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:ListParts": "s3:ListMultipartUploadParts",
     "s3:UploadPart": "s3:PutObject",
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
     "sqs:SendMessageBatch": "sqs:SendMessage",
@@ -106,7 +108,21 @@ SIGNED = "A presigned URL has its signer's rights; whoever pushes mail must be a
 LONG = "Only for a log of more than 1 MB, some minutes later; the tests of the use cases show it."
 CREDENTIALS = "Only for tasks with credentials of their user's, or with data at URLs."
 
+CLEAN_UP = "Of datasets that were deleted or given up a week ago."
+
 UNSEEN = (
+    Unseen("delayed-job-monitor", "dynamodb:*Item", "*-catalog", CLEAN_UP),
+    Unseen("delayed-job-monitor", "s3:*", "*-datasets-*", CLEAN_UP),
+    Unseen("logger", "dynamodb:*", "*-catalog", "Of tasks that read or write datasets."),
+    Unseen("logger", "dynamodb:GetItem", "*-configs", "As above."),
+    Unseen("logger", "s3:*", "*-datasets-*", "As above."),
+    Unseen(
+        "core-service",
+        "s3:ListBucket",
+        "*-datasets-*",
+        "Makes S3 answer 404 rather than 403 for a content that is not there yet.",
+    ),
+    Unseen("core-service", "s3:AbortMultipartUpload", "*-datasets-*", "Two who sent one content."),
     Unseen("worker", "dynamodb:*", "*-identity", CREDENTIALS),
     Unseen("worker", "ssm:GetParameter", "*/keys/credentials", CREDENTIALS),
     Unseen("worker", "dynamodb:*", "*-logs", LONG),

@@ -21,6 +21,8 @@ COMMANDS = (
     "resource",
     "credential",
     "data",
+    "dataset",
+    "bucket",
     "login",
     "local",
     "token",

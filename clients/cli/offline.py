@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.cli.problems import SubmissionRefused
+from clients.sdk.spec_datasets import local_datasets, validated_as
 from clients.sdk.spec_files import NeedsRendering, with_local_files
 from xylem import spec
 from xylem.domain.errors import InvalidSpec, TooLarge
@@ -68,10 +69,10 @@ def checked(text: str, folder: Path, variables: Variables) -> Mapping[str, Any]:
 
 def _checked(text: str, folder: Path, variables: Variables) -> WorkflowPlan:
     try:
-        whole = with_local_files(text, folder)
+        whole = _local(text, folder)
         rendered = _rendered(whole, variables)
     except NeedsRendering:
-        whole = with_local_files(_rendered(text, variables), folder)
+        whole = _local(_rendered(text, variables), folder)
         rendered = _rendered(whole, Variables())
     return spec.read(
         rendered, env_vars=variables.env_vars, labels=variables.labels, written=text
@@ -85,3 +86,9 @@ def _rendered(text: str, variables: Variables) -> str:
         set_string_variables=variables.set_string_variables,
         renderer=None if _BOUNDED else rendered_here,
     )
+
+
+def _local(text: str, folder: Path) -> str:
+    """With its files, and without the datasets that its submission would upload."""
+    whole = with_local_files(text, folder)
+    return validated_as(whole, local_datasets(whole))

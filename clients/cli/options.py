@@ -1,8 +1,10 @@
 """What several commands have in common."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, ClassVar, Literal
 
 import typer
+from typer.core import TyperCommand
 
 from clients.cli.session import Format, choose_format
 
@@ -42,3 +44,22 @@ Pool = Annotated[
 def command_group(help: str) -> typer.Typer:
     """A word with words below it. Completion is installed for the whole program, by its root."""
     return typer.Typer(add_completion=False, no_args_is_help=True, help=help)
+
+
+class SeveralValues(TyperCommand):
+    """OSMO's `--payload a=1 b=2`: what follows such an option is its values, up to the next."""
+
+    several: ClassVar[frozenset[str]] = frozenset()
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, list(self._each(args)))
+
+    def _each(self, args: Iterable[str]) -> Iterator[str]:
+        option, given = "", 0
+        for word in args:
+            if word.startswith("-"):
+                option, given = (word, 0) if word in self.several else ("", 0)
+            elif option and given:
+                yield option
+            given += 1 if option and not word.startswith("-") else 0
+            yield word

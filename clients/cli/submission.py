@@ -16,6 +16,12 @@ from clients.cli.session import Session, session_of
 from clients.sdk.client import Client, SubmitRequest
 from clients.sdk.errors import BadInput, Refused, Unauthorized
 from clients.sdk.models import Submission
+from clients.sdk.spec_datasets import (
+    LocalDataset,
+    local_datasets,
+    validated_as,
+    with_versions,
+)
 from clients.sdk.spec_files import NeedsRendering, with_local_files
 
 Answered = TypeVar("Answered")
@@ -95,7 +101,8 @@ def submit(
             else:
                 session.write(rendered)
             return
-        submitted = _asked(client.submit, _with_files(client, request, file))
+        request = _with_datasets(session, client, _with_files(client, request, file), file)
+        submitted = _asked(client.submit, request)
         tell(session, client, submitted, follow=follow)
 
 
@@ -172,7 +179,8 @@ def validate(
             env_vars=set_env or (),
             labels=label or (),
         )
-        answer = _asked(client.validate, _with_files(client, request, file))
+        request, _ = _without_datasets(client, _with_files(client, request, file))
+        answer = _asked(client.validate, request)
     if session.json:
         session.write_json(answer.model_dump(mode="json"))
         return
@@ -230,6 +238,41 @@ def _with_files(client: Client, request: SubmitRequest, file: Path) -> SubmitReq
     except NeedsRendering:
         rendered = with_local_files(_asked(client.render, request), folder)
         return replace(request, spec=rendered, template=request.spec)
+
+
+def _without_datasets(
+    client: Client, request: SubmitRequest
+) -> tuple[SubmitRequest, list[LocalDataset]]:
+    """As it is validated, before its local datasets are uploaded; and these."""
+    request = _rendered_for_datasets(client, request)
+    found = local_datasets(request.spec)
+    return replace(request, spec=validated_as(request.spec, found)), found
+
+
+def _with_datasets(
+    session: Session, client: Client, request: SubmitRequest, file: Path
+) -> SubmitRequest:
+    """With a version of each local dataset, uploaded once the workflow was found valid."""
+    request = _rendered_for_datasets(client, request)
+    valid, found = _without_datasets(client, request)
+    if not found:
+        return request
+    name = _asked(client.validate, valid).name
+    from clients.cli.dataset_transfer import upload_for  # noqa: PLC0415 - for them alone
+
+    folder = file.parent.absolute()
+    versions = {one: upload_for(session, client, one, folder, workflow=name) for one in found}
+    return replace(request, spec=with_versions(request.spec, versions))
+
+
+def _rendered_for_datasets(client: Client, request: SubmitRequest) -> SubmitRequest:
+    """By the service, where only a template says which datasets are meant."""
+    try:
+        local_datasets(request.spec)
+    except NeedsRendering:
+        rendered = _asked(client.render, request)
+        return replace(request, spec=rendered, template=request.template or request.spec)
+    return request
 
 
 def _asked(ask: Callable[[SubmitRequest], Answered], request: SubmitRequest) -> Answered:

@@ -31,6 +31,9 @@ from clients.local.supervisor import Supervisor, start
 from clients.sdk.client import Client
 from clients.sdk.login import Login, config_folder, load, store, write_private
 
+BUCKET = "default"
+"""Of datasets, where nobody set any."""
+
 POOL = "default"
 LOCK = "up.lock"
 _POLL = 0.05
@@ -188,6 +191,9 @@ class _Up:
                     "platforms": {"default": {}},
                 }
                 client.put_pool(POOL, configuration, description="Registered by xylem local up")
+            if not client.datasets.buckets().buckets:
+                client.datasets.set_bucket(BUCKET, BUCKET, description="This machine")
+                client.datasets.set_default_bucket(BUCKET)
 
             def online() -> bool:
                 self._check_part(PartName.OPERATOR)

@@ -21,6 +21,7 @@ import httpx
 from pydantic import ValidationError
 
 from clients.sdk import live
+from clients.sdk.datasets import Datasets
 from clients.sdk.errors import (
     BadInput,
     Refused,
@@ -115,6 +116,10 @@ class Client:
 
     def close(self) -> None:
         self._http.close()
+
+    @property
+    def datasets(self) -> Datasets:
+        return Datasets(self._send)
 
     def submit(self, request: SubmitRequest) -> Submission:
         key = {"Idempotency-Key": self._new_key()}

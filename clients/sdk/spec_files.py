@@ -52,11 +52,11 @@ def with_local_files(text: str, folder: Path) -> str:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        if _is_template(text):
+        if is_template(text):
             raise NeedsRendering from error
         raise BadInput(f"the spec is not valid YAML: {error}") from error
     for entry in sorted(_entries(root), key=lambda entry: entry.start, reverse=True):
-        if _is_template(entry.value):
+        if is_template(entry.value):
             raise NeedsRendering
         contents = _as_yaml(_read(entry, folder), entry)
         text = text[: entry.start] + contents + text[entry.end :]
@@ -119,12 +119,12 @@ def _text(raw: bytes) -> str | None:
         return None
     if not all(character.isprintable() or character in "\n\t\r" for character in text):
         return None
-    if not _is_template(text):
+    if not is_template(text):
         return text
     if "endraw" in text:
         return None
     return "{% raw %}" + text + "{% endraw %}"
 
 
-def _is_template(text: str) -> bool:
+def is_template(text: str) -> bool:
     return any(mark in text for mark in _JINJA)

@@ -26,6 +26,8 @@ Part = Literal[
     "backend_tests",
     "configs",
     "credentials",
+    "datasets",
+    "dataset_configs",
     "jobs",
     "service",
 ]
@@ -59,8 +61,12 @@ def part_of(path: str) -> Part:
             return "backend_tests"
         case ["api", "backend", *_] | ["api", "configs", "backend", *_]:
             return "backends"
+        case ["api", "configs", "dataset", *_]:
+            return "dataset_configs"
         case ["api", "configs", *_]:
             return "configs"
+        case ["api", "bucket", *_]:
+            return "datasets"
         case ["api", "credentials", *_]:
             return "credentials"
         case ["api", "job", *_]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xylem.usecases import joining, sessions
     from xylem.usecases.apply import Engine
     from xylem.usecases.clusters import Clusters
+    from xylem.usecases.datasets import Engine as DatasetEngine
 
 
 class Services(Protocol):
@@ -42,6 +43,8 @@ class Services(Protocol):
     def credentials(self) -> Credentials: ...
     @property
     def entering(self) -> sessions.Has: ...
+    @property
+    def datasets(self) -> DatasetEngine: ...
     @property
     def dead_letters(self) -> DeadLetters: ...
 

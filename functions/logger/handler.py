@@ -4,9 +4,9 @@ import base64
 import json
 import time
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
@@ -16,7 +16,17 @@ from pydantic import BaseModel, ValidationError
 from xylem.domain import errors
 from xylem.domain.access import ADMIN, USER
 from xylem.ports.task_tokens import Attempt
-from xylem.protocol.runtime import AtBarrier, InputQuery, LogEnd, OutputQuery
+from xylem.protocol.runtime import (
+    AtBarrier,
+    DatasetContents,
+    DatasetFinish,
+    DatasetListing,
+    DatasetStart,
+    InputPage,
+    InputQuery,
+    LogEnd,
+    OutputQuery,
+)
 from xylem.usecases import (
     following,
     log_download,
@@ -31,6 +41,10 @@ from xylem.usecases.log_lines import Wanted
 from xylem.usecases.shared_pages import MOST_AGE, SharedPages
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger, traced
+
+if TYPE_CHECKING:
+    from xylem.domain.plan import DatasetInput
+    from xylem.usecases.runtime_datasets import Listings
 
 app = APIGatewayHttpResolver()
 T = TypeVar("T", bound=BaseModel)
@@ -225,8 +239,22 @@ def group() -> Response[str]:
 def inputs() -> Response[str]:
     attempt = _attempt()
     has = ports()
+    query = _body(InputQuery)
+
+    def of_dataset(wanted: "DatasetInput") -> InputPage:
+        from xylem.usecases import runtime_datasets  # noqa: PLC0415 - for who has datasets alone
+
+        return runtime_datasets.inputs(
+            attempt, wanted, query, listings=_listings(), engine=has.datasets
+        )
+
     page = runtime.inputs(
-        attempt, _body(InputQuery), workflows=has.workflows, store=has.store, data=has.data
+        attempt,
+        query,
+        workflows=has.workflows,
+        store=has.store,
+        data=has.data,
+        of_dataset=of_dataset,
     )
     return _json(page.model_dump())
 
@@ -240,6 +268,39 @@ def outputs() -> Response[str]:
 def _merge_later(attempt: Attempt) -> None:
     has = ports()
     long_logs.merge_later(attempt, jobs=has.jobs, ids=has.ids, clock=has.clock)
+
+
+@app.post("/runtime/dataset/<step>")
+def write_dataset(step: str) -> Response[str]:
+    from xylem.usecases import runtime_datasets  # noqa: PLC0415 - for who has datasets alone
+
+    attempt = _attempt()
+    has = ports()
+    given: dict[str, Any] = {
+        "workflows": has.workflows,
+        "store": has.store,
+        "engine": has.datasets,
+    }
+    answer: BaseModel
+    match step:
+        case "start":
+            answer = runtime_datasets.start(attempt, _body(DatasetStart), **given)
+        case "contents":
+            answer = runtime_datasets.contents(attempt, _body(DatasetContents), **given)
+        case "listing":
+            answer = runtime_datasets.listing(attempt, _body(DatasetListing), **given)
+        case "finish":
+            answer = runtime_datasets.finish(attempt, _body(DatasetFinish), **given)
+        case _:
+            raise NotFoundError
+    return _json(answer.model_dump())
+
+
+@cache
+def _listings() -> "Listings":
+    from xylem.usecases.runtime_datasets import Listings  # noqa: PLC0415 - as above
+
+    return Listings()
 
 
 @logger.inject_lambda_context(clear_state=True)

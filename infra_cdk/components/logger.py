@@ -7,7 +7,17 @@ from constructs import Construct
 from infra_cdk.components.http_api import HttpApi
 from infra_cdk.components.websocket_api import WebSocketApi
 from infra_cdk.constructs.expiry import expiring_logs
-from infra_cdk.constructs.rights import READ, key, keys_path, listing, objects, rows
+from infra_cdk.constructs.rights import (
+    CHANGE,
+    CHECK,
+    DATASET_OBJECTS,
+    READ,
+    key,
+    keys_path,
+    listing,
+    objects,
+    rows,
+)
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
 
 if TYPE_CHECKING:
@@ -38,6 +48,9 @@ class Logger(Construct):
                 "WORKFLOWS_TABLE": data.workflows.name,
                 "STORE_BUCKET": data.store.name,
                 "DATA_BUCKET": data.data.name,
+                "CATALOG_TABLE": data.catalog.name,
+                "CONFIGS_TABLE": data.configs.name,
+                "DATASETS_BUCKET": data.datasets.name,
                 "API_URL": http.url,
                 "CONNECTIONS_TABLE": data.connections.name,
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
@@ -55,6 +68,10 @@ class Logger(Construct):
                 listing(data.store),
                 objects(data.data, "", "GetObject", "PutObject"),
                 listing(data.data),
+                rows(data.catalog, *READ, *CHANGE, CHECK, "BatchGetItem"),
+                rows(data.configs, "GetItem"),
+                objects(data.datasets, "", *DATASET_OBJECTS),
+                listing(data.datasets),
                 key(service.environment, "hmac"),
                 key(service.environment, "credentials"),
             ],

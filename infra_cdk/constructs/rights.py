@@ -22,6 +22,15 @@ READ = ("GetItem", "Query")
 # (docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html).
 CHANGE = ("PutItem", "UpdateItem", "DeleteItem")
 CHECK = "ConditionCheckItem"
+DATASET_OBJECTS = (
+    "GetObject",
+    "PutObject",
+    "DeleteObject",
+    "ListMultipartUploadParts",
+    "AbortMultipartUpload",
+)
+"""An upload in parts is begun, sent and joined with the right to put
+(docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions)."""
 
 
 @dataclass(frozen=True, slots=True)

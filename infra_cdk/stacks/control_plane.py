@@ -95,6 +95,7 @@ class ControlPlane(Stack):
                 "KeysPath": keys_path(environment),
                 "StoreBucket": data.store.name,
                 "DataBucket": data.data.name,
+                "DatasetsBucket": data.datasets.name,
                 "JobsQueueUrl": worker.jobs.queue_url,
                 "NewsQueueUrl": agent.news.queue_url,
                 "TimersQueueUrl": monitor.timers.queue_url,

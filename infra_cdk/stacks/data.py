@@ -1,7 +1,8 @@
-"""What survives: seven tables, one per aggregate (docs/rows.md), and two buckets.
+"""What survives: seven tables, one per aggregate (docs/rows.md), and three buckets.
 
 The store holds what the service writes (specs, claim checks, log bodies), the data bucket what
-tasks write: their rights, their retention and their bill differ.
+tasks write, the datasets' what people keep, of which nothing ends by its age: their rights, their
+retention and their bill differ.
 """
 
 from aws_cdk import Stack
@@ -61,6 +62,9 @@ class Data(Stack):
             "Data",
             environment=environment,
             expire_after_days={"": environment.data_kept_days},
+        )
+        self.datasets = PrivateBucket(
+            self, "Datasets", environment=environment, expire_after_days={}
         )
 
     @property

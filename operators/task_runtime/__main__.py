@@ -251,6 +251,16 @@ class Sidecar:
         def work(api: Api) -> runtime.Event:
             output = self._config["output"]
             data.upload(output, api=api, say=self._spool.say, stop=self._stop)
+            if self._config.get("datasets"):
+                from operators.task_runtime import datasets  # noqa: PLC0415 - as below
+
+                datasets.upload(
+                    self._config["datasets"],
+                    output,
+                    api=api,
+                    say=self._spool.say,
+                    stop=self._stop,
+                )
             kpis = [_below(kpi["path"], output) for kpi in self._config.get("kpis", [])]
             for kpi in kpis:
                 if not os.path.exists(f"{output}/{kpi}"):

@@ -69,6 +69,13 @@ class Transfer(NamedTuple):
     url: str
 
 
+class Page(NamedTuple):
+    """Where one begins, and of what: an input that is a dataset stays the version that it was."""
+
+    cursor: str | None = None
+    at: str | None = None
+
+
 class Progress:
     """What was moved, said every ten seconds. Threads count in it."""
 
@@ -114,11 +121,12 @@ def download(
         make_folder(folder)
         make_folder(parts)
         empty(parts)
-        progress = Progress(f"Downloading input {index} from {wanted['task']}", say)
-        cursor: str | None = None
+        of = wanted.get("task") or wanted["dataset"]
+        progress = Progress(f"Downloading input {index} from {of}", say)
+        page = Page()
         while True:
-            cursor = _download_page(index, cursor, folder, parts, api, progress, stop)
-            if cursor is None:
+            page = _download_page(index, page, folder, parts, api, progress, stop)
+            if page.cursor is None:
                 break
         progress.finished()
         os.rmdir(parts)
@@ -165,19 +173,21 @@ class Connections:
 
 def _download_page(
     index: int,
-    cursor: str | None,
+    this: Page,
     folder: str,
     parts: str,
     api: Api,
     progress: Progress,
     stop: Event,
-) -> str | None:
-    """The cursor of the next page."""
-    following: list[str | None] = []
+) -> Page:
+    """The next one."""
+    following = [this]
 
     def query() -> list[Transfer]:
-        page = api.insist("/runtime/inputs", {"index": index, "cursor": cursor})
-        following[:] = [page.get("cursor")]
+        at = following[0].at
+        said = {"index": index, "cursor": this.cursor, **({"at": at} if at else {})}
+        page = api.insist("/runtime/inputs", said)
+        following[:] = [Page(page.get("cursor"), at or page.get("at"))]
         return [Transfer(file["path"], file["size"], file["url"]) for file in page["files"]]
 
     def get(transfer: Transfer, connections: Connections) -> None:

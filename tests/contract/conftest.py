@@ -9,6 +9,7 @@ from moto import mock_aws
 from pynamodb.models import Model
 
 from xylem.memory.backends import MemoryBackends
+from xylem.memory.catalog import MemoryCatalog, MemoryDatasetConfigs
 from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
@@ -18,6 +19,7 @@ from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
 from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.ports.backends import Backends
+from xylem.ports.catalog import Catalog, DatasetConfigs
 from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.connections import Connections
 from xylem.ports.followers import Followers
@@ -27,7 +29,8 @@ from xylem.ports.sessions import Sessions
 from xylem.ports.task_secrets import TaskSecrets
 from xylem.ports.workflows import Workflows
 from xylem_aws.backends import DynamoBackends
-from xylem_aws.configs import DynamoConfigs, DynamoPools
+from xylem_aws.catalog import DynamoCatalog
+from xylem_aws.configs import DynamoConfigs, DynamoDatasetConfigs, DynamoPools
 from xylem_aws.connections import DynamoConnections
 from xylem_aws.credentials import DynamoCredentials
 from xylem_aws.envelopes import Envelopes
@@ -38,6 +41,7 @@ from xylem_aws.logs import DynamoLogs
 from xylem_aws.sessions import DynamoSessions
 from xylem_aws.tables.backends import BackendsTable
 from xylem_aws.tables.binding import bind
+from xylem_aws.tables.catalog import CatalogTable
 from xylem_aws.tables.configs import ConfigRow
 from xylem_aws.tables.connections import SocketRow
 from xylem_aws.tables.identity import CredentialRow
@@ -54,6 +58,7 @@ TABLES: Mapping[str, type[Model]] = {
     "logs": LogsTable,
     "configs": ConfigRow,
     "identity": CredentialRow,
+    "catalog": CatalogTable,
     "connections": SocketRow,
 }
 
@@ -72,6 +77,8 @@ class Stores:
     task_secrets: TaskSecrets
     followers: Followers
     sessions: Sessions
+    catalog: Catalog
+    dataset_configs: DatasetConfigs
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -91,6 +98,8 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemoryTaskSecrets(),
             MemoryFollowers(),
             MemorySessions(),
+            MemoryCatalog(),
+            MemoryDatasetConfigs(),
         )
         return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -111,6 +120,8 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoTaskSecrets(REGION, "logs", Envelopes(lambda: A_RING)),
             DynamoFollowers(REGION, "connections"),
             DynamoSessions(REGION, "connections"),
+            DynamoCatalog(REGION, "catalog"),
+            DynamoDatasetConfigs(REGION, "configs"),
         )
 
 

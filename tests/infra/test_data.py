@@ -77,10 +77,15 @@ def test_rows_expire_where_a_row_says_when(stacks: Synthesized) -> None:
 def test_no_bucket_is_open_or_in_clear(stacks: Synthesized) -> None:
     buckets = stacks.properties("AWS::S3::Bucket")
 
-    assert len(buckets) == 2
+    assert len(buckets) == 3
     assert all(all(bucket["PublicAccessBlockConfiguration"].values()) for bucket in buckets)
     assert all("BucketEncryption" in bucket for bucket in buckets)
-    assert len(_refusals_of_plain_http(stacks)) == 2
+    assert len(_refusals_of_plain_http(stacks)) == 3
+
+
+def test_no_dataset_ends_by_its_age(stacks: Synthesized) -> None:
+    for days in ("", "hashes/"):
+        assert _expiry(stacks, "datasets", days) is None
 
 
 def test_an_upload_that_nobody_completed_is_given_up(stacks: Synthesized) -> None:

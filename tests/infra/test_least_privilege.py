@@ -17,6 +17,7 @@ TOLD_OF = {
     "LOGS_TABLE": "table/xylem-{0}-logs",
     "IDENTITY_TABLE": "table/xylem-{0}-identity",
     "CONFIGS_TABLE": "table/xylem-{0}-configs",
+    "CATALOG_TABLE": "table/xylem-{0}-catalog",
     "CONNECTIONS_TABLE": "table/xylem-{0}-connections",
     "JOBS_QUEUE_URL": ":xylem-{0}-jobs$",
     "DEAD_JOBS_QUEUE_URL": ":xylem-{0}-jobs-dead$",
@@ -26,6 +27,7 @@ TOLD_OF = {
     "DEAD_TIMERS_QUEUE_URL": ":xylem-{0}-timers-dead$",
     "STORE_BUCKET": ":::xylem-{0}-store-",
     "DATA_BUCKET": ":::xylem-{0}-data-",
+    "DATASETS_BUCKET": ":::xylem-{0}-datasets-",
     "CONNECTIONS_ENDPOINT": "/@connections/",
     "KEYS_PATH": "parameter/xylem/{0}/keys/",
 }
@@ -137,13 +139,20 @@ def test_what_tasks_wrote_is_read_by_the_logger_alone(stacks: Synthesized) -> No
     } == {"logger"}
 
 
-def test_objects_are_deleted_by_who_merges_logs_and_only_those_of_logs(
+def test_objects_are_deleted_by_who_merges_logs_and_who_cleans_datasets(
     stacks: Synthesized,
 ) -> None:
+    datasets = f":::xylem-{stacks.environment.name}-datasets-"
     deletes = [each for each in _all(stacks) if each.action.startswith("s3:Delete")]
+    of_logs = [each for each in deletes if each.resource.endswith("/logs/*")]
 
     assert _who_may(stacks, "s3:DeleteObject", "/logs/*") == {"worker"}
-    assert [each for each in deletes if not each.resource.endswith("/logs/*")] == []
+    assert of_logs
+    assert [each for each in deletes if each not in of_logs and datasets not in each.resource] == []
+
+
+def test_datasets_are_written_for_people_and_for_tasks_alone(stacks: Synthesized) -> None:
+    assert _who_may(stacks, "s3:PutObject", "-datasets-") == {"core-service", "logger"}
 
 
 def test_the_schedule_may_start_one_function(stacks: Synthesized) -> None:

@@ -34,6 +34,7 @@ from xylem.domain.errors import (
     UnknownWorkflow,
 )
 from xylem.domain.ids import ConnectionId, GroupId, JobId, UserName, WorkflowId
+from xylem.domain.plan import DatasetInput
 from xylem.domain.values import replace
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.credentials import MemoryCredentials
@@ -43,7 +44,14 @@ from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports.jobs import Job
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol.queues import Greeted, NodesOf, Retired, StockOf, news_message
-from xylem.protocol.runtime import AtBarrier, Barrier, InputQuery, OutputFile, OutputQuery
+from xylem.protocol.runtime import (
+    AtBarrier,
+    Barrier,
+    InputPage,
+    InputQuery,
+    OutputFile,
+    OutputQuery,
+)
 from xylem.usecases import (
     again,
     backends,
@@ -392,7 +400,14 @@ class Service:
         query = InputQuery(index=index)
         workflows = self.rows.plain
         store, data = self.store.plain, self.data
-        page = runtime.inputs(attempt, query, workflows=workflows, store=store, data=data)
+        page = runtime.inputs(
+            attempt,
+            query,
+            workflows=workflows,
+            store=store,
+            data=data,
+            of_dataset=_no_dataset,
+        )
         return [self._variant.reads(file.url) for file in page.files]
 
     def upload(self, token: str) -> None:
@@ -492,3 +507,7 @@ class _Redirected:
 
     def close(self, connection: ConnectionId) -> None:
         self._sockets.close(connection)
+
+
+def _no_dataset(wanted: DatasetInput) -> InputPage:
+    raise AssertionError(f"no spec of the simulation reads {wanted.dataset}")

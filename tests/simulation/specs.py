@@ -15,6 +15,7 @@ from xylem.domain.ids import PoolName
 from xylem.domain.plan import Limits
 from xylem.domain.pool import Platform, Pool
 from xylem.domain.values import replace
+from xylem.memory.catalog import MemoryDatasetConfigs
 from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.store import MemoryStore
@@ -90,6 +91,7 @@ def checked_again(request: submit.Request, workflows: Workflows) -> submit.Check
         configs=MemoryConfigs(),
         workflows=workflows,
         credentials=MemoryCredentials(),
+        dataset_configs=MemoryDatasetConfigs(),
     )
 
 

@@ -269,9 +269,7 @@ def test_a_revoked_right_is_gone_within_two_minutes() -> None:
     line.carry(b"before", seconds=5)
     world = line.scene.world
     row = world.sessions.rows[line.made.session.id]
-    world.sessions.rows[line.made.session.id] = ended(
-        row, "revoked", "an admin ended it", line.now
-    )
+    world.sessions.rows[line.made.session.id] = ended(row, "revoked", "an admin ended it", line.now)
     line.run(130, step=timedelta(seconds=0.2))
 
     assert {over.code for over in line.over.values()} == {"revoked"}

@@ -33,6 +33,7 @@ from xylem.domain.task import Task
 from xylem.manifests import names
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
+from xylem.memory.catalog import MemoryCatalog, MemoryDatasetConfigs, MemoryDatasetStore
 from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
@@ -119,6 +120,9 @@ class World:
         self.task_secrets = MemoryTaskSecrets()
         self.sessions = MemorySessions()
         self.session_tokens = HmacSessionTokens({"k1": bytes(range(32))}, "k1")
+        self.catalog = MemoryCatalog()
+        self.dataset_configs = MemoryDatasetConfigs()
+        self.dataset_store = MemoryDatasetStore(self.clock)
         self.waited: list[float] = []
         self.wait: Callable[[float], None] = self.waited.append
         self.chance: Callable[[], float] = lambda: 0.5
@@ -143,6 +147,7 @@ class World:
             configs=self.configs,
             workflows=self.workflows,
             credentials=self.credentials,
+            dataset_configs=self.dataset_configs,
         )
         return submit.submit(request, checked, engine=self)
 

@@ -161,6 +161,11 @@ class Conversation(NamedTuple):
         return self.union or TypeAdapter(type(self.messages[name]))
 
 
+MD5 = "0123456789abcdef0123456789abcdef"
+A_PUT = runtime.DatasetPut(
+    url="https://store.test/a?x=y", headers=[("Content-MD5", "ASNFZ4mrze8BI0VniavN7w==")]
+)
+
 CONVERSATIONS: dict[str, Conversation] = {
     "operator": Conversation(
         agent.operator_message,
@@ -285,15 +290,39 @@ CONVERSATIONS: dict[str, Conversation] = {
             "at_barrier": runtime.AtBarrier(restarts=2),
             "barrier": runtime.Barrier(open=True, restarts=2),
             "group_state": runtime.GroupState(restarts=2),
-            "input_query": runtime.InputQuery(index=1, cursor="page-2"),
+            "input_query": runtime.InputQuery(index=1, cursor="page-2", at="3"),
             "input_page": runtime.InputPage(
                 files=[runtime.InputFile(path="a/ü", size=5, url="https://store.test/a?x=y")],
                 cursor="page-3",
+                at="3",
             ),
             "output_query": runtime.OutputQuery(files=[runtime.OutputFile(path="a/ü", size=5)]),
             "output_page": runtime.OutputPage(
                 files=[runtime.OutputTarget(path="a/ü", url="https://store.test/a?x=y")]
             ),
+            "dataset_start": runtime.DatasetStart(index=1),
+            "dataset_started": runtime.DatasetStarted(
+                version=3, source="https://store.test/1.json?x=y"
+            ),
+            "dataset_contents": runtime.DatasetContents(
+                index=1, version=3, contents=[runtime.DatasetContent(etag=MD5, size=5)]
+            ),
+            "dataset_wanted": runtime.DatasetWanted(
+                contents=[
+                    runtime.WantedContent(
+                        etag=MD5,
+                        there=False,
+                        put=A_PUT,
+                        parts=[runtime.DatasetPart(number=1, url="https://store.test/a?part=1")],
+                    )
+                ]
+            ),
+            "dataset_listing": runtime.DatasetListing(index=1, version=3, md5=MD5, size=5),
+            "dataset_put": A_PUT,
+            "dataset_finish": runtime.DatasetFinish(
+                index=1, version=3, listing=MD5, metadata=["a: 1\n"], labels=["b: ü\n"]
+            ),
+            "dataset_finished": runtime.DatasetFinished(dataset="prod/DS:3"),
         },
     ),
     "router": Conversation(

@@ -27,8 +27,8 @@ UNIONS = {
     "session": session.RouterMessage,
     "follower": following.ToFollower,
 }
-BASES = {agent.FromOperator, queues.FromBackend, session.ToRouter}
-"""They are said by nobody: each message of their kind adds its `type`."""
+BASES = {agent.FromOperator, queues.FromBackend, runtime.OfDataset, session.ToRouter}
+"""They are said by nobody: each message of their kind adds its words."""
 
 
 @pytest.mark.parametrize(("conversation", "name"), ALL)

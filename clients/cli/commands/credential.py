@@ -1,15 +1,13 @@
 """`xylem credential …`: secrets that the service keeps for tasks, worded as OSMO's client is."""
 
-from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
-from typer.core import TyperCommand
 
-from clients.cli.options import FormatType, LongFormatType, command_group
+from clients.cli.options import FormatType, LongFormatType, SeveralValues, command_group
 from clients.cli.session import session_of
 from clients.sdk.errors import BadInput
 from xylem.domain.credential import secret_keys
@@ -39,23 +37,8 @@ FIELDS = {
 Name = Annotated[str, typer.Argument(help="Of the credential, as tasks call it.")]
 
 
-class SeveralValues(TyperCommand):
-    """OSMO's `--payload a=1 b=2`: what follows such an option is its values, up to the next."""
-
-    several = ("--payload", "--payload-file")
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, list(self._each(args)))
-
-    def _each(self, args: Iterable[str]) -> Iterator[str]:
-        option, given = "", 0
-        for word in args:
-            if word.startswith("-"):
-                option, given = (word, 0) if word in self.several else ("", 0)
-            elif option and given:
-                yield option
-            given += 1 if option and not word.startswith("-") else 0
-            yield word
+class Payloads(SeveralValues):
+    several = frozenset({"--payload", "--payload-file"})
 
 
 @app.callback()
@@ -63,7 +46,7 @@ def _credential(context: typer.Context, format_type: LongFormatType = None) -> N
     pass
 
 
-@app.command("set", cls=SeveralValues)
+@app.command("set", cls=Payloads)
 def set_credential(
     context: typer.Context,
     name: Name,

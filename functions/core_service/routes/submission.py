@@ -105,6 +105,7 @@ def _submit(
             configs=has.configs,
             workflows=has.engine.workflows,
             credentials=has.credentials,
+            dataset_configs=has.datasets.dataset_configs,
             clusters=clusters_of(has),
             admin=who.admin,
         )

@@ -200,6 +200,7 @@ def test_the_sidecar_is_told_which_attempt_it_serves_and_what_to_do() -> None:
         "retry": 0,
         "inputs": [{"index": 0, "task": "up", "regex": r".*\.txt$"}],
         "outputs": [],
+        "datasets": [],
         "checkpoints": [],
         "kpis": [],
         "barrier": False,

@@ -104,8 +104,8 @@ def test_any_other_url_is_refused_wherever_it_stands(url: str, why: str) -> None
 @pytest.mark.parametrize(
     ("input", "why"),
     [
-        ({}, "inputs[0]: names no task and no URL"),
-        ({"task": "w-1:a", "url": "s3://b"}, "inputs[0]: has both a task and a URL"),
+        ({}, "inputs[0]: names no task, no URL and no dataset"),
+        ({"task": "w-1:a", "url": "s3://b"}, "inputs[0]: has several of task, url and dataset"),
         ({"task": "w:a:b"}, 'inputs[0].task: "w:a:b" names no task'),
         ({"task": ":a"}, 'inputs[0].task: ":a" names no task'),
         ({"task": "w-1:"}, 'inputs[0].task: "w-1:" names no task'),
@@ -117,7 +117,7 @@ def test_an_input_has_one_source(input: dict[str, str], why: str) -> None:
 
 
 def test_an_output_names_its_url() -> None:
-    assert "outputs[0]: names no URL" in why_not(outputs=[{"regex": ".*"}])
+    assert "outputs[0]: names no URL and no dataset" in why_not(outputs=[{"regex": ".*"}])
 
 
 def test_a_checkpoint_is_copied_again_and_again() -> None:

@@ -180,6 +180,7 @@ def test_a_submission_is_told_that_the_backend_is_drained() -> None:
             configs=world.configs,
             workflows=world.workflows,
             credentials=world.credentials,
+            dataset_configs=world.dataset_configs,
             clusters=Clusters(world.backends, world.clock),
             admin=True,
         )

@@ -16,6 +16,7 @@ from xylem.domain.placement import Choice
 from xylem.domain.plan import Resources
 from xylem.domain.pool import GpuQuota, Platform, Pool, PoolLimits
 from xylem.memory.backends import MemoryBackends
+from xylem.memory.catalog import MemoryDatasetConfigs
 from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.store import MemoryStore
@@ -64,6 +65,7 @@ class Place:
             configs=MemoryConfigs(),
             workflows=MemoryStore().workflows,
             credentials=MemoryCredentials(),
+            dataset_configs=MemoryDatasetConfigs(),
             clusters=Clusters(self.backends, lambda: NOON),
             admin=admin,
         )

@@ -7,6 +7,7 @@ from typing import get_args
 from pynamodb.models import Model
 
 from tests.builders import NOON
+from xylem.domain.dataset import DatasetId
 from xylem.domain.ids import (
     BackendName,
     ConnectionId,
@@ -18,7 +19,16 @@ from xylem.domain.ids import (
     WorkflowId,
 )
 from xylem.ports.task_tokens import Attempt
-from xylem_aws.tables import backends, configs, connections, identity, logs, sessions, workflows
+from xylem_aws.tables import (
+    backends,
+    catalog,
+    configs,
+    connections,
+    identity,
+    logs,
+    sessions,
+    workflows,
+)
 from xylem_aws.tables.keys import moment
 
 ROWS = Path(__file__).parents[3] / "docs" / "rows.md"
@@ -28,6 +38,7 @@ GROUP = GroupId("0" + "f" * 31)
 TASK = TaskName("<task>")
 BACKEND = BackendName("<backend>")
 USER = UserName("<user>")
+A_DATASET = DatasetId("<id>")
 ATTEMPT = Attempt(WF, GROUP, 41, TASK, 42)
 
 Row = tuple[str, str, str]
@@ -44,6 +55,8 @@ PLACEHOLDERS = {
     "#41": "#<incarnation>",
     "#42": "#<retry>",
     "#46": "#<restarts>",
+    f"{52:012d}": "<number>",
+    "#53": "#<number>",
     moment(NOON): "<time>",
     "G#<wf>#0": "G#<wf>#<shard>",
     "D#<wf>#0": "D#<wf>#<shard>",
@@ -104,6 +117,11 @@ def in_code() -> set[Row]:
             (identity.user_key("<user>"), identity.credential_key("<name>")),
         ),
         row(connections.FollowerRow, (connections.followers_key(WF), "<connection>")),
+        row(catalog.DatasetRow, catalog.dataset_key("<bucket>", "<dataset>")),
+        row(catalog.PlaceRow, catalog.place_key(A_DATASET)),
+        row(catalog.VersionRow, catalog.version_key(A_DATASET, 52)),
+        row(catalog.ContentRow, (catalog.content_partition(A_DATASET, "<digit>"), "<hash>")),
+        row(catalog.DueVersionRow, catalog.due_key(A_DATASET, 53, NOON)),
         row(
             connections.SocketRow,
             (connections.socket_key(ConnectionId("<connection>")), connections.SOCKET),
@@ -142,7 +160,7 @@ def test_the_document_has_the_keys_of_the_code() -> None:
 
 
 def test_every_kind_of_row_is_written_down() -> None:
-    modules = (backends, configs, connections, identity, logs, sessions, workflows)
+    modules = (backends, catalog, configs, connections, identity, logs, sessions, workflows)
     kinds = {
         name
         for module in modules

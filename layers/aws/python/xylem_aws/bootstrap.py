@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from xylem.usecases.session_tokens import HmacSessionTokens
     from xylem_aws.backends import DynamoBackends
     from xylem_aws.blobs import S3Blobs
-    from xylem_aws.configs import DynamoConfigs, DynamoPools
+    from xylem_aws.catalog import DynamoCatalog
+    from xylem_aws.configs import DynamoConfigs, DynamoDatasetConfigs, DynamoPools
     from xylem_aws.connections import DynamoConnections
     from xylem_aws.credentials import DynamoCredentials
+    from xylem_aws.dataset_store import S3DatasetStore
     from xylem_aws.envelopes import Envelopes
     from xylem_aws.followers import DynamoFollowers
     from xylem_aws.identity import Verifier
@@ -59,6 +61,10 @@ class Ports:
 
     @property
     def entering(self) -> "Ports":
+        return self
+
+    @property
+    def datasets(self) -> "Ports":
         return self
 
     @property
@@ -218,6 +224,24 @@ class Ports:
         from xylem_aws.blobs import S3Blobs
 
         return S3Blobs(self._s3, self.settings.data_bucket)
+
+    @cached_property
+    def catalog(self) -> "DynamoCatalog":
+        from xylem_aws.catalog import DynamoCatalog
+
+        return DynamoCatalog(self.settings.region, self.settings.table("catalog"))
+
+    @cached_property
+    def dataset_configs(self) -> "DynamoDatasetConfigs":
+        from xylem_aws.configs import DynamoDatasetConfigs
+
+        return DynamoDatasetConfigs(self.settings.region, self.settings.table("configs"))
+
+    @cached_property
+    def dataset_store(self) -> "S3DatasetStore":
+        from xylem_aws.dataset_store import S3DatasetStore
+
+        return S3DatasetStore(self._s3, self.settings.datasets_bucket)
 
     @cached_property
     def task_tokens(self) -> "HmacTaskTokens":

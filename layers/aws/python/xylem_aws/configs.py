@@ -1,4 +1,4 @@
-"""`Pools` and `Configs` on DynamoDB."""
+"""`Pools`, `Configs` and `DatasetConfigs` on DynamoDB."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -7,15 +7,17 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from xylem.domain.config import DEFAULT_CONFIG, WorkflowConfig
+from xylem.domain.dataset_config import DatasetConfig
 from xylem.domain.ids import UserName
 from xylem.domain.pool import Pool
 from xylem.domain.pool_book import PoolBook, found, with_pool
 from xylem.domain.values import replace
 from xylem_aws.pool_book import PoolBooks
 from xylem_aws.revisions import Revisions
-from xylem_aws.tables.configs import WORKFLOW
+from xylem_aws.tables.configs import DATASETS, WORKFLOW
 
 _workflow: TypeAdapter[WorkflowConfig] = TypeAdapter(WorkflowConfig)
+_datasets: TypeAdapter[DatasetConfig] = TypeAdapter(DatasetConfig)
 
 
 class DynamoPools:
@@ -53,3 +55,16 @@ class DynamoConfigs:
         return self._workflow.change(
             lambda config: replace(config, **changes), author=author, now=now
         )
+
+
+class DynamoDatasetConfigs:
+    def __init__(self, region: str, table: str) -> None:
+        self._datasets = Revisions(region, table, key=DATASETS, of=_datasets, first=DatasetConfig())
+
+    def datasets(self) -> DatasetConfig:
+        return self._datasets.current()
+
+    def change_datasets(
+        self, into: Callable[[DatasetConfig], DatasetConfig], *, author: UserName, now: datetime
+    ) -> DatasetConfig:
+        return self._datasets.change(into, author=author, now=now)

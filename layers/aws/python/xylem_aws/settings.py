@@ -82,6 +82,10 @@ class Settings:
         return timedelta(days=int(days)) if days else None
 
     @property
+    def datasets_bucket(self) -> str:
+        return self._get("DATASETS_BUCKET")
+
+    @property
     def runtime_image(self) -> str:
         """The image of the Task Runtime, as the clusters know it."""
         return self._get("RUNTIME_IMAGE")
@@ -96,7 +100,8 @@ class Settings:
         return self.variables.get("BACKENDS_TABLE")
 
     def table(self, name: str) -> str:
-        """`name` as in `rows.md`: workflows, backends, logs, configs, identity, connections."""
+        """`name` as in `rows.md`: workflows, backends, logs, configs, identity, catalog,
+        connections."""
         return self._get(f"{name.upper()}_TABLE")
 
     def _get(self, name: str) -> str:

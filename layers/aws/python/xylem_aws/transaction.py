@@ -6,7 +6,7 @@ conditions. A token would not do instead: DynamoDB remembers it for ten minutes 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -56,6 +56,13 @@ class Transaction:
         """Write the attributes that differ, and leave alone those that neither row sets."""
         self._count(after)
         self._write.update(after, actions=differences(before, after), condition=condition)
+
+    def update(
+        self, row: Model, actions: Sequence[Action], condition: Condition | None = None
+    ) -> None:
+        """Write as the actions say, whatever there was before: of a row that is not there, too."""
+        self._actions += 1
+        self._write.update(row, actions=list(actions), condition=condition)
 
     def delete(self, row: Model, condition: Condition | None = None) -> None:
         self._actions += 1

@@ -18,9 +18,11 @@ class BadPattern(Exception):
     """It does not compile, or finds no end. The message says what to change."""
 
 
-def matching(regex: str, names: Sequence[str], limits: Limits | None = None) -> list[bool]:
-    """For each name, whether the expression is found in it; an empty one is found in all. Raises
-    `BadPattern`."""
+def matching(
+    regex: str, names: Sequence[str], limits: Limits | None = None, *, at_start: bool = False
+) -> list[bool]:
+    """For each name, whether the expression is found in it, or `at_start` of it; an empty one is
+    found in all. Raises `BadPattern`."""
     if not regex or not names:
         return [True] * len(names)
     try:
@@ -28,8 +30,10 @@ def matching(regex: str, names: Sequence[str], limits: Limits | None = None) -> 
     except (re.error, RecursionError, OverflowError) as error:
         raise BadPattern(f"regex {regex[:200]!r}: {error}.") from None
 
+    find = pattern.match if at_start else pattern.search
+
     def search() -> bytes:
-        return bytes(pattern.search(name) is not None for name in names)
+        return bytes(find(name) is not None for name in names)
 
     try:
         found = in_child(search, limits or Limits(output_bytes=max(len(names), 1)))

@@ -206,7 +206,7 @@ SPECS = [
         "datasets",
         400,
         "USAGE",
-        "not supported yet",
+        "should be a map of keys and values",
         yaml_of(a_task(inputs=[{"dataset": "d"}])),
         kept=True,
     ),

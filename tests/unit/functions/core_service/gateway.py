@@ -37,6 +37,7 @@ class ServicesOf:
         self.backends = world.backends
         self.jobs = world.jobs
         self.credentials = world.credentials
+        self.datasets = world
         self.dead_letters = dead_letters or MemoryDeadLetters("jobs", "news", "timers")
 
 

@@ -94,7 +94,33 @@ class UrlInput:
     kind: Literal["url"] = "url"
 
 
-Input = TaskInput | UrlInput
+@dataclass(frozen=True, slots=True)
+class DatasetInput:
+    """A version of a dataset, or what a collection holds, filtered by `regex` over its paths.
+    `dataset`: `[bucket/]name[:tag-or-version]`; with its bucket once it was submitted."""
+
+    dataset: str
+    regex: str = ""
+    kind: Literal["dataset"] = "dataset"
+
+
+Input = TaskInput | UrlInput | DatasetInput
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetOutput:
+    """Files of the output that become a version of a dataset: those below `path`, filtered by
+    `regex`. With `updates` a new version of the one that is named, with these paths of the output
+    beside what it has, `source` or `source:folder` each. `metadata` and `labels`: files of YAML in
+    the output."""
+
+    dataset: str
+    path: str = ""
+    regex: str = ""
+    updates: bool = False
+    paths: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +171,7 @@ class TaskPlan:
     files: tuple[File, ...] = ()
     inputs: tuple[Input, ...] = ()
     outputs: tuple[UrlOutput, ...] = ()
+    datasets: tuple[DatasetOutput, ...] = ()
     credentials: tuple[CredentialUse, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
     kpis: tuple[Kpi, ...] = ()

@@ -7,7 +7,7 @@ the release's.
 from collections.abc import Mapping
 from typing import Any
 
-from xylem.domain.plan import GroupPlan, Input, Limits, TaskInput, TaskPlan
+from xylem.domain.plan import DatasetInput, GroupPlan, Input, Limits, TaskInput, TaskPlan
 from xylem.domain.tokens import INPUT_FOLDER, OUTPUT_FOLDER
 from xylem.manifests.facts import GroupFacts
 
@@ -64,6 +64,19 @@ def config(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Mapping[str, A
             for index, input in enumerate(task.inputs)
         ],
         "outputs": [{"url": output.url, "regex": output.regex} for output in task.outputs],
+        "datasets": [
+            {
+                "index": index,
+                "dataset": one.dataset,
+                "path": one.path,
+                "regex": one.regex,
+                "updates": one.updates,
+                "paths": list(one.paths),
+                "metadata": list(one.metadata),
+                "labels": list(one.labels),
+            }
+            for index, one in enumerate(task.datasets)
+        ],
         "checkpoints": [
             {
                 "path": checkpoint.path,
@@ -90,6 +103,8 @@ def _gang(plan: GroupPlan, facts: GroupFacts) -> Mapping[str, float] | None:
 
 
 def _source(input: Input) -> Mapping[str, str]:
+    if isinstance(input, DatasetInput):
+        return {"dataset": input.dataset}
     if not isinstance(input, TaskInput):
         return {"url": input.url}
     earlier = {} if input.workflow is None else {"workflow": input.workflow}

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from uuid import UUID, uuid5
 
 from xylem.domain.ids import task_uuid
-from xylem.domain.plan import GroupPlan, Input, TaskInput, TaskPlan
+from xylem.domain.plan import DatasetInput, GroupPlan, Input, TaskInput, TaskPlan
 from xylem.domain.tokens import INPUT_FOLDER, OUTPUT_FOLDER, substitute
 from xylem.domain.values import replace
 from xylem.manifests.facts import GroupFacts, service_name
@@ -43,6 +43,18 @@ def filled_in(task: TaskPlan, plan: GroupPlan, facts: GroupFacts) -> TaskPlan:
             replace(output, url=fill(output.url), regex=fill(output.regex))
             for output in task.outputs
         ),
+        datasets=tuple(
+            replace(
+                each,
+                dataset=fill(each.dataset),
+                path=_in_output(fill(each.path)),
+                regex=fill(each.regex),
+                paths=tuple(_in_output(fill(one)) for one in each.paths),
+                metadata=tuple(_in_output(fill(one)) for one in each.metadata),
+                labels=tuple(_in_output(fill(one)) for one in each.labels),
+            )
+            for each in task.datasets
+        ),
         credentials=tuple(
             replace(use, mount=None if use.mount is None else fill(use.mount))
             for use in task.credentials
@@ -67,6 +79,9 @@ def _values(task: TaskPlan, plan: GroupPlan, facts: GroupFacts) -> Mapping[str, 
             values[f"input:{input.task}"] = f"{INPUT_FOLDER}/{index}"
             if input.workflow is not None:
                 values[f"input:{input.workflow}:{input.task}"] = f"{INPUT_FOLDER}/{index}"
+        if isinstance(input, DatasetInput):
+            name = input.dataset.rpartition("/")[2].partition(":")[0]
+            values[f"input:{name}"] = f"{INPUT_FOLDER}/{index}"
     for index in range(len(task.inputs)):
         values[f"input:{index}"] = f"{INPUT_FOLDER}/{index}"
     for other in plan.tasks:
@@ -78,4 +93,11 @@ def _values(task: TaskPlan, plan: GroupPlan, facts: GroupFacts) -> Mapping[str, 
 def _filled(input: Input, fill: Callable[[str], str]) -> Input:
     if isinstance(input, TaskInput):
         return replace(input, regex=fill(input.regex))
+    if isinstance(input, DatasetInput):
+        return replace(input, dataset=fill(input.dataset), regex=fill(input.regex))
     return replace(input, url=fill(input.url), regex=fill(input.regex))
+
+
+def _in_output(path: str) -> str:
+    """`{{output}}/a` is `a`: what a dataset is made of lies in the output."""
+    return path.removeprefix(OUTPUT_FOLDER).lstrip("/") if path.startswith(OUTPUT_FOLDER) else path

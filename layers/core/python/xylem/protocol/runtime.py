@@ -8,6 +8,10 @@
     POST /runtime/group                {} -> GroupState; of a group of several tasks, now and then
     POST /runtime/inputs               InputQuery -> InputPage
     POST /runtime/outputs              OutputQuery -> OutputPage
+    POST /runtime/dataset/start        DatasetStart -> DatasetStarted
+    POST /runtime/dataset/contents     DatasetContents -> DatasetWanted
+    POST /runtime/dataset/listing      DatasetListing -> DatasetPut
+    POST /runtime/dataset/finish       DatasetFinish -> DatasetFinished
 
 Records are masked (`protocol/masking`) and stand for `length` raw bytes of the spool from `offset`
 on. Without `length`, as of the first release, they are the spool's own.
@@ -74,10 +78,12 @@ class GroupState(Message):
 
 
 class InputQuery(Message):
-    """`index`: position in the task's `inputs`. `cursor`: from the page before."""
+    """`index`: position in the task's `inputs`. `cursor`: from the page before. `at`: from the
+    first page, of a dataset: its latest version may be another by now."""
 
     index: Annotated[int, Field(ge=0)]
     cursor: str | None = None
+    at: Annotated[str, Field(max_length=8192)] | None = None
 
 
 class InputFile(Message):
@@ -90,6 +96,7 @@ class InputFile(Message):
 class InputPage(Message):
     files: list[InputFile]
     cursor: str | None = None
+    at: str | None = None
 
 
 class OutputFile(Message):
@@ -109,3 +116,92 @@ class OutputTarget(Message):
 
 class OutputPage(Message):
     files: list[OutputTarget]
+
+
+# Outputs that become datasets ---------------------------------------------------------------------
+
+PAGE_CONTENTS = 90
+"""As many as a version can hold at once (`ports/catalog.py`)."""
+
+YAML_CHARS = 64 * 1024
+MOST_YAML = 20
+
+Number = Annotated[int, Field(ge=1, lt=10**12)]
+
+
+class OfDataset(Message):
+    """`index`: position among the task's outputs that are datasets."""
+
+    index: Annotated[int, Field(ge=0)]
+
+
+class DatasetStart(OfDataset):
+    pass
+
+
+class DatasetStarted(Message):
+    """`source`: the listing of the version that is updated, at a presigned GET."""
+
+    version: int
+    source: str | None = None
+
+
+class DatasetContent(Message):
+    etag: Annotated[str, Field(max_length=64)]
+    size: Annotated[int, Field(ge=0)]
+
+
+class DatasetContents(OfDataset):
+    version: Number
+    contents: Annotated[list[DatasetContent], Field(min_length=1, max_length=PAGE_CONTENTS)]
+
+
+class DatasetPart(Message):
+    number: int
+    url: str
+
+
+class DatasetPut(Message):
+    """A presigned PUT, of a request that has exactly these headers."""
+
+    url: str
+    headers: list[tuple[str, str]]
+
+
+class WantedContent(Message):
+    """`there`: nothing is to be sent. Else it is put, or in parts of 8 MiB, of which more may be
+    asked for when these were sent."""
+
+    etag: str
+    there: bool
+    put: DatasetPut | None = None
+    parts: list[DatasetPart] = []
+
+
+class DatasetWanted(Message):
+    contents: list[WantedContent]
+
+
+class DatasetListing(OfDataset):
+    version: Number
+    md5: Annotated[str, Field(max_length=32)]
+    size: Annotated[int, Field(ge=0)]
+
+
+class DatasetFinish(OfDataset):
+    """`metadata` and `labels`: texts of YAML, merged in their order."""
+
+    version: Number
+    listing: Annotated[str, Field(max_length=32)]
+    metadata: Annotated[
+        list[Annotated[str, Field(max_length=YAML_CHARS)]], Field(max_length=MOST_YAML)
+    ] = []
+    labels: Annotated[
+        list[Annotated[str, Field(max_length=YAML_CHARS)]], Field(max_length=MOST_YAML)
+    ] = []
+
+
+class DatasetFinished(Message):
+    """As people name it: `bucket/name:version`."""
+
+    dataset: str

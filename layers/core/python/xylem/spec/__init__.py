@@ -13,7 +13,7 @@ The command line runs the same on a machine without a service, but for `check_po
 what editors know of it.
 
 Everything wrong with a spec is an `InvalidSpec` (or `TooLarge`) that names the path in the YAML,
-the value and what to change; what this release does not carry out yet is listed in `unsupported`.
+the value and what to change.
 """
 
 from xylem.spec.admission import check_pool, place_of

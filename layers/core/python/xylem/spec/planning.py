@@ -6,7 +6,7 @@ tasks that wait for each other in a circle, is refused.
 
 import graphlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from xylem.domain.config import MOST_TASKS
 from xylem.domain.errors import Problem
@@ -14,6 +14,8 @@ from xylem.domain.ids import TaskName
 from xylem.domain.plan import (
     Checkpoint,
     CredentialUse,
+    DatasetInput,
+    DatasetOutput,
     File,
     GroupPlan,
     Input,
@@ -26,6 +28,7 @@ from xylem.domain.plan import (
     WorkflowPlan,
 )
 from xylem.domain.tokens import Reference, references
+from xylem.spec.datasets import DatasetOutputSpec, DatasetSpec, DatasetUpdateSpec
 from xylem.spec.exit_actions import rules
 from xylem.spec.outline import DEFAULT, Outline, Placed, group_of
 from xylem.spec.problems import Location, problem
@@ -185,6 +188,10 @@ def _texts(task: TaskSpec) -> Iterator[tuple[Location, str]]:
             for name in ("path", "url", "regex", "index"):
                 if text := getattr(entry, name, None):
                     yield (key, index, name), text
+            datasets: Sequence[tuple[str, DatasetSpec]] = getattr(entry, "datasets", ())
+            for word, dataset in datasets:
+                for place, written in dataset.texts():
+                    yield (key, index, word, *place), written
 
 
 def _reference_fault(reference: Reference, placed: Placed, neighbours: set[str]) -> str | None:
@@ -278,7 +285,8 @@ def _task_plan(task: TaskSpec, resources: Mapping[str, Resources], *, lead: bool
         environment=dict(task.environment),
         files=tuple(File(file.path, file.contents, file.base64) for file in task.files),
         inputs=tuple(map(_input, task.inputs)),
-        outputs=tuple(UrlOutput(each.url or "", each.regex) for each in task.outputs),
+        outputs=tuple(UrlOutput(each.url, each.regex) for each in task.outputs if each.url),
+        datasets=tuple(_dataset(one) for each in task.outputs for _, one in each.datasets),
         credentials=tuple(
             CredentialUse(name, mount=given)
             if isinstance(given, str)
@@ -299,9 +307,33 @@ def _task_plan(task: TaskSpec, resources: Mapping[str, Resources], *, lead: bool
 
 
 def _input(input: InputSpec) -> Input:
+    if input.dataset is not None:
+        return DatasetInput(input.dataset.name, input.dataset.regex)
     if input.url is not None:
         return UrlInput(input.url, input.regex)
     if earlier := input.earlier:
         workflow, task = earlier
         return TaskInput(TaskName(task), input.regex, workflow)
     return TaskInput(TaskName(input.of or ""), input.regex)
+
+
+def _dataset(output: DatasetSpec) -> DatasetOutput:
+    match output:
+        case DatasetUpdateSpec():
+            return DatasetOutput(
+                output.name,
+                updates=True,
+                paths=output.paths,
+                metadata=output.metadata,
+                labels=output.labels,
+            )
+        case DatasetOutputSpec():
+            return DatasetOutput(
+                output.name,
+                output.path,
+                output.regex,
+                metadata=output.metadata,
+                labels=output.labels,
+            )
+        case _:
+            raise AssertionError(f"{output!r} is no output")

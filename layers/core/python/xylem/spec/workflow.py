@@ -1,8 +1,8 @@
 """The models of what a user writes below `workflow:`, and the rules that one value can break alone.
 
-They are OSMO's form, complete: a key that OSMO takes is either carried out, or refused as not
-supported yet (`unsupported`), or has no effect with OSMO either (`pool`, `backend`, `cacheSize`,
-`downloadType`, and `resources` in a task), which then is true here. Rules between values of
+They are OSMO's form, complete: a key that OSMO takes is either carried out, or has no effect with
+OSMO either (`pool`, `backend`, `cacheSize`, `downloadType`, and `resources` in a task), which then
+is true here. Rules between values of
 different tasks are in `planning`; the descriptions are those of the published schema (`schema`).
 """
 
@@ -23,6 +23,12 @@ from pydantic import (
 
 from xylem.domain.ids import WorkflowId
 from xylem.spec import labels as label_rules
+from xylem.spec.datasets import (
+    DatasetInputSpec,
+    DatasetOutputSpec,
+    DatasetSpec,
+    DatasetUpdateSpec,
+)
 from xylem.spec.exit_actions import ACTION_PATTERN, CODES_PATTERN, ExitActions
 from xylem.spec.model import SpecModel, fault, shown
 from xylem.spec.places import (
@@ -35,7 +41,6 @@ from xylem.spec.places import (
 )
 from xylem.spec.resources import ResourceSpec, TopologySpec, size_in_bytes
 from xylem.spec.timeout import Period, TimeoutSpec
-from xylem.spec.unsupported import NotYet
 from xylem.spec.urls import StorageUrl
 
 FILE_BYTES = 1024 * 1024 - 4096
@@ -197,16 +202,28 @@ class InputSpec(SpecModel):
     url: Annotated[
         StorageUrl | None, Field(description="Where it is in an object store, for example s3://b/k")
     ] = None
-    dataset: Annotated[NotYet, Field(description="Not supported yet.")] = None
+    dataset: Annotated[
+        DatasetInputSpec | None, Field(description="A version of a dataset, or a collection.")
+    ] = None
     regex: Regex = ""
 
     @model_validator(mode="after")
     def _check_form(self) -> Self:
-        if self.task is None and self.url is None:
-            raise fault("names no task and no URL: write task: NAME, or url: s3://BUCKET/PATH.")
-        if self.task is not None and self.url is not None:
-            raise fault("has both a task and a URL. Make two inputs of it.")
+        given = [one for one in (self.task, self.url, self.dataset) if one is not None]
+        if not given:
+            raise fault(
+                "names no task, no URL and no dataset: write task: NAME, url: s3://BUCKET/PATH or "
+                "dataset: {name: NAME}."
+            )
+        if len(given) > 1:
+            raise fault("has several of task, url and dataset. Make an input of each.")
+        if self.dataset is not None and self.regex:
+            raise fault("has a dataset: write its regex below dataset.")
         return self
+
+    @property
+    def datasets(self) -> Sequence[tuple[str, DatasetSpec]]:
+        return [("dataset", self.dataset)] if self.dataset else []
 
     @property
     def of(self) -> str | None:
@@ -223,7 +240,8 @@ class InputSpec(SpecModel):
     def names(self) -> Sequence[str]:
         """What `{{input:NAME}}` may call it, beside its number."""
         earlier = self.earlier
-        return [name for name in (self.task, earlier and earlier[1]) if name]
+        dataset = self.dataset and self.dataset.bare_name
+        return [name for name in (self.task, earlier and earlier[1], dataset) if name]
 
 
 class OutputSpec(SpecModel):
@@ -231,19 +249,35 @@ class OutputSpec(SpecModel):
         StorageUrl | None,
         Field(description="Where a copy of {{output}} goes, for example s3://b/k"),
     ] = None
-    dataset: Annotated[NotYet, Field(description="Not supported yet.")] = None
+    dataset: Annotated[
+        DatasetOutputSpec | None, Field(description="Becomes a version of this dataset.")
+    ] = None
     update_dataset: Annotated[
-        NotYet, Field(alias="update_dataset", description="Not supported yet.")
+        DatasetUpdateSpec | None,
+        Field(alias="update_dataset", description="Becomes part of a new version of it."),
     ] = None
     regex: Regex = ""
 
     @model_validator(mode="after")
     def _check_form(self) -> Self:
-        if self.url is None:
+        places = (self.url, self.dataset, self.update_dataset)
+        given = [one for one in places if one is not None]
+        if not given:
             raise fault(
-                "names no URL: write url: s3://BUCKET/PATH. What other tasks read needs no entry."
+                "names no URL and no dataset: write url: s3://BUCKET/PATH, dataset: {name: NAME} "
+                "or update_dataset: {name: NAME, paths: [...]}. What other tasks read needs no "
+                "entry."
             )
+        if len(given) > 1:
+            raise fault("has several of url, dataset and update_dataset. Make an output of each.")
+        if self.url is None and self.regex:
+            raise fault("has a dataset: write its regex below dataset.")
         return self
+
+    @property
+    def datasets(self) -> Sequence[tuple[str, DatasetSpec]]:
+        both = (("dataset", self.dataset), ("update_dataset", self.update_dataset))
+        return [(word, one) for word, one in both if one is not None]
 
 
 class CheckpointSpec(SpecModel):

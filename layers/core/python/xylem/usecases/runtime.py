@@ -12,7 +12,7 @@ from datetime import timedelta
 from xylem.domain.errors import Forbidden, InvalidRequest
 from xylem.domain.group import Group
 from xylem.domain.ids import WorkflowId
-from xylem.domain.plan import TaskInput, WorkflowPlan
+from xylem.domain.plan import DatasetInput, TaskInput, WorkflowPlan
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
 from xylem.matching import BadPattern, matching
@@ -48,7 +48,7 @@ POLL_SECONDS = 0.5
 def renew(attempt: Attempt, *, workflows: Workflows, tokens: TaskTokens, clock: Clock) -> Token:
     """Raises `Forbidden` when the attempt is over for good."""
     now = clock()
-    _, task = _live_attempt(attempt, workflows)
+    _, task = live_attempt(attempt, workflows)
     if task.ended_at is not None and now - task.ended_at > RENEWABLE_AFTER_END:
         raise Forbidden(f"Task {attempt.task} ended more than a day ago.")
     token = tokens.sign(attempt, expires=now + TOKEN_LIFE)
@@ -69,11 +69,11 @@ def arrive(
     ended. So an arrival counts for one restart of the group, the one that its pod knows of."""
     known = here.restarts
     if known is None:
-        known = _live_attempt(attempt, workflows)[0].restarts
+        known = live_attempt(attempt, workflows)[0].restarts
     logs.arrive(attempt, known)
     left: float = BARRIER_HOLD_SECONDS
     while True:
-        group, _ = _live_attempt(attempt, workflows)
+        group, _ = live_attempt(attempt, workflows)
         if known < group.restarts and here.restarts is not None:
             return Barrier(open=False, restarts=group.restarts)
         arrived = logs.arrived(attempt.group, attempt.incarnation, known)
@@ -90,19 +90,28 @@ def arrive(
 
 def group_state(attempt: Attempt, *, workflows: Workflows) -> GroupState:
     """Raises `Forbidden` when the attempt is over for good."""
-    group, _ = _live_attempt(attempt, workflows)
+    group, _ = live_attempt(attempt, workflows)
     return GroupState(restarts=group.restarts)
 
 
 def inputs(
-    attempt: Attempt, query: InputQuery, *, workflows: Workflows, store: Blobs, data: Blobs
+    attempt: Attempt,
+    query: InputQuery,
+    *,
+    workflows: Workflows,
+    store: Blobs,
+    data: Blobs,
+    of_dataset: Callable[[DatasetInput], InputPage],
 ) -> InputPage:
-    """One page of an input's files. Raises `InvalidRequest` for an input that is not the task's."""
-    plan = _plan(attempt, workflows, store)
+    """One page of an input's files. Raises `InvalidRequest` for an input that is not the task's.
+    `of_dataset`: of one that is a dataset, which most tasks have none of."""
+    plan = plan_of(attempt, workflows, store)
     declared = plan.group_of(attempt.task).task(attempt.task).inputs
     if query.index >= len(declared):
         raise InvalidRequest(f"Task {attempt.task} has {len(declared)} inputs, no {query.index}.")
     wanted = declared[query.index]
+    if isinstance(wanted, DatasetInput):
+        return of_dataset(wanted)
     if not isinstance(wanted, TaskInput):
         raise InvalidRequest(f"Input {query.index} of task {attempt.task} is no task's output.")
     of = wanted.workflow or attempt.workflow
@@ -145,7 +154,7 @@ def _prefix(workflow: WorkflowId, task: str, retry: int) -> str:
     return f"data/{workflow}/{task}/{retry}/"
 
 
-def _plan(attempt: Attempt, workflows: Workflows, store: Blobs) -> WorkflowPlan:
+def plan_of(attempt: Attempt, workflows: Workflows, store: Blobs) -> WorkflowPlan:
     body = store.get(spec_key(workflows.workflow(attempt.workflow).value.uuid))
     if body is None:
         raise InvalidRequest(f"The spec of {attempt.workflow} has expired.")
@@ -165,7 +174,7 @@ def _written_by(of: WorkflowId, wanted: TaskInput, workflows: Workflows) -> int:
     raise InvalidRequest(f"Task {wanted.task} has not completed: it has no output to read.")
 
 
-def _live_attempt(attempt: Attempt, workflows: Workflows) -> tuple[Group, Task]:
+def live_attempt(attempt: Attempt, workflows: Workflows) -> tuple[Group, Task]:
     """The row must agree with the token. Raises `Forbidden`."""
     stored = workflows.group(attempt.workflow, attempt.group)
     task = stored.value.task(attempt.task) if stored else None

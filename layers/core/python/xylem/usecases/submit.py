@@ -44,11 +44,12 @@ from xylem.domain.task import Task
 from xylem.domain.transitions import ready
 from xylem.domain.values import dataclass, replace
 from xylem.domain.workflow import Counts, Sweeping, Workflow, amount
+from xylem.ports.catalog import DatasetConfigs
 from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.jobs import Job, RemoveWorkflow, SweepWorkflow
 from xylem.ports.workflows import Creation, Laying, Reservation, Workflows
 from xylem.protocol.limits import TRANSACTION_ACTIONS
-from xylem.usecases import asked, placing
+from xylem.usecases import asked, dataset_names, placing
 from xylem.usecases.apply import Engine
 from xylem.usecases.clusters import Clusters
 from xylem.usecases.draft import a_new_job, start_jobs
@@ -113,6 +114,7 @@ def check(
     configs: Configs,
     workflows: Workflows,
     credentials: Credentials,
+    dataset_configs: DatasetConfigs,
     clusters: Clusters | None = None,
     admin: bool = False,
 ) -> Checked:
@@ -129,6 +131,7 @@ def check(
     )
     plan = resolved(_placed(specification.plan, known), workflows, of=specification)
     plan = configured(plan, configs.workflow())
+    plan = dataset_names.pinned(plan, dataset_configs, of=specification)
     written = request.text if request.text != rendered else None
     asked.require(plan, request.user, credentials=credentials, of=specification)
     text = spec.stored_text(specification, default_platform=known.default_platform)
