@@ -59,7 +59,7 @@ USER = UserName("alice")
 
 @dataclass
 class Cluster:
-    """What the operator of `BACKEND` was told, and what it has said so far."""
+    """What the operator of the backend was told, and what it has said so far."""
 
     jobs: list[agent.Job] = field(default_factory=list)
     acknowledged: set[int] = field(default_factory=set)
@@ -80,7 +80,8 @@ class Cluster:
 
 
 class World:
-    def __init__(self) -> None:
+    def __init__(self, backend: BackendName = BACKEND) -> None:
+        self.backend = backend
         self.clock = FakeClock(NOON)
         self.ids = FakeIds()
         self.rows = MemoryStore()
@@ -105,7 +106,7 @@ class World:
         self.connection = CONNECTION
         self.rung: list[tuple[datetime, WorkflowId, GroupId]] = []
         platforms = {"default": Platform()}
-        pool = Pool(PoolName("default"), BACKEND, default_platform="default", platforms=platforms)
+        pool = Pool(PoolName("default"), backend, default_platform="default", platforms=platforms)
         self.pools.put(pool, author=USER, now=NOON)
         self.dial(CONNECTION)
 
@@ -232,14 +233,14 @@ class World:
     def dial(self, connection: ConnectionId, *, boot: str = BOOT) -> None:
         """The operator says hello over this connection, and from then on everything."""
         self.connection = connection
-        self.say(agent.Hello(backend=BACKEND, cluster_uid="uid", boot_id=boot, version="1"))
+        self.say(agent.Hello(backend=self.backend, cluster_uid="uid", boot_id=boot, version="1"))
         self.settle()
 
     def say(self, message: agent.FromOperator) -> None:
         """The operator says something; it reaches the news queue and no further."""
         operators.take(
             message.model_dump_json(),
-            backend=BACKEND,
+            backend=self.backend,
             connection=self.connection,
             backends=self.backends,
             links=self.links,
@@ -280,7 +281,7 @@ class World:
 
     def bodies(self, message: agent.OperatorMessage) -> list[str]:
         """What ingest would make of a frame, were frames of any size."""
-        return list(operators.split(message, backend=BACKEND, connection=self.connection))
+        return list(operators.split(message, backend=self.backend, connection=self.connection))
 
     def observed(self, workflow: WorkflowId, *pods: agent.PodObservation) -> None:
         """The question that was pushed last is answered with these pods."""

@@ -74,8 +74,7 @@ class CoreService:
             },
             **_body(body),
         }
-        answer = self._handler(event, object())  # type: ignore[arg-type]  # nobody looks at it
-        return Answer(answer["statusCode"], answer["headers"], _parsed(answer["body"]))
+        return answered(self._handler(event, object()))  # type: ignore[arg-type]  # nobody looks
 
     def submit(self, spec: str, *, query: str = "", **more: Any) -> Answer:
         return self.ask("POST", SUBMIT, query=query, body=json.dumps({"file": spec}), **more)
@@ -91,6 +90,10 @@ class CoreService:
         queues = [world.doorbell.take(), world.alarm.take(), world.news.take(), world.links.take()]
         configs = [world.pools.revisions, world.backends.all()]
         return repr([rows, queues, configs, world.store.keys()])
+
+
+def answered(answer: Mapping[str, Any]) -> Answer:
+    return Answer(answer["statusCode"], answer["headers"], _parsed(answer["body"]))
 
 
 def _body(body: str | bytes | None) -> dict[str, Any]:

@@ -99,10 +99,7 @@ def find_task(described: Described, name: str) -> tuple[Group, Task]:
         task = group.task(TaskName(name))
         if task is not None:
             return group, task
-    raise UnknownTask(
-        f"Task {name} not found in workflow {described.workflow.id}.",
-        workflow=described.workflow.id,
-    )
+    raise UnknownTask(f"Task {name} of workflow {described.workflow.id} is not found.")
 
 
 @dataclass(frozen=True, slots=True)
