@@ -9,7 +9,7 @@ from moto import mock_aws
 from pynamodb.models import Model
 
 from xylem.memory.backends import MemoryBackends
-from xylem.memory.configs import MemoryConfigs, MemoryPools
+from xylem.memory.configs import MemoryConfigs
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.logs import MemoryLogs
@@ -20,8 +20,9 @@ from xylem.ports.connections import Connections
 from xylem.ports.jobs import Jobs, Timers
 from xylem.ports.logs import Logs
 from xylem.ports.workflows import Workflows
+from xylem.usecases.config_book import ConfigBook
 from xylem_aws.backends import DynamoBackends
-from xylem_aws.configs import DynamoConfigs, DynamoPools
+from xylem_aws.configs import DynamoConfigRows
 from xylem_aws.connections import DynamoConnections
 from xylem_aws.credentials import DynamoCredentials
 from xylem_aws.envelopes import Envelopes
@@ -71,8 +72,8 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             store.jobs,
             store.timers,
             MemoryBackends(store),
-            MemoryPools(),
-            MemoryConfigs(),
+            memory_configs := MemoryConfigs(),
+            memory_configs,
             MemoryLogs(),
             MemoryConnections(),
             MemoryCredentials(),
@@ -88,8 +89,8 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoJobs(REGION, "workflows"),
             DynamoTimers(REGION, "workflows"),
             DynamoBackends(REGION, "backends"),
-            DynamoPools(REGION, "configs"),
-            DynamoConfigs(REGION, "configs"),
+            configs := ConfigBook(DynamoConfigRows(REGION, "configs")),
+            configs,
             DynamoLogs(REGION, "logs"),
             DynamoConnections(REGION, "connections"),
             DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),

@@ -33,7 +33,7 @@ from xylem.domain.task import Task
 from xylem.manifests import names
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
-from xylem.memory.configs import MemoryConfigs, MemoryPools
+from xylem.memory.configs import MemoryConfigs
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
@@ -95,8 +95,7 @@ class World:
         self.alarm = MemoryAlarm()
         self.timers = self.rows.timers
         self.news = MemoryNewsQueue()
-        self.pools = MemoryPools()
-        self.configs = MemoryConfigs()
+        self.configs = self.pools = MemoryConfigs()
         self.tokens = MemoryTaskTokens()
         self.credentials = MemoryCredentials()
         self.waited: list[float] = []

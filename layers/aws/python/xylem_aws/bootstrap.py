@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+    from xylem.usecases.config_book import ConfigBook
     from xylem_aws.backends import DynamoBackends
     from xylem_aws.blobs import S3Blobs
-    from xylem_aws.configs import DynamoConfigs, DynamoPools
     from xylem_aws.connections import DynamoConnections
     from xylem_aws.credentials import DynamoCredentials
     from xylem_aws.identity import Verifier
@@ -98,17 +98,16 @@ class Ports:
 
         return DynamoConnections(self.settings.region, self.settings.table("connections"))
 
-    @cached_property
-    def pools(self) -> "DynamoPools":
-        from xylem_aws.configs import DynamoPools
-
-        return DynamoPools(self.settings.region, self.settings.table("configs"))
+    @property
+    def pools(self) -> "ConfigBook":
+        return self.configs
 
     @cached_property
-    def configs(self) -> "DynamoConfigs":
-        from xylem_aws.configs import DynamoConfigs
+    def configs(self) -> "ConfigBook":
+        from xylem.usecases.config_book import ConfigBook
+        from xylem_aws.configs import DynamoConfigRows
 
-        return DynamoConfigs(self.settings.region, self.settings.table("configs"))
+        return ConfigBook(DynamoConfigRows(self.settings.region, self.settings.table("configs")))
 
     @cached_property
     def credentials(self) -> "DynamoCredentials":

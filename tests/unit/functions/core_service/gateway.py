@@ -88,7 +88,7 @@ class CoreService:
             if name not in {"workflows", "jobs", "timers"}
         }
         queues = [world.doorbell.take(), world.alarm.take(), world.news.take(), world.links.take()]
-        configs = [world.pools.revisions, world.backends.all()]
+        configs = [vars(world.configs.rows), world.backends.all()]
         return repr([rows, queues, configs, world.store.keys()])
 
 

@@ -103,6 +103,7 @@ class PoolBook:
     )
     backends: Mapping[BackendName, BackendConfig] = field(default_factory=dict)
     backend_tests: Mapping[str, BackendTest] = field(default_factory=dict)
+    group_templates: Mapping[str, Template] = field(default_factory=dict)
 
     def resolved(self) -> list[Pool]:
         return [resolved(self.pools[name], self) for name in sorted(self.pools)]
@@ -120,6 +121,13 @@ class PoolBook:
             pool.name
             for pool in self.pools.values()
             if any(name in one.resource_validations for one in _parts(pool))
+        )
+
+    def naming_group_template(self, name: str) -> list[PoolName]:
+        return sorted(
+            pool.name
+            for pool in self.pools.values()
+            if name in pool.kept.get("common_group_templates", ())
         )
 
     def tests_naming_template(self, name: str) -> list[str]:
