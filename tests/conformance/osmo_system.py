@@ -21,9 +21,10 @@ from functions.core_service.api import Application
 from tests.stories.world import World
 from tests.unit.functions.core_service.gateway import Answer, ServicesOf, answered
 from tests.unit.functions.environment import Context, deployed
-from xylem.domain.ids import BackendName, PoolName, WorkflowId
+from xylem.domain.ids import BackendName, ConnectionId, PoolName, WorkflowId
 from xylem.domain.node import CORE, Amounts, Node, Use
 from xylem.domain.status import TaskStatus
+from xylem.memory.configs import MemoryConfigs
 from xylem.ports.backends import NodeFacts
 from xylem.ports.workflows import Scope
 from xylem.protocol.agent import Heartbeat
@@ -41,6 +42,8 @@ NEXT = {
     TaskStatus.SCHEDULING: "INITIALIZING",
     TaskStatus.INITIALIZING: "RUNNING",
 }
+
+REGISTRIES = ["docker.io", "index.docker.io", "registry-1.docker.io"]
 
 POOL = {
     "backend": "default",
@@ -71,8 +74,10 @@ class Request:
 class OsmoSystem:
     def __init__(self) -> None:
         self.world = World(NAME)
+        self.world.configs = self.world.pools = MemoryConfigs()
         self._core = Mangum(Application(ServicesOf(self.world)), lifespan="off")
         self.world.later(BEGIN - self.world.clock())
+        self.world.dial(ConnectionId("connection-2"), version="6.4.0")
         self._install()
 
     def ask(self, request: Request) -> Answer:
@@ -102,9 +107,11 @@ class OsmoSystem:
         self._admin("PUT", "pod_template", {"configs": dict(shipped.pod_templates)})
         self._admin("PUT", "resource_validation", {"configs_dict": {}})
         self._admin("PUT", "pool", {"configs": {"default": POOL}})
-        self._admin(
-            "PATCH", "workflow", {"configs_dict": {"workflow_info": {"tags": ["t1", "t2"]}}}
-        )
+        workflows = {
+            "workflow_info": {"tags": ["t1", "t2"]},
+            "credential_config": {"disable_registry_validation": REGISTRIES},
+        }
+        self._admin("PATCH", "workflow", {"configs_dict": workflows})
         kai = {"scheduler_type": "kai", "scheduler_name": "kai-scheduler", "scheduler_timeout": 30}
         self._admin("POST", "backend/default", {"configs": {"scheduler_settings": kai}})
         self.world.backends.note_nodes(NodeFacts(NAME, "boot", 1, (_node(),)))

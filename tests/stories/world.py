@@ -30,12 +30,15 @@ from xylem.domain.plan import WorkflowPlan
 from xylem.domain.pool import Platform, Pool
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
+from xylem.domain.values import replace
 from xylem.manifests import names
+from xylem.memory.apps import MemoryApps
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.configs import MemoryConfigs
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
+from xylem.memory.identity import MemoryIdentity
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.store import MemoryStore
 from xylem.memory.time import FakeClock, FakeIds
@@ -98,6 +101,8 @@ class World:
         self.configs = self.pools = MemoryConfigs()
         self.tokens = MemoryTaskTokens()
         self.credentials = MemoryCredentials()
+        self.identity = MemoryIdentity()
+        self.apps = MemoryApps()
         self.waited: list[float] = []
         self.wait: Callable[[float], None] = self.waited.append
         self.chance: Callable[[], float] = lambda: 0.5
@@ -130,6 +135,12 @@ class World:
         request = submit.Request(text="", user=USER, **options)
         pool = self.pools.pool("default")
         return submit.submit(request, submit.Checked(plan, "", None, pool), engine=self)
+
+    def configure(self, **changes: Any) -> None:
+        """Fields of the config of workflows."""
+        self.configs.change_workflow(
+            lambda config: replace(config, **changes), author=USER, now=self.clock()
+        )
 
     def cancel(self, workflow: WorkflowId, **options: Any) -> None:
         cancel.cancel(workflow, by=USER, engine=self, **options)
@@ -229,10 +240,12 @@ class World:
 
     # The cluster -------------------------------------------------------------------------------
 
-    def dial(self, connection: ConnectionId, *, boot: str = BOOT) -> None:
+    def dial(self, connection: ConnectionId, *, boot: str = BOOT, version: str = "1") -> None:
         """The operator says hello over this connection, and from then on everything."""
         self.connection = connection
-        self.say(agent.Hello(backend=self.backend, cluster_uid="uid", boot_id=boot, version="1"))
+        self.say(
+            agent.Hello(backend=self.backend, cluster_uid="uid", boot_id=boot, version=version)
+        )
         self.settle()
 
     def say(self, message: agent.FromOperator) -> None:

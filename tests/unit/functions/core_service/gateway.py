@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Literal
 
 from mangum import Mangum
@@ -12,6 +13,7 @@ from mangum import Mangum
 from functions.core_service.api import Application
 from tests.stories.world import World
 from xylem.memory.queues import MemoryDeadLetters
+from xylem.memory.tokens import MemorySigner
 
 WEBSOCKET_URL = "wss://sockets.test/live"
 SUBMIT = "/api/pool/default/workflow"
@@ -36,7 +38,14 @@ class ServicesOf:
         self.backends = world.backends
         self.jobs = world.jobs
         self.credentials = world.credentials
+        self.identity = world.identity
+        self.apps = world.apps
+        self.signer = MemorySigner()
+        self._secrets = count(1)
         self.dead_letters = dead_letters or MemoryDeadLetters("jobs", "news", "timers")
+
+    def new_secret(self) -> str:
+        return f"{next(self._secrets):T>43}"
 
 
 class CoreService:

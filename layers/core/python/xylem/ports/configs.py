@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from xylem.domain.config import NO_NOTE
 
@@ -85,27 +85,29 @@ class Configs(Protocol):
 
     def workflow(self) -> WorkflowConfig: ...
 
-    def patch_workflow(
+    def change_workflow(
         self,
-        changes: dict[str, Any],
+        into: Callable[[WorkflowConfig], WorkflowConfig],
         *,
         author: UserName,
         now: datetime,
         note: Note = NO_NOTE,
     ) -> WorkflowConfig:
-        """`changes`: fields of it, with checked values. A new revision."""
+        """As it is from now on, a new revision. What `into` raises is raised."""
         ...
 
     def service(self) -> ServiceConfig: ...
 
-    def patch_service(
+    def change_service(
         self,
-        changes: dict[str, Any],
+        into: Callable[[ServiceConfig], ServiceConfig],
         *,
         author: UserName,
         now: datetime,
         note: Note = NO_NOTE,
-    ) -> ServiceConfig: ...
+    ) -> ServiceConfig:
+        """As of workflows."""
+        ...
 
     def roles(self) -> Roles: ...
 

@@ -77,14 +77,25 @@ _OPEN = re.compile(r"\{\{|\{%|\{#")
 def template_of(config: Template, at: str = "configs") -> Template:
     """One named config of kind POD_TEMPLATE, which stands at this path of a request. Raises
     `InvalidRequest` with all that is wrong."""
+    require_flat(config, at)
+    if problems := [f"{at}{problem}" for problem in _problems(config)]:
+        raise InvalidRequest("\n".join(problems))
+    require_small(config, at)
+    return config
+
+
+def require_flat(config: Template, at: str) -> None:
+    """Raises `InvalidRequest`."""
     if not _is_flat(config):
         raise InvalidRequest(f"{at}: it is nested more than {DEPTH} deep.")
-    problems = [f"{at}{problem}" for problem in _problems(config)]
-    if not problems and (size := len(to_json(config))) > TEMPLATE_BYTES:
-        problems = [f"{at}: it has {size} bytes; a template has {TEMPLATE_BYTES} at the most."]
-    if problems:
-        raise InvalidRequest("\n".join(problems))
-    return config
+
+
+def require_small(config: Template, at: str) -> None:
+    """Raises `InvalidRequest`."""
+    if (size := len(to_json(config))) > TEMPLATE_BYTES:
+        raise InvalidRequest(
+            f"{at}: it has {size} bytes; a template has {TEMPLATE_BYTES} at the most."
+        )
 
 
 def put_template(name: str, template: Template, book: PoolBook) -> PoolBook:

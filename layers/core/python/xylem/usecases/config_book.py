@@ -108,34 +108,30 @@ class ConfigBook:
         config: WorkflowConfig = self._one(ConfigKind.WORKFLOW)
         return config
 
-    def patch_workflow(
+    def change_workflow(
         self,
-        changes: dict[str, Any],
+        into: Callable[[WorkflowConfig], WorkflowConfig],
         *,
         author: UserName,
         now: datetime,
         note: Note = NO_NOTE,
     ) -> WorkflowConfig:
-        after: WorkflowConfig = self._change_one(
-            ConfigKind.WORKFLOW, lambda config: replace(config, **changes), author, now, note
-        )
+        after: WorkflowConfig = self._change_one(ConfigKind.WORKFLOW, into, author, now, note)
         return after
 
     def service(self) -> ServiceConfig:
         config: ServiceConfig = self._one(ConfigKind.SERVICE)
         return config
 
-    def patch_service(
+    def change_service(
         self,
-        changes: dict[str, Any],
+        into: Callable[[ServiceConfig], ServiceConfig],
         *,
         author: UserName,
         now: datetime,
         note: Note = NO_NOTE,
     ) -> ServiceConfig:
-        after: ServiceConfig = self._change_one(
-            ConfigKind.SERVICE, lambda config: replace(config, **changes), author, now, note
-        )
+        after: ServiceConfig = self._change_one(ConfigKind.SERVICE, into, author, now, note)
         return after
 
     def roles(self) -> Roles:
