@@ -20,12 +20,20 @@ Part = Literal[
     "events",
     "cancel",
     "pools",
+    "pool_configs",
     "templates",
     "backends",
     "backend_tests",
     "configs",
+    "roles",
+    "config_history",
     "credentials",
     "jobs",
+    "apps",
+    "users",
+    "access_tokens",
+    "login",
+    "profile",
     "service",
 ]
 """Each a module of `routes`."""
@@ -48,20 +56,36 @@ def part_of(path: str) -> Part:
             return "cancel"
         case ["api", "workflow", *_]:
             return "workflows"
-        case ["api", "pool" | "pool_quota" | "resources", *_] | ["api", "configs", "pool", *_]:
+        case ["api", "pool" | "pool_quota" | "resources", *_]:
             return "pools"
-        case ["api", "configs", "pod_template" | "resource_validation", *_]:
+        case ["api", "configs", "pool", *_]:
+            return "pool_configs"
+        case ["api", "configs", "pod_template" | "group_template" | "resource_validation", *_]:
             return "templates"
         case ["api", "configs", "backend_test", *_]:
             return "backend_tests"
         case ["api", "backend", *_] | ["api", "configs", "backend", *_]:
             return "backends"
+        case ["api", "configs", "role", *_]:
+            return "roles"
+        case ["api", "configs", "history" | "diff", *_]:
+            return "config_history"
         case ["api", "configs", *_]:
             return "configs"
         case ["api", "credentials", *_]:
             return "credentials"
         case ["api", "job", *_]:
             return "jobs"
+        case ["api", "app", *_]:
+            return "apps"
+        case ["api", "auth", "access_token", *_] | ["api", "auth", "user", _, "access_token", *_]:
+            return "access_tokens"
+        case ["api", "auth", "user" | "roles", *_]:
+            return "users"
+        case ["api", "auth", *_]:
+            return "login"
+        case ["api", "profile" | "users", *_]:
+            return "profile"
         case _:
             return "service"
 

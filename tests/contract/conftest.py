@@ -33,7 +33,7 @@ from xylem_aws.tables.backends import BackendsTable
 from xylem_aws.tables.binding import bind
 from xylem_aws.tables.configs import ConfigRow
 from xylem_aws.tables.connections import SocketRow
-from xylem_aws.tables.identity import CredentialRow
+from xylem_aws.tables.identity import IdentityTable
 from xylem_aws.tables.logs import LogsTable
 from xylem_aws.tables.workflows import WorkflowsTable
 from xylem_aws.workflows import DynamoWorkflows
@@ -45,7 +45,7 @@ TABLES: Mapping[str, type[Model]] = {
     "backends": BackendsTable,
     "logs": LogsTable,
     "configs": ConfigRow,
-    "identity": CredentialRow,
+    "identity": IdentityTable,
     "connections": SocketRow,
 }
 

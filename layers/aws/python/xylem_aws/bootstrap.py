@@ -9,6 +9,7 @@ takes 50 ms, `cryptography` 100).
 
 import os
 import random
+import secrets
 import time
 import uuid
 from collections.abc import Callable
@@ -25,16 +26,18 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from xylem.usecases.config_book import ConfigBook
+    from xylem_aws.apps import DynamoApps
     from xylem_aws.backends import DynamoBackends
     from xylem_aws.blobs import S3Blobs
     from xylem_aws.connections import DynamoConnections
     from xylem_aws.credentials import DynamoCredentials
-    from xylem_aws.identity import Verifier
+    from xylem_aws.identity import Signer, Verifier
     from xylem_aws.jobs import DynamoJobs, DynamoTimers
     from xylem_aws.links import ApiGatewayLinks
     from xylem_aws.logs import DynamoLogs
     from xylem_aws.queues import SqsAlarm, SqsDeadLetters, SqsDoorbell, SqsNewsQueue
     from xylem_aws.task_tokens import HmacTaskTokens
+    from xylem_aws.users import DynamoIdentity
     from xylem_aws.workflows import DynamoWorkflows
 
 
@@ -186,6 +189,28 @@ class Ports:
 
         ssm = clients.ssm(self.settings.region)
         return Verifier(read_keys(ssm, self.settings.keys_path, "verifying"), self.settings.api_url)
+
+    @cached_property
+    def signer(self) -> "Signer":
+        from xylem_aws.identity import Signer
+
+        ssm = clients.ssm(self.settings.region)
+        return Signer(read_keys(ssm, self.settings.keys_path, "signing"), self.settings.api_url)
+
+    @cached_property
+    def apps(self) -> "DynamoApps":
+        from xylem_aws.apps import DynamoApps
+
+        return DynamoApps(self.settings.region, self.settings.table("catalog"))
+
+    def new_secret(self) -> str:
+        return secrets.token_urlsafe(32)
+
+    @cached_property
+    def identity(self) -> "DynamoIdentity":
+        from xylem_aws.users import DynamoIdentity
+
+        return DynamoIdentity(self.settings.region, self.settings.table("identity"))
 
     @cached_property
     def _sqs(self) -> "SQSClient":
