@@ -19,6 +19,9 @@ Part = Literal[
     "why_pending",
     "events",
     "cancel",
+    "tags",
+    "sessions",
+    "tasks",
     "pools",
     "pool_configs",
     "templates",
@@ -54,6 +57,14 @@ def part_of(path: str) -> Part:
             return "events"
         case ["api", "workflow", _, "cancel"]:
             return "cancel"
+        case ["api", "workflow", _, "tag"] | ["api", "tag"]:
+            return "tags"
+        case ["api", "workflow", _, "exec" | "portforward" | "webserver" | "rsync", *_]:
+            return "sessions"
+        case ["api", "plugins", *_]:
+            return "sessions"
+        case ["api", "task"]:
+            return "tasks"
         case ["api", "workflow", *_]:
             return "workflows"
         case ["api", "pool" | "pool_quota" | "resources", *_]:

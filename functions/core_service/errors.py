@@ -33,6 +33,7 @@ STATUS: dict[type[errors.XylemError], int] = {
     errors.Refused: 409,
     errors.Conflict: 503,
     errors.Gone: 410,
+    errors.TooEarly: 425,
     errors.Unavailable: 503,
 }
 

@@ -37,7 +37,6 @@ PAUSES = {
 """After which requests nothing was asked for a while."""
 
 NOT_YET: dict[str, str] = {
-    "list_label": "workflows",
     "logs_ok": "logs are the Logger's",
     "logs_task": "logs are the Logger's",
     "logs_query": "logs are the Logger's",
@@ -46,18 +45,6 @@ NOT_YET: dict[str, str] = {
     "logs_task_missing": "logs are the Logger's",
     "error_logs_no_task": "logs are the Logger's",
     "error_logs_task": "logs are the Logger's",
-    "exec_finished": "workflows",
-    "exec_noentry": "workflows",
-    "pf_noports": "workflows",
-    "rsync_disabled": "workflows",
-    "tag_none": "workflows",
-    "tag_add": "workflows",
-    "tag_bad": "workflows",
-    "tasks_": "tasks",
-    "tasks_summary": "tasks",
-    "tasks_aggregate_by_workflow": "tasks",
-    "tasks_limit": "tasks",
-    "tasks_running_all": "tasks",
 }
 """Requests that are not answered as recorded yet, and why. What is answered leaves the list."""
 

@@ -14,6 +14,7 @@
     ├── Refused            the event cannot happen in this state
     ├── Conflict           somebody else changed it first: load again, decide again
     ├── Gone               the connection, or the thing behind it, is no longer there
+    ├── TooEarly           what it is about has not begun
     └── Unavailable        a part that we need does not answer; the same request may work later
 
 `code` is what a program reads in an error's body. OSMO's codes (USAGE, RESOURCE, CREDENTIAL,
@@ -129,6 +130,10 @@ class Conflict(XylemError):
 
 class Gone(XylemError):
     default_code = "gone"
+
+
+class TooEarly(XylemError):
+    default_code = "too_early"
 
 
 class Unavailable(XylemError):
