@@ -8,19 +8,24 @@ import pytest
 from moto import mock_aws
 from pynamodb.models import Model
 
+from xylem.memory.apps import MemoryApps
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.configs import MemoryConfigs
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
+from xylem.memory.identity import MemoryIdentity
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.store import MemoryStore
+from xylem.ports.apps import Apps
 from xylem.ports.backends import Backends
 from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.connections import Connections
+from xylem.ports.identity import Identity
 from xylem.ports.jobs import Jobs, Timers
 from xylem.ports.logs import Logs
 from xylem.ports.workflows import Workflows
 from xylem.usecases.config_book import ConfigBook
+from xylem_aws.apps import DynamoApps
 from xylem_aws.backends import DynamoBackends
 from xylem_aws.configs import DynamoConfigRows
 from xylem_aws.connections import DynamoConnections
@@ -29,6 +34,7 @@ from xylem_aws.envelopes import Envelopes
 from xylem_aws.jobs import DynamoJobs, DynamoTimers
 from xylem_aws.keys import KeyRing
 from xylem_aws.logs import DynamoLogs
+from xylem_aws.tables.apps import AppsTable
 from xylem_aws.tables.backends import BackendsTable
 from xylem_aws.tables.binding import bind
 from xylem_aws.tables.configs import ConfigRow
@@ -36,6 +42,7 @@ from xylem_aws.tables.connections import SocketRow
 from xylem_aws.tables.identity import IdentityTable
 from xylem_aws.tables.logs import LogsTable
 from xylem_aws.tables.workflows import WorkflowsTable
+from xylem_aws.users import DynamoIdentity
 from xylem_aws.workflows import DynamoWorkflows
 
 REGION = "us-east-1"
@@ -46,6 +53,7 @@ TABLES: Mapping[str, type[Model]] = {
     "logs": LogsTable,
     "configs": ConfigRow,
     "identity": IdentityTable,
+    "catalog": AppsTable,
     "connections": SocketRow,
 }
 
@@ -61,6 +69,8 @@ class Stores:
     logs: Logs
     connections: Connections
     credentials: Credentials
+    identity: Identity
+    apps: Apps
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -77,6 +87,8 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemoryLogs(),
             MemoryConnections(),
             MemoryCredentials(),
+            MemoryIdentity(),
+            MemoryApps(),
         )
         return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -94,6 +106,8 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoLogs(REGION, "logs"),
             DynamoConnections(REGION, "connections"),
             DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),
+            DynamoIdentity(REGION, "identity"),
+            DynamoApps(REGION, "catalog"),
         )
 
 
