@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from functions.core_service import errors
+from functions.core_service import client_version, described_errors, errors
 from functions.core_service.services import Services
 
 Part = Literal[
@@ -113,6 +113,7 @@ class Application(FastAPI):
         self.state.services = services
         self._loaded: set[Part] = set()
         errors.install(self)
+        self.middleware("http")(client_version.told)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -123,5 +124,6 @@ class Application(FastAPI):
     def load(self, *parts: Part) -> None:
         for part in parts:
             if part not in self._loaded:
-                self.include_router(import_module(f"functions.core_service.routes.{part}").router)
+                module = import_module(f"functions.core_service.routes.{part}")
+                self.include_router(module.router, responses=described_errors.DESCRIBED)
                 self._loaded.add(part)

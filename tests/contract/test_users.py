@@ -1,6 +1,7 @@
 """Users with their roles and tokens: the same promises in memory and on DynamoDB."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ A_ROLE, ANOTHER = UserRole("osmo-user", ROOT, NOON), UserRole("team", ROOT, NOON
 A_USER = User(CAROL, NOON, ROOT, (A_ROLE,))
 
 
-def a_token(name: str = "ci", **fields: object) -> AccessToken:
+def a_token(name: str = "ci", **fields: Any) -> AccessToken:
     token = AccessToken(CAROL, name, digest(name), date(2027, 1, 1), (A_ROLE,), "for CI")
     return replace(token, **fields)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from functions.core_service import config_views
 from functions.core_service.config_notes import Change, Tags, noted
@@ -48,6 +48,8 @@ class HistoryQuery(BaseModel):
 
 
 class RollBackRequest(Change):
+    model_config = ConfigDict(json_schema_extra={"example": {"config_type": "POOL", "revision": 3}})
+
     config_type: ConfigKind
     revision: Number
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
 from functions.core_service import pool_views
 from functions.core_service.config_notes import Change, noted
@@ -26,6 +26,12 @@ MOST = 200
 
 
 class PutPool(Change):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"configs": {"backend": "cluster-1", "platforms": {"a100": {}}}}
+        }
+    )
+
     configs: PoolConfig
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from functions.core_service.config_notes import Change, noted
 from functions.core_service.identity import User
@@ -20,6 +20,18 @@ MOST = 100
 
 
 class PutRole(Change):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "configs": {
+                    "name": "team-a",
+                    "description": "Submits to the pools of team a",
+                    "policies": [{"actions": ["workflow:*"], "resources": ["pool/team-a*"]}],
+                }
+            }
+        }
+    )
+
     configs: RoleForm
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from functions.core_service import views
 from functions.core_service.identity import User
@@ -22,6 +22,15 @@ router = APIRouter(prefix="/api/pool/{pool_name}/workflow")
 
 class TemplateSpec(BaseModel):
     """What OSMO's client sends: the YAML as a string, and the variables of its template."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "file": "workflow:\n  name: hello\n  tasks:\n"
+                "  - {name: hello, image: alpine, command: [echo, hi]}\n"
+            }
+        }
+    )
 
     file: Text
     set_variables: list[Text] = []

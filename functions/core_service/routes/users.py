@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from functions.core_service import identity_views
 from functions.core_service.identity import User
@@ -22,6 +22,8 @@ NAMES = 100
 
 
 class CreateUserRequest(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"example": {"id": "ci", "roles": ["osmo-user"]}})
+
     id: Text
     roles: Annotated[list[Text], Field(max_length=NAMES)] | None = None
 

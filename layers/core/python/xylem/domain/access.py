@@ -159,7 +159,6 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "PUT /api/backend/{name}/drain": Operation("config:Update", "config/backend"),
         "DELETE /api/backend/{name}/drain": Operation("config:Update", "config/backend"),
         "GET /api/job": Operation("job:Read"),
-        "GET /api/job/dead-letters": Operation("job:Read"),
         "GET /api/job/{id}": Operation("job:Read"),
         "POST /api/job/{id}/retry": Operation("job:Update"),
         "DELETE /api/job/{id}": Operation("job:Update"),

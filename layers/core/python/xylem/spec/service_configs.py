@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from xylem.domain.config import MOST_TASKS, ServiceConfig, WorkflowConfig
 from xylem.domain.errors import InvalidRequest
+from xylem.domain.versions import read_version
 from xylem.spec.validations import Text
 
 MASK = "**********"
@@ -21,9 +22,6 @@ ITEMS = 200
 MOST_RETRIES = 1_000
 BYTES = 300_000
 """Of one kind as it is kept: it has to fit a row of 400 KB."""
-
-VERSION = re.compile(r"\d+\.\d+\.\d+(\.[A-Za-z0-9]+)?")
-"""OSMO's pattern for versions of clients."""
 
 _DAYS = re.compile(r"(\d{1,5})d")
 
@@ -238,7 +236,7 @@ def service_config(form: ServiceForm) -> ServiceConfig:
         )
     for key in ("latest_version", "min_supported_version"):
         version = getattr(form.cli_config, key)
-        if version is not None and VERSION.fullmatch(version) is None:
+        if version is not None and read_version(version) is None:
             raise InvalidRequest(f"cli_config.{key}: write a version, e.g. 6.4.0.", code="USAGE")
     kept = _kept(form)
     kept.get("service_auth", {}).pop("max_token_duration", None)
