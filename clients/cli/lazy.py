@@ -20,6 +20,7 @@ COMMANDS = (
     "pool",
     "resource",
     "credential",
+    "data",
     "login",
     "local",
     "token",

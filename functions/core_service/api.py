@@ -21,6 +21,7 @@ Part = Literal[
     "cancel",
     "tags",
     "sessions",
+    "osmo_sessions",
     "tasks",
     "pools",
     "pool_configs",
@@ -60,11 +61,13 @@ def part_of(path: str) -> Part:
         case ["api", "workflow", _, "tag"] | ["api", "tag"]:
             return "tags"
         case ["api", "workflow", _, "exec" | "portforward" | "webserver" | "rsync", *_]:
-            return "sessions"
+            return "osmo_sessions"
         case ["api", "plugins", *_]:
-            return "sessions"
+            return "osmo_sessions"
         case ["api", "task"]:
             return "tasks"
+        case ["api", "workflow", _, "sessions"]:
+            return "sessions"
         case ["api", "workflow", *_]:
             return "workflows"
         case ["api", "pool" | "pool_quota" | "resources", *_]:

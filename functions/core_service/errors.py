@@ -27,13 +27,15 @@ STATUS: dict[type[errors.XylemError], int] = {
     errors.UnknownPool: 400,
     errors.UnknownBackend: 400,
     errors.UnknownJob: 404,
+    errors.NotFound: 404,
+    errors.NotYet: 425,
+    errors.TooMany: 429,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.TooLarge: 413,
     errors.Refused: 409,
     errors.Conflict: 503,
     errors.Gone: 410,
-    errors.TooEarly: 425,
     errors.Unavailable: 503,
 }
 

@@ -66,7 +66,6 @@ def derived(put: Pool, book: PoolBook) -> View:
     """What the names in a pool's config come to. OSMO's pod templates of a platform are those of
     its pool and its own together, and so are ours."""
     it = resolved(put, book)
-    groups = put.kept.get("common_group_templates", ())
     platforms = {
         name: {
             **config_of_platform(platform),
@@ -81,9 +80,7 @@ def derived(put: Pool, book: PoolBook) -> View:
     return {
         "parsed_resource_validations": config_of_assertions(it.assertions),
         "parsed_pod_template": dict(template_of(Platform(), put, book)),
-        "parsed_group_templates": [
-            dict(book.group_templates[name]) for name in groups if name in book.group_templates
-        ],
+        "parsed_group_templates": [dict(one) for one in it.group_objects],
         "platforms": platforms,
     }
 

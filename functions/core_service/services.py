@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xylem.ports.identity import Identity
     from xylem.ports.jobs import Jobs
     from xylem.ports.tokens import Signer
-    from xylem.usecases import joining
+    from xylem.usecases import joining, sessions
     from xylem.usecases.apply import Engine
     from xylem.usecases.clusters import Clusters
 
@@ -54,6 +54,8 @@ class Services(Protocol):
         """Of an access token, which nobody can guess."""
         ...
 
+    @property
+    def entering(self) -> sessions.Has: ...
     @property
     def dead_letters(self) -> DeadLetters: ...
 

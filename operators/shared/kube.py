@@ -73,6 +73,7 @@ class Kube:
         configuration.connection_pool_maxsize = connections
         configuration.retries = False
         self.namespace = namespace
+        self._kinds: dict[tuple[str, str], Kind] = {}
         self._client = ApiClient(configuration)
         self._pool = self._client.rest_client.pool_manager
 
@@ -132,6 +133,23 @@ class Kube:
             next=metadata.get("continue") or None,
         )
 
+    def kind(self, api_version: str, name: str) -> Kind:
+        """As the cluster's discovery has it; what was found stays found. Raises `NotFound`."""
+        if (api_version, name) not in self._kinds:
+            self._kinds[api_version, name] = self._discovered(api_version, name)
+        return self._kinds[api_version, name]
+
+    def _discovered(self, api_version: str, name: str) -> Kind:
+        unknown = NotFound(404, f"the cluster knows no {name} of {api_version}: is it installed?")
+        try:
+            found = self._request("GET", Kind(api_version, name, "").root)
+        except NotFound:
+            raise unknown from None
+        for one in found.get("resources") or ():
+            if one.get("kind") == name and "/" not in one["name"]:
+                return Kind(api_version, name, one["name"], namespaced=bool(one["namespaced"]))
+        raise unknown
+
     def watch(self, kind: Kind, selector: str, resource_version: str) -> Iterator[WatchEvent]:
         """What happens after `resource_version`, until the API server ends it. When this returns
         the API server has begun it. Raises `Expired`, then or later."""
@@ -147,6 +165,22 @@ class Kube:
         if response.status != 200:
             raise _refusal(response, self._content(response, url))
         return _events(response)
+
+    def stream(self, path: str) -> tuple[str, dict[str, str], ssl.SSLContext | None]:
+        """Where a WebSocket to this path is dialled, with which headers and which TLS."""
+        known = self._client.configuration
+        headers: dict[str, str] = {}
+        self._client.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
+        scheme, _, rest = known.host.partition("://")
+        if scheme == "http":
+            return f"ws://{rest}{path}", headers, None
+        secure = ssl.create_default_context(cafile=known.ssl_ca_cert)
+        if known.cert_file:
+            secure.load_cert_chain(known.cert_file, known.key_file)
+        if not known.verify_ssl:
+            secure.check_hostname = False
+            secure.verify_mode = ssl.CERT_NONE
+        return f"wss://{rest}{path}", headers, secure
 
     def _path(self, kind: Kind, name: str | None = None) -> str:
         place = f"/namespaces/{quote(self.namespace)}" if kind.namespaced else ""

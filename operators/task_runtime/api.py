@@ -6,10 +6,10 @@ attempt is over for good, and `Over` ends what the sidecar does.
 """
 
 import json
-import os
 from threading import Event, Lock
 from typing import Any, NamedTuple
 
+from operators.shared.patience import Stopped, backoff
 from operators.task_runtime.http1 import Connection, ExchangeFailed, split
 
 TIMEOUT_SECONDS = 15.0
@@ -18,9 +18,6 @@ short enough for a second try within a pod's 30 s of grace."""
 
 HELD_TIMEOUT_SECONDS = 35.0
 """For the barrier, where the Logger holds the answer for up to 20 s."""
-
-FIRST_BACKOFF_SECONDS = 0.25
-LONGEST_BACKOFF_SECONDS = 30.0
 
 JSON = {"Content-Type": "application/json"}
 
@@ -39,10 +36,6 @@ class Refusal(Exception):
 
 class Unreachable(Exception):
     """No answer, or one that may be another in a while."""
-
-
-class Stopped(Exception):
-    """The pod is to end; patience has, too."""
 
 
 class Reply(NamedTuple):
@@ -122,14 +115,3 @@ class Api:
         except (ExchangeFailed, ValueError) as error:
             raise Unreachable(str(error)) from error
         return Reply(answer.status, found if isinstance(found, dict) else {})
-
-
-def backoff(tries: int) -> float:
-    """Full jitter: all pods of a cluster lose the service at the same moment, and must not come
-    back at the same moment."""
-    return chance() * min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(tries, 16))
-
-
-def chance() -> float:
-    """From 0 to 1. The `random` module takes 10 ms to import."""
-    return int.from_bytes(os.urandom(4), "big") / 2**32

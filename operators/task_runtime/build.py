@@ -40,13 +40,22 @@ MODULES = (
             "data",
             "http1",
             "logs",
+            "masking",
             "runtime",
             "spool",
             "stores",
         )
     ),
+    *(
+        (ROOT, f"operators/shared/{name}.py")
+        for name in ("__init__", "files", "object_stores", "patience")
+    ),
     (CORE, "xylem/__init__.py"),
+    *((CORE, f"xylem/{name}.py") for name in ("matching", "sandbox")),
+    (CORE, "xylem/domain/__init__.py"),
+    (CORE, "xylem/domain/values.py"),
     (CORE, "xylem/protocol/__init__.py"),
+    (CORE, "xylem/protocol/masking.py"),
     (CORE, "xylem/protocol/spool.py"),
 )
 

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from threading import Event, Lock
 from typing import Any
 
-from operators.task_runtime.api import Stopped
-from operators.task_runtime.data import Say, TransferFailed
+from operators.shared.files import Say, TransferFailed
+from operators.shared.patience import Stopped
 
 
 class Checkpoint:

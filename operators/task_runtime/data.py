@@ -3,23 +3,39 @@
 The Logger names the files and signs the URLs, a page at a time; the bytes go straight to and from
 the store. What failed is tried again in rounds, each with fresh URLs (one may have expired in
 between) and without what is already there: a download that is started again fetches only what is
-missing. A file is complete when its size is what was announced; it appears under its name when it
-is.
+missing, and a file that was cut goes on where it was. A file is complete when its size is what was
+announced and its checksum what the store says; it appears under its name when it is.
 """
 
 # pathlib takes 8 ms to import.
-# ruff: noqa: PTH103, PTH104, PTH106, PTH108, PTH116, PTH120, PTH123, PTH208
+# ruff: noqa: PTH104, PTH106, PTH120, PTH123
 
 import os
-import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from threading import Event, Lock, Thread
 from typing import Any, NamedTuple, TypeVar
 
-from operators.task_runtime.api import Api, Stopped, backoff
+from operators.shared.files import (
+    PARTS,
+    File,
+    Say,
+    TransferFailed,
+    empty,
+    files_below,
+    human,
+    is_there,
+    make_folder,
+    opened_within,
+    remove,
+    safe,
+)
+from operators.shared.patience import Stopped, backoff
+from operators.task_runtime.api import Api
 from operators.task_runtime.http1 import (
+    PIECE,
     Address,
+    Answer,
     Connection,
     ExchangeFailed,
     LocalFailed,
@@ -27,7 +43,6 @@ from operators.task_runtime.http1 import (
 )
 
 T = TypeVar("T")
-Say = Callable[[str], None]
 
 THREADS = 8
 ROUNDS = 8
@@ -39,21 +54,13 @@ PROGRESS_SECONDS = 10.0
 PAGE_FILES = 200
 """`protocol/runtime.py` says the same; `tests/wire` compares them."""
 
+MD5_DIGITS = 32
 LARGEST_UPLOAD = 5 * 1024**3
 """Of one PUT to S3 (docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html)."""
 
-LONGEST_PATH = 1024
-PARTS = ".xylem-parts"
-"""Files on their way, in a folder beside the inputs so that they are renamed, not copied."""
 
-
-class TransferFailed(Exception):
-    """What could not be downloaded or uploaded, and why."""
-
-
-class File(NamedTuple):
-    path: str
-    size: int
+class Incomplete(ExchangeFailed):
+    """The beginning came, and is kept."""
 
 
 class Transfer(NamedTuple):
@@ -68,6 +75,7 @@ class Progress:
     def __init__(self, doing: str, say: Say) -> None:
         self.files = 0
         self.bytes = 0
+        self.by_size_alone = 0
         self._doing = doing
         self._say = say
         self._lock = Lock()
@@ -82,11 +90,18 @@ class Progress:
                 self._said = now
                 self._say(f"{self._doing}: {self} so far")
 
+    def has_no_checksum(self) -> None:
+        """A file that the store knows none of."""
+        with self._lock:
+            self.by_size_alone += 1
+
     def finished(self) -> None:
-        self._say(f"{self._doing}: {self} in {time.monotonic() - self._began:.1f} s")
+        alone = self.by_size_alone
+        rest = f"; {alone} compared by size alone, the store has no checksum" if alone else ""
+        self._say(f"{self._doing}: {self} in {time.monotonic() - self._began:.1f} s{rest}")
 
     def __str__(self) -> str:
-        return f"{self.files} file{'' if self.files == 1 else 's'}, {_human(self.bytes)}"
+        return f"{self.files} file{'' if self.files == 1 else 's'}, {human(self.bytes)}"
 
 
 def download(
@@ -111,7 +126,7 @@ def download(
 
 def upload(root: str, *, api: Api, say: Say, stop: Event) -> None:
     """All files below the folder. Raises `TransferFailed`, `Stopped`."""
-    files = list(files_below(root, say))
+    files = list(files_below(root, say, largest=LARGEST_UPLOAD))
     if not files:
         return
     progress = Progress("Uploading outputs", say)
@@ -234,115 +249,100 @@ def _get(transfer: Transfer, folder: str, parts: str, connections: Connections) 
     target = f"{folder}/{safe(transfer.path)}"
     if is_there(target, transfer.size):
         return
-    part = f"{parts}/{id(connections)}"
+    part = f"{parts}/{_part(transfer.path)}"
     try:
         _fetch(transfer, part, connections)
         make_folder(os.path.dirname(target))
         os.rename(part, target)
+    except Incomplete:  # the next round goes on where this one was cut
+        raise
     except BaseException:
-        _remove(part)
+        remove(part)
         raise
 
 
 def _fetch(transfer: Transfer, part: str, connections: Connections) -> None:
+    """What is there of an attempt's output never changes, so a part of it is gone on with. That all
+    of it is whole is seen by the checksum."""
     address, path = split(transfer.url)
-    with open(part, "wb") as file:
-        answer = connections.to(address).exchange(
-            "GET", path, headers={}, into=file, timeout=TIMEOUT_SECONDS
-        )
-    if answer.status != 200:
+    with open(part, "a+b") as file:
+        summed = Summed(file)
+        begun = summed.skip_over()
+        headers = {"Range": f"bytes={begun}-"} if begun else {}
+        try:
+            answer = connections.to(address).exchange(
+                "GET",
+                path,
+                headers=headers,
+                into=summed,
+                timeout=TIMEOUT_SECONDS,
+            )
+        except ExchangeFailed as error:
+            if begun < os.fstat(file.fileno()).st_size < transfer.size:
+                raise Incomplete(str(error)) from error
+            raise
+    if answer.status != (206 if begun else 200):
         raise ExchangeFailed(f"the store answered {answer.status}")
-    if answer.size != transfer.size:
-        raise ExchangeFailed(f"{answer.size} bytes came instead of {transfer.size}")
+    if begun + answer.size != transfer.size:
+        raise ExchangeFailed(f"{begun + answer.size} bytes came instead of {transfer.size}")
+    summed.compare(answer, "came")
 
 
 def _put(transfer: Transfer, root: str, connections: Connections) -> None:
     address, path = split(transfer.url)
-    with open(f"{root}/{transfer.path}", "rb") as file:
+    with opened_within(f"{root}/{transfer.path}", os.path.realpath(root)) as file:
+        summed = Summed(file)
         answer = connections.to(address).exchange(
-            "PUT", path, headers={}, body=file, length=transfer.size, timeout=TIMEOUT_SECONDS
+            "PUT", path, headers={}, body=summed, length=transfer.size, timeout=TIMEOUT_SECONDS
         )
     if answer.status not in (200, 201, 204):
         raise ExchangeFailed(f"the store answered {answer.status}")
+    summed.compare(answer, "arrived")
 
 
-def files_below(root: str, say: Say, *, largest: int | None = LARGEST_UPLOAD) -> Iterator[File]:
-    """Regular files, also through links, as long as these stay below the folder: a link that leaves
-    it would hand out what the sidecar sees and the task does not. Raises `TransferFailed`."""
-    inside = os.path.realpath(root) + "/"
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        try:
-            entries = sorted(os.scandir(f"{root}/{folder}"), key=lambda entry: entry.name)
-        except FileNotFoundError:
-            continue
-        for entry in entries:
-            path = folder + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(f"{path}/")
-                continue
-            if entry.is_symlink() and not os.path.realpath(entry.path).startswith(inside):
-                raise TransferFailed(
-                    f"{path} is a link that leaves the output folder: copy the file instead."
-                )
-            if entry.is_dir():
-                say(f"{path} is a link to a folder of the output: only the folder is uploaded.")
-                continue
-            yield from regular(path, entry.path, largest)
+def _part(path: str) -> str:
+    return str(_md5(path.encode()).hexdigest())
 
 
-def regular(path: str, full: str, largest: int | None = LARGEST_UPLOAD) -> Iterator[File]:
-    try:
-        found = os.stat(full)
-        name = path.encode("utf-8")
-    except OSError as error:
-        raise TransferFailed(f"{path}: {error.strerror}.") from error
-    except UnicodeEncodeError:
-        raise TransferFailed(f"{path!r}: names of output files must be UTF-8.") from None
-    if len(name) > LONGEST_PATH:
-        raise TransferFailed(f"{path[:60]}...: the path is longer than {LONGEST_PATH} bytes.")
-    if largest is not None and found.st_size > largest:
-        raise TransferFailed(f"{path} is larger than 5 GiB: split it into smaller files.")
-    if stat.S_ISREG(found.st_mode):
-        yield File(path, found.st_size)
+def _md5(begin: bytes = b"") -> Any:
+    """Against damage on the way, not against an enemy: who signs the URLs owns the store."""
+    from hashlib import md5  # noqa: PLC0415 - 10 ms, of which a task without files needs none
+
+    return md5(begin, usedforsecurity=False)
 
 
-def safe(path: str) -> str:
-    """The Logger checks names when files are uploaded; we are who writes them."""
-    parts = path.split("/")
-    if path.startswith("/") or any(part in ("", ".", "..") for part in parts) or "\0" in path:
-        raise TransferFailed("it would be written outside of the input's folder.")
-    return path
+class Summed:
+    """A file whose bytes are summed up as they pass, and compared with what the store says of the
+    object: an ETag is the MD5 of what one PUT brought, in a bucket that S3's own keys seal, as ours
+    is (docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html)."""
 
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._sum = _md5()
 
-def is_there(path: str, size: int) -> bool:
-    try:
-        return os.stat(path, follow_symlinks=False).st_size == size
-    except OSError:
-        return False
+    def skip_over(self) -> int:
+        """What is there already: how many bytes."""
+        self._file.seek(0)
+        while piece := self._file.read(PIECE):
+            self._sum.update(piece)
+        return int(self._file.tell())
 
+    def read(self, size: int) -> bytes:
+        piece: bytes = self._file.read(size)
+        self._sum.update(piece)
+        return piece
 
-def make_folder(path: str) -> None:
-    os.makedirs(path, exist_ok=True)
+    def write(self, piece: bytes) -> int:
+        self._sum.update(piece)
+        return int(self._file.write(piece))
 
+    def seek(self, place: int) -> None:
+        """To the beginning, where the whole is said again."""
+        self._file.seek(place)
+        self._sum = _md5()
 
-def empty(folder: str) -> None:
-    """Of what a sidecar left that was killed in the middle."""
-    for name in os.listdir(folder):
-        _remove(f"{folder}/{name}")
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
-
-
-def _human(size: float) -> str:
-    for unit in ("bytes", "KB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
+    def compare(self, answer: Answer, moved: str) -> None:
+        """Raises `ExchangeFailed`."""
+        tag = answer.headers.get("etag", "").strip('"')
+        if len(tag) == MD5_DIGITS and tag != self._sum.hexdigest():
+            raise ExchangeFailed(f"it {moved} damaged: the store has another checksum")

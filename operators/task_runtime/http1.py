@@ -7,7 +7,7 @@ trailers, no pipelining. `http.client` does more and costs a third of the sideca
 
 import socket
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -17,6 +17,16 @@ MOST_HEADERS = 100
 LONGEST_LINE = 64 * 1024
 LONGEST_BODY = 8 * 1024 * 1024
 """Of an answer that is kept in memory; none of the Logger's comes near."""
+
+
+class Source(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+    def seek(self, place: int, /) -> Any: ...
+
+
+class Sink(Protocol):
+    def write(self, piece: bytes, /) -> Any: ...
 
 
 class ExchangeFailed(Exception):
@@ -70,9 +80,9 @@ class Connection:
         target: str,
         *,
         headers: Mapping[str, str],
-        body: bytes | BinaryIO = b"",
+        body: bytes | Source = b"",
         length: int | None = None,
-        into: BinaryIO | None = None,
+        into: Sink | None = None,
         timeout: float,
     ) -> Answer:
         """`length` is needed for a body that is a file. A successful answer's body goes `into` the
@@ -117,7 +127,7 @@ class Connection:
         method: str,
         target: str,
         headers: Mapping[str, str],
-        body: bytes | BinaryIO,
+        body: bytes | Source,
         length: int | None,
     ) -> None:
         size = len(body) if isinstance(body, bytes) else length
@@ -139,7 +149,7 @@ class Connection:
         except (BrokenPipeError, ConnectionResetError) as error:
             raise _Stale("the server closed the connection") from error
 
-    def _answer(self, into: BinaryIO | None) -> Answer:
+    def _answer(self, into: Sink | None) -> Answer:
         status, headers = self._head()
         while 100 <= status < 200:
             status, headers = self._head()
@@ -216,7 +226,7 @@ class _Stale(Exception):
     our requests may be said twice."""
 
 
-def _read(file: BinaryIO, size: int) -> bytes:
+def _read(file: Source, size: int) -> bytes:
     try:
         piece = file.read(size)
     except OSError as error:
@@ -226,7 +236,7 @@ def _read(file: BinaryIO, size: int) -> bytes:
     return piece
 
 
-def _write(file: BinaryIO, piece: bytes) -> None:
+def _write(file: Sink, piece: bytes) -> None:
     try:
         file.write(piece)
     except OSError as error:

@@ -15,7 +15,9 @@ from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.identity import MemoryIdentity
 from xylem.memory.logs import MemoryLogs
+from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
+from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.ports.apps import Apps
 from xylem.ports.backends import Backends
 from xylem.ports.configs import Configs, Credentials, Pools
@@ -23,6 +25,8 @@ from xylem.ports.connections import Connections
 from xylem.ports.identity import Identity
 from xylem.ports.jobs import Jobs, Timers
 from xylem.ports.logs import Logs
+from xylem.ports.sessions import Sessions
+from xylem.ports.task_secrets import TaskSecrets
 from xylem.ports.workflows import Workflows
 from xylem.usecases.config_book import ConfigBook
 from xylem_aws.apps import DynamoApps
@@ -34,6 +38,7 @@ from xylem_aws.envelopes import Envelopes
 from xylem_aws.jobs import DynamoJobs, DynamoTimers
 from xylem_aws.keys import KeyRing
 from xylem_aws.logs import DynamoLogs
+from xylem_aws.sessions import DynamoSessions
 from xylem_aws.tables.apps import AppsTable
 from xylem_aws.tables.backends import BackendsTable
 from xylem_aws.tables.binding import bind
@@ -42,6 +47,7 @@ from xylem_aws.tables.connections import SocketRow
 from xylem_aws.tables.identity import IdentityTable
 from xylem_aws.tables.logs import LogsTable
 from xylem_aws.tables.workflows import WorkflowsTable
+from xylem_aws.task_secrets import DynamoTaskSecrets
 from xylem_aws.users import DynamoIdentity
 from xylem_aws.workflows import DynamoWorkflows
 
@@ -71,6 +77,8 @@ class Stores:
     credentials: Credentials
     identity: Identity
     apps: Apps
+    task_secrets: TaskSecrets
+    sessions: Sessions
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -89,6 +97,8 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemoryCredentials(),
             MemoryIdentity(),
             MemoryApps(),
+            MemoryTaskSecrets(),
+            MemorySessions(),
         )
         return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -108,6 +118,8 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),
             DynamoIdentity(REGION, "identity"),
             DynamoApps(REGION, "catalog"),
+            DynamoTaskSecrets(REGION, "logs", Envelopes(lambda: A_RING)),
+            DynamoSessions(REGION, "connections"),
         )
 
 

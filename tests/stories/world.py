@@ -40,7 +40,9 @@ from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.identity import MemoryIdentity
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
+from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
+from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.memory.time import FakeClock, FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports.jobs import Job
@@ -48,6 +50,7 @@ from xylem.protocol import agent
 from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
 from xylem.usecases import backend_tests, backends, cancel, jobs, news, operators, submit, timers
 from xylem.usecases.queries import Described, describe
+from xylem.usecases.session_tokens import HmacSessionTokens
 from xylem.usecases.start import Rendering, start_groups
 from xylem.usecases.submit import Request
 
@@ -67,6 +70,7 @@ class Cluster:
     jobs: list[agent.Job] = field(default_factory=list)
     acknowledged: set[int] = field(default_factory=set)
     rejected: list[agent.Rejected] = field(default_factory=list)
+    invites: list[agent.Invite] = field(default_factory=list)
     seq: int = 0
 
     def hears(self, text: str) -> None:
@@ -78,6 +82,8 @@ class Cluster:
                     self.acknowledged |= set(range(first, last + 1))
             case agent.Rejected() as rejected:
                 self.rejected.append(rejected)
+            case agent.Invite() as invite:
+                self.invites.append(invite)
             case agent.Welcome() | agent.Refusal():
                 pass
 
@@ -103,6 +109,9 @@ class World:
         self.credentials = MemoryCredentials()
         self.identity = MemoryIdentity()
         self.apps = MemoryApps()
+        self.task_secrets = MemoryTaskSecrets()
+        self.sessions = MemorySessions()
+        self.session_tokens = HmacSessionTokens({"k1": bytes(range(32))}, "k1")
         self.waited: list[float] = []
         self.wait: Callable[[float], None] = self.waited.append
         self.chance: Callable[[], float] = lambda: 0.5
@@ -180,6 +189,7 @@ class World:
                 jobs=self.jobs,
                 tokens=self.tokens,
                 credentials=self.credentials,
+                task_secrets=self.task_secrets,
                 rendering=rendering,
             ),
             engine=self,

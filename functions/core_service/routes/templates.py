@@ -1,4 +1,4 @@
-"""What pools name: pod templates, templates of groups and resource validations.
+"""What pools name: templates of pods and of groups, and resource validations.
 
 An admin's alone to read as well: a template may say where a cluster's secrets are.
 """
@@ -92,18 +92,20 @@ def list_group_templates(who: User, has: Has) -> View:
 
 @router.get("/group_template/{name}")
 def get_group_template(name: str, who: User, has: Has) -> View:
-    return dict(group_templates.require_group_template(name, has.pools.book()))
+    return dict(group_templates.require_template(name, has.pools.book()))
 
 
 @router.put("/group_template")
 def put_group_templates(body: PutTemplates, who: User, has: Has) -> None:
     given = {
-        name: group_templates.group_template_of(one, f"configs.{name}")
+        name: group_templates.template_of(one, f"configs.{name}")
         for name, one in body.configs.items()
     }
 
     def into(book: PoolBook) -> PoolBook:
-        return replace(book, group_templates={**book.group_templates, **given})
+        for name, template in given.items():
+            book = group_templates.put_template(name, template, book)
+        return book
 
     note = noted(body, ConfigKind.GROUP_TEMPLATE, "", "Put complete group template")
     change_configs(into, who, has, note)
@@ -111,17 +113,15 @@ def put_group_templates(body: PutTemplates, who: User, has: Has) -> None:
 
 @router.put("/group_template/{name}")
 def put_group_template(name: Name, body: PutTemplate, who: User, has: Has) -> None:
-    template = group_templates.group_template_of(body.configs)
+    template = group_templates.template_of(body.configs)
     note = noted(body, ConfigKind.GROUP_TEMPLATE, name, f"Put complete group template {name}")
-    change_configs(
-        lambda book: group_templates.put_group_template(name, template, book), who, has, note
-    )
+    change_configs(lambda book: group_templates.put_template(name, template, book), who, has, note)
 
 
 @router.delete("/group_template/{name}")
 def delete_group_template(name: str, who: User, has: Has, body: Change | None = None) -> None:
     note = noted(body, ConfigKind.GROUP_TEMPLATE, name, f"Delete group template {name}")
-    change_configs(lambda book: group_templates.delete_group_template(name, book), who, has, note)
+    change_configs(lambda book: group_templates.delete_template(name, book), who, has, note)
 
 
 @router.get("/resource_validation")

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from clients.local.embedded_aws import install
+from operators.shared import object_stores
+from operators.shared.files import TransferFailed
 from operators.task_runtime import stores
-from operators.task_runtime.data import TransferFailed
 from operators.task_runtime.runtime import Code
 from tests.contract.embedded_aws.server import EmbeddedAws, running
 from tests.contract.task_runtime.object_store import KEY_ID, SECRET, ObjectStore, open_door
@@ -297,7 +298,7 @@ def test_no_key_leads_out_of_its_folder(
 )
 def test_what_cannot_be_spoken_is_said(url: str, says: str) -> None:
     with pytest.raises(TransferFailed, match=says):
-        stores.Remote(url, {})
+        object_stores.Remote(url, {})
 
 
 @pytest.mark.parametrize("scheme", ["swift://host/AUTH_x", "tos://host"])
@@ -314,9 +315,9 @@ def test_swift_and_tos_are_spoken_through_their_s3(
 def test_keys_are_those_of_the_longest_prefix() -> None:
     known = {"s3://b": {"x": "short"}, "s3://b/team": {"x": "long"}}
 
-    assert stores.keys_for("s3://b/team/in", known) == {"x": "long"}
-    assert stores.keys_for("s3://b/teamwork", known) == {"x": "short"}
-    assert stores.keys_for("s3://bb/team", known) == {}
+    assert object_stores.keys_for("s3://b/team/in", known) == {"x": "long"}
+    assert object_stores.keys_for("s3://b/teamwork", known) == {"x": "short"}
+    assert object_stores.keys_for("s3://bb/team", known) == {}
 
 
 def test_the_library_is_quick_enough_to_import(pod: Pod, store: ObjectStore, bucket: str) -> None:
@@ -339,7 +340,7 @@ def test_an_object_that_was_replaced_in_the_middle_is_not_put_together_of_both(
     store: ObjectStore, bucket: str, tmp_path: Path
 ) -> None:
     store.put(bucket, {"in/a": b"1" * MB})
-    remote = stores.Remote(f"s3://{bucket}/in", {f"s3://{bucket}": store.keys()})
+    remote = object_stores.Remote(f"s3://{bucket}/in", {f"s3://{bucket}": store.keys()})
     [found] = remote.listed()
     (tmp_path / "part").write_bytes(b"1" * 1000)
     store.put(bucket, {"in/a": b"2" * MB})

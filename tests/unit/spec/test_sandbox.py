@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from xylem.spec.sandbox import Bound, Exceeded, Limits, in_child
+from xylem.sandbox import Bound, Exceeded, Limits, in_child
 
 
 def test_the_answer_of_the_child_comes_back_whole() -> None:

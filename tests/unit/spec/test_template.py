@@ -1,9 +1,9 @@
 import pytest
 
 from xylem.domain.errors import InvalidSpec, TooLarge
+from xylem.sandbox import Limits
 from xylem.spec.jinja import rendered_here, rendered_in_child
 from xylem.spec.rendered import TemplateFault, Variables
-from xylem.spec.sandbox import Limits
 from xylem.spec.template import render
 
 QUICK = Limits(cpu_seconds=0.1)

@@ -7,6 +7,7 @@ takes 50 ms, `cryptography` 100).
 
 # ruff: noqa: PLC0415 - an import at the top would be every function's; see above.
 
+import base64
 import os
 import random
 import secrets
@@ -26,16 +27,20 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from xylem.usecases.config_book import ConfigBook
+    from xylem.usecases.session_tokens import HmacSessionTokens
     from xylem_aws.apps import DynamoApps
     from xylem_aws.backends import DynamoBackends
     from xylem_aws.blobs import S3Blobs
     from xylem_aws.connections import DynamoConnections
     from xylem_aws.credentials import DynamoCredentials
+    from xylem_aws.envelopes import Envelopes
     from xylem_aws.identity import Signer, Verifier
     from xylem_aws.jobs import DynamoJobs, DynamoTimers
     from xylem_aws.links import ApiGatewayLinks
     from xylem_aws.logs import DynamoLogs
     from xylem_aws.queues import SqsAlarm, SqsDeadLetters, SqsDoorbell, SqsNewsQueue
+    from xylem_aws.sessions import DynamoSessions
+    from xylem_aws.task_secrets import DynamoTaskSecrets
     from xylem_aws.task_tokens import HmacTaskTokens
     from xylem_aws.users import DynamoIdentity
     from xylem_aws.workflows import DynamoWorkflows
@@ -52,6 +57,10 @@ class Ports:
 
     @property
     def joining(self) -> "Ports":
+        return self
+
+    @property
+    def entering(self) -> "Ports":
         return self
 
     @property
@@ -101,6 +110,20 @@ class Ports:
 
         return DynamoConnections(self.settings.region, self.settings.table("connections"))
 
+    @cached_property
+    def sessions(self) -> "DynamoSessions":
+        from xylem_aws.sessions import DynamoSessions
+
+        return DynamoSessions(self.settings.region, self.settings.table("connections"))
+
+    @cached_property
+    def session_tokens(self) -> "HmacSessionTokens":
+        from xylem.usecases.session_tokens import HmacSessionTokens
+
+        ring = read_keys(clients.ssm(self.settings.region), self.settings.keys_path, "hmac")
+        keys = {kid: base64.b64decode(key) for kid, key in ring.keys.items()}
+        return HmacSessionTokens(keys, ring.active)
+
     @property
     def pools(self) -> "ConfigBook":
         return self.configs
@@ -115,11 +138,23 @@ class Ports:
     @cached_property
     def credentials(self) -> "DynamoCredentials":
         from xylem_aws.credentials import DynamoCredentials
+
+        return DynamoCredentials(
+            self.settings.region, self.settings.table("identity"), self._envelopes
+        )
+
+    @cached_property
+    def task_secrets(self) -> "DynamoTaskSecrets":
+        from xylem_aws.task_secrets import DynamoTaskSecrets
+
+        return DynamoTaskSecrets(self.settings.region, self.settings.table("logs"), self._envelopes)
+
+    @cached_property
+    def _envelopes(self) -> "Envelopes":
         from xylem_aws.envelopes import Envelopes
 
         region, path = self.settings.region, self.settings.keys_path
-        envelopes = Envelopes(lambda: read_keys(clients.ssm(region), path, "credentials"))
-        return DynamoCredentials(region, self.settings.table("identity"), envelopes)
+        return Envelopes(lambda: read_keys(clients.ssm(region), path, "credentials"))
 
     @cached_property
     def logs(self) -> "DynamoLogs":

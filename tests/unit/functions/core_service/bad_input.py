@@ -389,7 +389,9 @@ REQUESTS = [
             (f"users={'a' * 3000}", 422, "query.users"),
             (f"pools={'a' * 3000}", 422, "query.pools"),
             ("order=%ff%fe", 422, "query.order"),
-            ("app=a", 400, "app"),
+            ("app=a:one", 400, "app"),
+            ("label=team", 400, "KEY=VALUE"),
+            ("label=team=(a", 400, "is no selector"),
         )
     ),
     Bad(

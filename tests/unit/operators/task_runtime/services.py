@@ -12,11 +12,12 @@ import zlib
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from threading import Lock, Thread
 from typing import NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from pydantic import BaseModel
 
@@ -45,18 +46,22 @@ FIRST_TOKEN = "token-1"
 
 
 class Asked(NamedTuple):
+    """`begin`: from which byte on the object is wanted."""
+
     method: str
     path: str
     token: str
     body: bytes
+    begin: int = 0
 
 
 class Answer(NamedTuple):
-    """`cut`: of the body only half comes."""
+    """`cut`: of the body only half comes. `tag`: what the store says of the object."""
 
     status: int
     body: bytes = b""
     cut: bool = False
+    tag: str = ""
 
 
 HANG_UP = Answer(0)
@@ -117,10 +122,11 @@ class Services:
 
     @property
     def spool(self) -> bytes:
-        """What was logged, raw; a hole or an overlap in it is a failure."""
-        raw = b""
+        """What was logged; a hole or an overlap in it is a failure."""
+        raw, reached = b"", 0
         for chunk in self._rows.chunks(self._attempt, limit=1_000_000):
-            assert chunk.offset == len(raw)
+            assert chunk.offset == reached
+            reached += chunk.length
             body = chunk.body if chunk.key is None else self._blobs.get(chunk.key)
             assert body is not None
             raw += zlib.decompress(body, wbits=GZIP)
@@ -169,7 +175,7 @@ class Services:
             return Answer(401, b'{"message": "The token has expired."}')
         match path.removeprefix("/api/runtime"):
             case "/logs":
-                return self._take(int(query.removeprefix("offset=")), asked.body)
+                return self._take(dict(parse_qsl(query)), asked.body)
             case "/logs/end":
                 end = LogEnd.model_validate_json(asked.body)
                 found = logs.end(self._attempt, end.length, logs=self._rows, ends=self._ends)
@@ -185,12 +191,14 @@ class Services:
             case _:
                 return Answer(404, b'{"message": "There is no such route."}')
 
-    def _take(self, offset: int, body: bytes) -> Answer:
+    def _take(self, asked: dict[str, str], body: bytes) -> Answer:
+        length = asked.get("length")
         try:
             stored = logs.put(
                 self._attempt,
-                offset,
+                int(asked["offset"]),
                 body,
+                length=None if length is None else int(length),
                 logs=self._rows,
                 store=self._blobs,
                 ids=lambda: f"{next(self._signatures)}",
@@ -234,9 +242,15 @@ class Services:
         key = unquote(path)
         if asked.method == "PUT":
             self.store[key] = asked.body
-            return Answer(200)
+            return Answer(200, tag=_tag(asked.body))
         found = self.store.get(key)
-        return Answer(404) if found is None else Answer(200, found)
+        if found is None:
+            return Answer(404)
+        return Answer(206 if asked.begin else 200, found[asked.begin :], tag=_tag(found))
+
+
+def _tag(body: bytes) -> str:
+    return f'"{md5(body, usedforsecurity=False).hexdigest()}"'
 
 
 def _good(model: BaseModel) -> Answer:
@@ -264,12 +278,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         token = re.sub("^Bearer ", "", self.headers.get("Authorization", ""))
-        answer = self.server.services.answer(Asked(self.command, self.path, token, body))
+        begin = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        answer = self.server.services.answer(Asked(self.command, self.path, token, body, begin))
         if answer.status <= 0:
             self.close_connection = True
             return
         self.send_response(answer.status)
         self.send_header("Content-Length", str(len(answer.body)))
+        if answer.tag:
+            self.send_header("ETag", answer.tag)
         self.end_headers()
         sent = answer.body[: len(answer.body) // 2] if answer.cut else answer.body
         self.wfile.write(sent)

@@ -6,19 +6,13 @@ from threading import Barrier, Thread
 
 import pytest
 
-from operators.task_runtime.api import (
+from operators.shared.patience import (
     FIRST_BACKOFF_SECONDS,
-    JSON,
     LONGEST_BACKOFF_SECONDS,
-    Api,
-    Over,
-    Refusal,
-    Reply,
     Stopped,
-    Token,
-    Unreachable,
     backoff,
 )
+from operators.task_runtime.api import JSON, Api, Over, Refusal, Reply, Token, Unreachable
 from tests.unit.operators.task_runtime.patience import Patience
 from tests.unit.operators.task_runtime.services import (
     FIRST_TOKEN,

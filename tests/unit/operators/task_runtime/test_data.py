@@ -10,9 +10,11 @@ from threading import Event
 
 import pytest
 
+from operators.shared.files import PARTS, TransferFailed
+from operators.shared.patience import Stopped
 from operators.task_runtime import data
-from operators.task_runtime.api import Api, Refusal, Stopped, Token
-from operators.task_runtime.data import PAGE_FILES, PARTS, ROUNDS, THREADS, TransferFailed
+from operators.task_runtime.api import Api, Refusal, Token
+from operators.task_runtime.data import PAGE_FILES, ROUNDS, THREADS
 from tests.unit.operators.task_runtime.patience import Patience
 from tests.unit.operators.task_runtime.services import (
     FIRST_TOKEN,
@@ -126,6 +128,53 @@ def test_what_failed_comes_in_the_next_round_with_a_fresh_url(
     assert len(set(tries)) == len(tries) == 3
     assert services.paths("GET").count(f"{STORED}/good") == 1
     assert len(patience.waited) == 2
+
+
+def test_a_file_that_was_cut_goes_on_where_it_was(pod: Pod, services: Services) -> None:
+    whole = bytes(range(256)) * 5000
+    services.inputs = [[("large", whole)]]
+    half = Answer(200, whole, cut=True)
+    services.next("GET", f"{STORED}/large", half)
+
+    pod.download()
+
+    assert pod.downloaded() == {"large": whole}
+    begun = [asked.begin for asked in services.asked if asked.method == "GET"]
+    assert begun == [0, len(whole) // 2]
+
+
+@pytest.mark.parametrize("begun", [b"", b"wrong"])
+def test_a_file_that_came_damaged_is_fetched_again(
+    pod: Pod, services: Services, begun: bytes
+) -> None:
+    services.inputs = [[("file", b"right and whole")]]
+    wrong = Answer(200, b"wrong and whole", cut=bool(begun), tag=f'"{"0" * 32}"')
+    services.next("GET", f"{STORED}/file", wrong)
+
+    pod.download()
+
+    assert pod.downloaded() == {"file": b"right and whole"}
+
+
+def test_an_upload_that_arrived_damaged_is_sent_again(pod: Pod, services: Services) -> None:
+    pod.writes(file=b"right")
+    services.next("PUT", "/store/outputs/file", Answer(200, tag=f'"{"0" * 32}"'))
+
+    pod.upload()
+
+    assert services.outputs == {"file": b"right"}
+    assert services.paths("PUT").count("/store/outputs/file") == 2
+
+
+def test_a_file_that_always_comes_damaged_is_never_taken(pod: Pod, services: Services) -> None:
+    services.inputs = [[("file", b"right")]]
+    wrong = Answer(200, b"wrong", tag=f'"{"0" * 32}"')
+    services.next("GET", f"{STORED}/file", *[wrong] * ROUNDS)
+
+    with pytest.raises(TransferFailed, match="it came damaged"):
+        pod.download()
+
+    assert pod.downloaded() == {}
 
 
 def test_nothing_of_a_failed_try_is_left_behind(pod: Pod, services: Services) -> None:

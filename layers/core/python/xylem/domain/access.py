@@ -93,6 +93,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         f"GET {_OF_A_WORKFLOW}/why-pending": Operation("workflow:Read"),
         f"POST {_OF_A_WORKFLOW}/tag": Operation("workflow:Update"),
         f"POST {_OF_A_WORKFLOW}/cancel": Operation("workflow:Cancel"),
+        f"POST {_OF_A_WORKFLOW}/sessions": Operation("workflow:Exec"),
         f"POST {_OF_A_WORKFLOW}/exec/task/{{task_name}}": Operation("workflow:Exec"),
         f"POST {_OF_A_WORKFLOW}/exec/group/{{group_name}}": Operation("workflow:Exec"),
         f"POST {_OF_A_WORKFLOW}/portforward/{{task_name}}": Operation("workflow:PortForward"),

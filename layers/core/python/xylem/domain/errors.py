@@ -8,13 +8,15 @@
     ├── UnknownPool        no pool of that name
     ├── UnknownBackend     no backend of that name
     ├── UnknownJob         no job of that id: it was done, or never was
+    ├── NotFound           no such thing, on a route of ours
+    ├── NotYet             it is there, and cannot be done with yet
+    ├── TooMany            as many as one may have are there already
     ├── Unauthenticated    no token, or not one of ours
     ├── Forbidden          a token that may not do this
     ├── TooLarge           more than a wire or a row holds
     ├── Refused            the event cannot happen in this state
     ├── Conflict           somebody else changed it first: load again, decide again
     ├── Gone               the connection, or the thing behind it, is no longer there
-    ├── TooEarly           what it is about has not begun
     └── Unavailable        a part that we need does not answer; the same request may work later
 
 `code` is what a program reads in an error's body. OSMO's codes (USAGE, RESOURCE, CREDENTIAL,
@@ -108,6 +110,18 @@ class UnknownJob(XylemError):
     default_code = "unknown_job"
 
 
+class NotFound(XylemError):
+    default_code = "not_found"
+
+
+class NotYet(XylemError):
+    default_code = "not_yet"
+
+
+class TooMany(XylemError):
+    default_code = "too_many"
+
+
 class Unauthenticated(XylemError):
     default_code = "unauthenticated"
 
@@ -130,10 +144,6 @@ class Conflict(XylemError):
 
 class Gone(XylemError):
     default_code = "gone"
-
-
-class TooEarly(XylemError):
-    default_code = "too_early"
 
 
 class Unavailable(XylemError):

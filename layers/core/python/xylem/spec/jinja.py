@@ -5,8 +5,8 @@ import traceback
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError
 from jinja2.sandbox import SandboxedEnvironment
 
+from xylem.sandbox import Bound, Exceeded, Limits, in_child
 from xylem.spec.rendered import TemplateFault, Variables
-from xylem.spec.sandbox import Bound, Exceeded, Limits, in_child
 
 
 def rendered_in_child(template: str, variables: Variables, *, limits: Limits | None = None) -> str:

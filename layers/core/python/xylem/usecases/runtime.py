@@ -6,7 +6,6 @@ output is led to the attempt that completed.
 """
 
 import posixpath
-import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -16,6 +15,7 @@ from xylem.domain.ids import WorkflowId
 from xylem.domain.plan import TaskInput, WorkflowPlan
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
+from xylem.matching import BadPattern, matching
 from xylem.ports.blobs import Blobs
 from xylem.ports.logs import Logs
 from xylem.ports.task_tokens import Attempt, TaskTokens
@@ -108,15 +108,15 @@ def inputs(
     of = wanted.workflow or attempt.workflow
     prefix = _prefix(of, wanted.task, _written_by(of, wanted, workflows))
     page = data.list(prefix, cursor=query.cursor, limit=PAGE_FILES)
-    matches = re.compile(wanted.regex).search if wanted.regex else None
+    paths = [blob.key.removeprefix(prefix) for blob in page.blobs]
+    try:
+        fits = matching(wanted.regex, paths)
+    except BadPattern as error:
+        raise InvalidRequest(f"Input {query.index} of task {attempt.task}: {error}") from None
     files = [
-        InputFile(
-            path=blob.key.removeprefix(prefix),
-            size=blob.size,
-            url=data.get_url(blob.key, expires=URL_LIFE),
-        )
-        for blob in page.blobs
-        if matches is None or matches(blob.key.removeprefix(prefix))
+        InputFile(path=path, size=blob.size, url=data.get_url(blob.key, expires=URL_LIFE))
+        for blob, path, fit in zip(page.blobs, paths, fits, strict=True)
+        if fit
     ]
     return InputPage(files=files, cursor=page.cursor)
 
