@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.functions.core_service.gateway import Answer, CoreService
 
-ADMIN = {"who": "root", "roles": "osmo-admin"}
+ADMIN: Any = {"who": "root", "roles": "osmo-admin"}
 NEXT_YEAR = "expires_at=2027-01-01"
 
 
