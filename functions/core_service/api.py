@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from functions.core_service import errors
+from functions.core_service import client_version, described_errors, errors
 from functions.core_service.services import Services
 
 Part = Literal[
@@ -19,16 +19,27 @@ Part = Literal[
     "why_pending",
     "events",
     "cancel",
+    "tags",
     "sessions",
+    "osmo_sessions",
+    "tasks",
     "pools",
+    "pool_configs",
     "templates",
     "backends",
     "backend_tests",
     "configs",
+    "roles",
+    "config_history",
     "credentials",
     "datasets",
     "dataset_configs",
     "jobs",
+    "apps",
+    "users",
+    "access_tokens",
+    "login",
+    "profile",
     "service",
 ]
 """Each a module of `routes`."""
@@ -49,12 +60,22 @@ def part_of(path: str) -> Part:
             return "events"
         case ["api", "workflow", _, "cancel"]:
             return "cancel"
+        case ["api", "workflow", _, "tag"] | ["api", "tag"]:
+            return "tags"
+        case ["api", "workflow", _, "exec" | "portforward" | "webserver" | "rsync", *_]:
+            return "osmo_sessions"
+        case ["api", "plugins", *_]:
+            return "osmo_sessions"
+        case ["api", "task"]:
+            return "tasks"
         case ["api", "workflow", _, "sessions"]:
             return "sessions"
         case ["api", "workflow", *_]:
             return "workflows"
-        case ["api", "pool" | "pool_quota" | "resources", *_] | ["api", "configs", "pool", *_]:
+        case ["api", "pool" | "pool_quota" | "resources", *_]:
             return "pools"
+        case ["api", "configs", "pool", *_]:
+            return "pool_configs"
         case ["api", "configs", "pod_template" | "group_template" | "resource_validation", *_]:
             return "templates"
         case ["api", "configs", "backend_test", *_]:
@@ -63,6 +84,10 @@ def part_of(path: str) -> Part:
             return "backends"
         case ["api", "configs", "dataset", *_]:
             return "dataset_configs"
+        case ["api", "configs", "role", *_]:
+            return "roles"
+        case ["api", "configs", "history" | "diff", *_]:
+            return "config_history"
         case ["api", "configs", *_]:
             return "configs"
         case ["api", "bucket", *_]:
@@ -71,6 +96,16 @@ def part_of(path: str) -> Part:
             return "credentials"
         case ["api", "job", *_]:
             return "jobs"
+        case ["api", "app", *_]:
+            return "apps"
+        case ["api", "auth", "access_token", *_] | ["api", "auth", "user", _, "access_token", *_]:
+            return "access_tokens"
+        case ["api", "auth", "user" | "roles", *_]:
+            return "users"
+        case ["api", "auth", *_]:
+            return "login"
+        case ["api", "profile" | "users", *_]:
+            return "profile"
         case _:
             return "service"
 
@@ -87,6 +122,7 @@ class Application(FastAPI):
         self.state.services = services
         self._loaded: set[Part] = set()
         errors.install(self)
+        self.middleware("http")(client_version.told)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -97,5 +133,6 @@ class Application(FastAPI):
     def load(self, *parts: Part) -> None:
         for part in parts:
             if part not in self._loaded:
-                self.include_router(import_module(f"functions.core_service.routes.{part}").router)
+                module = import_module(f"functions.core_service.routes.{part}")
+                self.include_router(module.router, responses=described_errors.DESCRIBED)
                 self._loaded.add(part)

@@ -11,9 +11,11 @@ from typing import Any
 from functions.core_service.views import View
 from xylem.domain.node import CORE, Amounts, Node, total
 from xylem.domain.placement import Site, mismatch, nodes_of_pool, usage
-from xylem.domain.pool import UNBOUNDED, GpuQuota, Platform
+from xylem.domain.pool import UNBOUNDED, GpuQuota, Platform, Pool
+from xylem.domain.pool_book import PoolBook, resolved, template_of
 from xylem.domain.values import dataclass
-from xylem.spec.pools import config_of, gpu_of, timeouts_of
+from xylem.spec.pools import config_of, config_of_platform, gpu_of, timeouts_of
+from xylem.spec.validations import config_of_assertions
 
 _GIB = 1024**3
 
@@ -58,6 +60,29 @@ def pool_status(site: Site) -> str:
 
 def pool_config(site: Site) -> View:
     return {**config_of(site.pool), "status": pool_status(site)}
+
+
+def derived(put: Pool, book: PoolBook) -> View:
+    """What the names in a pool's config come to. OSMO's pod templates of a platform are those of
+    its pool and its own together, and so are ours."""
+    it = resolved(put, book)
+    platforms = {
+        name: {
+            **config_of_platform(platform),
+            "labels": dict(it.platforms[name].labels),
+            "tolerations": [one.manifest for one in it.platforms[name].tolerations],
+            "default_mounts": list(it.platforms[name].default_mounts),
+            "parsed_resource_validations": config_of_assertions(it.platforms[name].assertions),
+            "parsed_pod_template": dict(it.platforms[name].template),
+        }
+        for name, platform in put.platforms.items()
+    }
+    return {
+        "parsed_resource_validations": config_of_assertions(it.assertions),
+        "parsed_pod_template": dict(template_of(Platform(), put, book)),
+        "parsed_group_templates": [dict(one) for one in it.group_objects],
+        "platforms": platforms,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xylem.domain.access import Principal
+    from xylem.domain.config import Note
     from xylem.domain.pool_book import PoolBook
+    from xylem.ports.apps import Apps
     from xylem.ports.backends import Backends
     from xylem.ports.configs import Configs, Credentials, Pools
     from xylem.ports.dead_letters import DeadLetters
+    from xylem.ports.identity import Identity
     from xylem.ports.jobs import Jobs
+    from xylem.ports.tokens import Signer
     from xylem.usecases import joining, sessions
     from xylem.usecases.apply import Engine
     from xylem.usecases.clusters import Clusters
@@ -42,6 +46,16 @@ class Services(Protocol):
     @property
     def credentials(self) -> Credentials: ...
     @property
+    def apps(self) -> Apps: ...
+    @property
+    def identity(self) -> Identity: ...
+    @property
+    def signer(self) -> Signer: ...
+    def new_secret(self) -> str:
+        """Of an access token, which nobody can guess."""
+        ...
+
+    @property
     def entering(self) -> sessions.Has: ...
     @property
     def datasets(self) -> DatasetEngine: ...
@@ -55,7 +69,9 @@ def clusters_of(has: Services) -> Clusters:
     return Clusters(has.backends, has.engine.clock)
 
 
-def change_configs(into: Callable[[PoolBook], PoolBook], who: Principal, has: Services) -> None:
+def change_configs(
+    into: Callable[[PoolBook], PoolBook], who: Principal, has: Services, note: Note
+) -> None:
     """Of what backend tests may be made: whoever has to make them is told."""
     from xylem.usecases import backend_tests  # noqa: PLC0415 - a version needs no domain
 
@@ -66,6 +82,7 @@ def change_configs(into: Callable[[PoolBook], PoolBook], who: Principal, has: Se
         links=has.engine.links,
         author=who.subject,
         now=has.engine.clock(),
+        note=note,
     )
 
 

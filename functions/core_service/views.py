@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from xylem.domain.app import AppUse
     from xylem.domain.credential import KnownCredential
     from xylem.domain.detail import TaskDetail
     from xylem.domain.group import Group
@@ -67,7 +68,7 @@ def workflow(found: Described, now: datetime) -> View:
         **_parent(it.parent),
         "dashboard_url": None,
         "grafana_url": None,
-        "tags": [],
+        "tags": list(it.tags),
         "submit_time": time(it.submitted_at),
         "start_time": time(it.started_at),
         "end_time": time(it.ended_at),
@@ -80,15 +81,21 @@ def workflow(found: Described, now: datetime) -> View:
         "groups": groups(found),
         "pool": it.pool,
         "backend": it.backend,
-        "app_owner": None,
-        "app_name": None,
-        "app_version": None,
+        **app(it.app),
         "plugins": {"rsync": False},
         "priority": it.priority,
         "labels": dict(it.labels),
         "warnings": it.refusal.splitlines(),
         **_limits(it.limits),
         **({"placement": placement(it.placement)} if it.placement else {}),
+    }
+
+
+def app(it: AppUse | None) -> View:
+    return {
+        "app_owner": it.owner if it else None,
+        "app_name": it.name if it else None,
+        "app_version": it.version if it else None,
     }
 
 
@@ -246,9 +253,7 @@ def entry(it: Entry, now: datetime) -> View:
         "grafana_url": None,
         "dashboard_url": None,
         "pool": it.pool,
-        "app_owner": None,
-        "app_name": None,
-        "app_version": None,
+        **app(it.app),
         "priority": it.priority,
         "labels": dict(it.labels),
     }

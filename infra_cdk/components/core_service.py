@@ -29,6 +29,18 @@ if TYPE_CHECKING:
     from infra_cdk.stacks.data import Data
 
 
+OPEN = (
+    "GET /health",
+    "GET /client/version",
+    "GET /api/version",
+    "GET /api/auth/login",
+    "GET /api/auth/keys",
+    "GET /api/auth/jwt/access_token",
+    "POST /api/auth/jwt/access_token",
+)
+"""As with OSMO."""
+
+
 class CoreService(Construct):
     def __init__(
         self,
@@ -73,12 +85,20 @@ class CoreService(Construct):
                 rows(data.workflows, *READ, *CHANGE, CHECK),
                 index(data.workflows, "due"),
                 index(data.workflows, "live"),
-                rows(data.configs, "GetItem", "BatchGetItem", "PutItem", "ConditionCheckItem"),
+                rows(
+                    data.configs,
+                    "GetItem",
+                    "BatchGetItem",
+                    "Query",
+                    "PutItem",
+                    "ConditionCheckItem",
+                ),
                 rows(data.backends, *READ, *CHANGE),
                 rows(data.connections, "Query", "PutItem", "DeleteItem"),
                 rows(data.identity, "Query", "PutItem", "DeleteItem"),
                 key(service.environment, "credentials"),
                 key(service.environment, "sessions"),
+                key(service.environment, "signing"),
                 objects(data.store, "specs/", "GetObject", "PutObject"),
                 rows(data.catalog, *READ, *CHANGE, CHECK, "BatchGetItem"),
                 objects(data.datasets, "", *DATASET_OBJECTS),
@@ -89,4 +109,11 @@ class CoreService(Construct):
                 websocket.close,
             ],
         )
-        http.serves(function, "ANY /api/{proxy+}", "GET /health", "GET /client/version")
+        http.serves(function, "ANY /api/{proxy+}")
+        http.serves(
+            function,
+            *OPEN,
+            open_because="What one asks before one has a token: the version, whether the service "
+            "answers, how to log in, and a token for an access token, which is checked there. "
+            "Nothing of anybody's is behind them.",
+        )

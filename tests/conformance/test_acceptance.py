@@ -68,9 +68,7 @@ class _Story:
 
     def _configure(self, config: dict[str, Any]) -> None:
         retries = config.pop("max_retry_per_task")
-        changes = {"max_retry_per_task": retries, "max_retry_disrupted": retries}
-        world = self.world
-        world.configs.patch_workflow(changes, author=USER, now=world.clock())
+        self.world.configure(max_retry_per_task=retries, max_retry_disrupted=retries)
         assert not config, f"settings that this test does not know: {', '.join(config)}"
 
     def happen(self, name: str, what: Any) -> None:

@@ -8,29 +8,35 @@ import pytest
 from moto import mock_aws
 from pynamodb.models import Model
 
+from xylem.memory.apps import MemoryApps
 from xylem.memory.backends import MemoryBackends
-from xylem.memory.catalog import MemoryCatalog, MemoryDatasetConfigs
-from xylem.memory.configs import MemoryConfigs, MemoryPools
+from xylem.memory.catalog import MemoryCatalog
+from xylem.memory.configs import MemoryConfigs
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.followers import MemoryFollowers
+from xylem.memory.identity import MemoryIdentity
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
 from xylem.memory.task_secrets import MemoryTaskSecrets
+from xylem.ports.apps import Apps
 from xylem.ports.backends import Backends
 from xylem.ports.catalog import Catalog, DatasetConfigs
 from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.connections import Connections
 from xylem.ports.followers import Followers
+from xylem.ports.identity import Identity
 from xylem.ports.jobs import Jobs, Timers
 from xylem.ports.logs import Logs
 from xylem.ports.sessions import Sessions
 from xylem.ports.task_secrets import TaskSecrets
 from xylem.ports.workflows import Workflows
+from xylem.usecases.config_book import ConfigBook
+from xylem_aws.apps import DynamoApps
 from xylem_aws.backends import DynamoBackends
 from xylem_aws.catalog import DynamoCatalog
-from xylem_aws.configs import DynamoConfigs, DynamoDatasetConfigs, DynamoPools
+from xylem_aws.configs import DynamoConfigRows
 from xylem_aws.connections import DynamoConnections
 from xylem_aws.credentials import DynamoCredentials
 from xylem_aws.envelopes import Envelopes
@@ -44,10 +50,11 @@ from xylem_aws.tables.binding import bind
 from xylem_aws.tables.catalog import CatalogTable
 from xylem_aws.tables.configs import ConfigRow
 from xylem_aws.tables.connections import SocketRow
-from xylem_aws.tables.identity import CredentialRow
+from xylem_aws.tables.identity import IdentityTable
 from xylem_aws.tables.logs import LogsTable
 from xylem_aws.tables.workflows import WorkflowsTable
 from xylem_aws.task_secrets import DynamoTaskSecrets
+from xylem_aws.users import DynamoIdentity
 from xylem_aws.workflows import DynamoWorkflows
 
 REGION = "us-east-1"
@@ -57,7 +64,7 @@ TABLES: Mapping[str, type[Model]] = {
     "backends": BackendsTable,
     "logs": LogsTable,
     "configs": ConfigRow,
-    "identity": CredentialRow,
+    "identity": IdentityTable,
     "catalog": CatalogTable,
     "connections": SocketRow,
 }
@@ -74,6 +81,8 @@ class Stores:
     logs: Logs
     connections: Connections
     credentials: Credentials
+    identity: Identity
+    apps: Apps
     task_secrets: TaskSecrets
     followers: Followers
     sessions: Sessions
@@ -90,16 +99,18 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             store.jobs,
             store.timers,
             MemoryBackends(store),
-            MemoryPools(),
-            MemoryConfigs(),
+            memory_configs := MemoryConfigs(),
+            memory_configs,
             MemoryLogs(),
             MemoryConnections(),
             MemoryCredentials(),
+            MemoryIdentity(),
+            MemoryApps(),
             MemoryTaskSecrets(),
             MemoryFollowers(),
             MemorySessions(),
             MemoryCatalog(),
-            MemoryDatasetConfigs(),
+            MemoryConfigs(),
         )
         return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -112,16 +123,18 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoJobs(REGION, "workflows"),
             DynamoTimers(REGION, "workflows"),
             DynamoBackends(REGION, "backends"),
-            DynamoPools(REGION, "configs"),
-            DynamoConfigs(REGION, "configs"),
+            configs := ConfigBook(DynamoConfigRows(REGION, "configs")),
+            configs,
             DynamoLogs(REGION, "logs"),
             DynamoConnections(REGION, "connections"),
             DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),
+            DynamoIdentity(REGION, "identity"),
+            DynamoApps(REGION, "catalog"),
             DynamoTaskSecrets(REGION, "logs", Envelopes(lambda: A_RING)),
             DynamoFollowers(REGION, "connections"),
             DynamoSessions(REGION, "connections"),
             DynamoCatalog(REGION, "catalog"),
-            DynamoDatasetConfigs(REGION, "configs"),
+            ConfigBook(DynamoConfigRows(REGION, "configs")),
         )
 
 

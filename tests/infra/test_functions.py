@@ -31,8 +31,13 @@ QUEUES = {"jobs": "worker", "news": "agent", "timers": "delayed-job-monitor-time
 # Route of the HTTP API: (function, asks the authorizer).
 HTTP_ROUTES = {
     "ANY /api/{proxy+}": ("core-service", True),
-    "GET /health": ("core-service", True),
-    "GET /client/version": ("core-service", True),
+    "GET /health": ("core-service", False),
+    "GET /client/version": ("core-service", False),
+    "GET /api/version": ("core-service", False),
+    "GET /api/auth/login": ("core-service", False),
+    "GET /api/auth/keys": ("core-service", False),
+    "GET /api/auth/jwt/access_token": ("core-service", False),
+    "POST /api/auth/jwt/access_token": ("core-service", False),
     "GET /api/workflow/{name}/logs": ("logger", True),
     "GET /api/workflow/{name}/logs/follow": ("logger", True),
     "ANY /runtime/{proxy+}": ("logger", False),

@@ -90,8 +90,10 @@ def test_no_function_may_scan_a_table_or_change_its_settings(stacks: Synthesized
     }
 
 
-def test_no_function_reads_the_key_that_tokens_are_signed_with(stacks: Synthesized) -> None:
-    assert _who_may(stacks, "ssm:GetParameter", "/keys/signing") == set()
+def test_only_who_gives_a_token_for_an_access_token_reads_the_key_that_signs(
+    stacks: Synthesized,
+) -> None:
+    assert _who_may(stacks, "ssm:GetParameter", "/keys/signing") == {"core-service"}
 
 
 def test_only_the_authorizers_read_the_half_that_checks_tokens(stacks: Synthesized) -> None:

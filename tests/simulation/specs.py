@@ -16,7 +16,7 @@ from xylem.domain.plan import Limits
 from xylem.domain.pool import Platform, Pool
 from xylem.domain.values import replace
 from xylem.memory.catalog import MemoryDatasetConfigs
-from xylem.memory.configs import MemoryConfigs, MemoryPools
+from xylem.memory.configs import MemoryConfigs
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.store import MemoryStore
 from xylem.ports.workflows import Workflows
@@ -128,8 +128,8 @@ def with_manners(found: submit.Checked, manners: Manners) -> submit.Checked:
 
 
 @cache
-def _pools() -> MemoryPools:
-    pools = MemoryPools()
+def _pools() -> MemoryConfigs:
+    pools = MemoryConfigs()
     platforms = {"default": Platform()}
     pool = Pool(PoolName("default"), BACKEND, default_platform="default", platforms=platforms)
     pools.put(pool, author=USER, now=NOON)

@@ -143,7 +143,7 @@ def test_the_others_of_a_gang_go_on_in_their_pods() -> None:
 def test_how_often_a_task_is_tried_again_is_what_it_was_when_it_was_submitted() -> None:
     world = World()
     two = world.submit(TWO)
-    world.configs.patch_workflow({"max_retry_disrupted": 0}, author=USER, now=world.clock())
+    world.configure(max_retry_disrupted=0)
     later = world.submit(TWO)
     world.settle()
     for workflow in (two, later):

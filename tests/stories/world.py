@@ -30,13 +30,16 @@ from xylem.domain.plan import WorkflowPlan
 from xylem.domain.pool import Platform, Pool
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
+from xylem.domain.values import replace
 from xylem.manifests import names
+from xylem.memory.apps import MemoryApps
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.catalog import MemoryCatalog, MemoryDatasetConfigs, MemoryDatasetStore
-from xylem.memory.configs import MemoryConfigs, MemoryPools
+from xylem.memory.configs import MemoryConfigs
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
+from xylem.memory.identity import MemoryIdentity
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.sessions import MemorySessions
@@ -74,7 +77,7 @@ USER = UserName("alice")
 
 @dataclass
 class Cluster:
-    """What the operator of `BACKEND` was told, and what it has said so far."""
+    """What the operator of the backend was told, and what it has said so far."""
 
     jobs: list[agent.Job] = field(default_factory=list)
     acknowledged: set[int] = field(default_factory=set)
@@ -98,7 +101,8 @@ class Cluster:
 
 
 class World:
-    def __init__(self) -> None:
+    def __init__(self, backend: BackendName = BACKEND) -> None:
+        self.backend = backend
         self.clock = FakeClock(NOON)
         self.ids = FakeIds()
         self.rows = MemoryStore()
@@ -113,10 +117,11 @@ class World:
         self.alarm = MemoryAlarm()
         self.timers = self.rows.timers
         self.news = MemoryNewsQueue()
-        self.pools = MemoryPools()
-        self.configs = MemoryConfigs()
+        self.configs = self.pools = MemoryConfigs()
         self.tokens = MemoryTaskTokens()
         self.credentials = MemoryCredentials()
+        self.identity = MemoryIdentity()
+        self.apps = MemoryApps()
         self.task_secrets = MemoryTaskSecrets()
         self.sessions = MemorySessions()
         self.session_tokens = HmacSessionTokens({"k1": bytes(range(32))}, "k1")
@@ -130,7 +135,7 @@ class World:
         self.connection = CONNECTION
         self.rung: list[tuple[datetime, WorkflowId, GroupId]] = []
         platforms = {"default": Platform()}
-        pool = Pool(PoolName("default"), BACKEND, default_platform="default", platforms=platforms)
+        pool = Pool(PoolName("default"), backend, default_platform="default", platforms=platforms)
         self.pools.put(pool, author=USER, now=NOON)
         self.dial(CONNECTION)
 
@@ -156,6 +161,12 @@ class World:
         request = submit.Request(text="", user=USER, **options)
         pool = self.pools.pool("default")
         return submit.submit(request, submit.Checked(plan, "", None, pool), engine=self)
+
+    def configure(self, **changes: Any) -> None:
+        """Fields of the config of workflows."""
+        self.configs.change_workflow(
+            lambda config: replace(config, **changes), author=USER, now=self.clock()
+        )
 
     def cancel(self, workflow: WorkflowId, **options: Any) -> None:
         cancel.cancel(workflow, by=USER, engine=self, **options)
@@ -269,17 +280,19 @@ class World:
 
     # The cluster -------------------------------------------------------------------------------
 
-    def dial(self, connection: ConnectionId, *, boot: str = BOOT) -> None:
+    def dial(self, connection: ConnectionId, *, boot: str = BOOT, version: str = "1") -> None:
         """The operator says hello over this connection, and from then on everything."""
         self.connection = connection
-        self.say(agent.Hello(backend=BACKEND, cluster_uid="uid", boot_id=boot, version="1"))
+        self.say(
+            agent.Hello(backend=self.backend, cluster_uid="uid", boot_id=boot, version=version)
+        )
         self.settle()
 
     def say(self, message: agent.FromOperator) -> None:
         """The operator says something; it reaches the news queue and no further."""
         operators.take(
             message.model_dump_json(),
-            backend=BACKEND,
+            backend=self.backend,
             connection=self.connection,
             backends=self.backends,
             links=self.links,
@@ -320,7 +333,7 @@ class World:
 
     def bodies(self, message: agent.OperatorMessage) -> list[str]:
         """What ingest would make of a frame, were frames of any size."""
-        return list(operators.split(message, backend=BACKEND, connection=self.connection))
+        return list(operators.split(message, backend=self.backend, connection=self.connection))
 
     def observed(self, workflow: WorkflowId, *pods: agent.PodObservation) -> None:
         """The question that was pushed last is answered with these pods."""

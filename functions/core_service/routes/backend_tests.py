@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from functions.core_service.config_notes import Change, noted
 from functions.core_service.identity import User
 from functions.core_service.services import Has, change_configs
-from functions.core_service.text import Text
 from functions.core_service.views import View
-from xylem.domain.access import require_admin
+from xylem.domain.config import ConfigKind
 from xylem.domain.pool_book import PoolBook
 from xylem.spec import backend_tests
 from xylem.spec.backend_tests import TestForm, TestName
@@ -20,11 +20,6 @@ router = APIRouter(prefix="/api/configs/backend_test")
 
 MOST = 100
 """Of tests in one request."""
-
-
-class Change(BaseModel):
-    description: Text | None = None
-    tags: list[Text] | None = None
 
 
 class PutTest(Change):
@@ -41,39 +36,36 @@ class PatchTest(Change):
 
 @router.get("")
 def list_tests(who: User, has: Has) -> View:
-    require_admin(who)
     book = has.pools.book()
     return {name: backend_tests.config_of_test(name, book) for name in book.backend_tests}
 
 
 @router.get("/{name}")
 def get_test(name: str, who: User, has: Has) -> View:
-    require_admin(who)
     return backend_tests.config_of_test(name, has.pools.book())
 
 
 @router.put("")
 def put_tests(body: PutTests, who: User, has: Has) -> None:
-    require_admin(who)
-
     def into(book: PoolBook) -> PoolBook:
         for name, form in body.configs.items():
             book = backend_tests.put_test(name, form, book, f"configs.{name}")
         return book
 
-    change_configs(into, who, has)
+    change_configs(
+        into, who, has, noted(body, ConfigKind.BACKEND_TEST, "", "Put complete backend test")
+    )
 
 
 @router.put("/{name}")
 def put_test(name: TestName, body: PutTest, who: User, has: Has) -> None:
-    require_admin(who)
-    change_configs(lambda book: backend_tests.put_test(name, body.configs, book), who, has)
+    note = noted(body, ConfigKind.BACKEND_TEST, name, f"Put complete backend test {name}")
+    change_configs(lambda book: backend_tests.put_test(name, body.configs, book), who, has, note)
 
 
 @router.patch("/{name}")
 def patch_test(name: str, body: PatchTest, who: User, has: Has) -> View:
     """What is named is replaced, lists as a whole."""
-    require_admin(who)
     patched: list[PoolBook] = []
 
     def into(book: PoolBook) -> PoolBook:
@@ -88,15 +80,13 @@ def patch_test(name: str, body: PatchTest, who: User, has: Has) -> View:
         patched.append(backend_tests.put_test(name, form, book, "configs_dict"))
         return patched[-1]
 
-    change_configs(into, who, has)
+    change_configs(
+        into, who, has, noted(body, ConfigKind.BACKEND_TEST, name, f"Patch backend test {name}")
+    )
     return backend_tests.config_of_test(name, patched[-1])
 
 
 @router.delete("/{name}")
 def delete_test(name: str, who: User, has: Has, body: Change | None = None) -> None:
-    require_admin(who)
-    has.pools.change(
-        lambda book: backend_tests.delete_test(name, book),
-        author=who.subject,
-        now=has.engine.clock(),
-    )
+    note = noted(body, ConfigKind.BACKEND_TEST, name, f"Delete backend test {name}")
+    change_configs(lambda book: backend_tests.delete_test(name, book), who, has, note)

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
 
 from functions.core_service import backend_views
+from functions.core_service.config_notes import Change, noted
 from functions.core_service.identity import User
 from functions.core_service.services import Has, change_configs
-from functions.core_service.text import Text
 from functions.core_service.views import View
-from xylem.domain.access import require_admin
+from xylem.domain.config import ConfigKind
 from xylem.domain.errors import UnknownBackend
 from xylem.domain.ids import BackendName
 from xylem.domain.pool_book import BackendConfig
@@ -35,16 +35,12 @@ class RegisterRequest(BaseModel):
     renew: bool = False
 
 
-class DeleteRequest(BaseModel):
-    description: Text | None = None
-    tags: list[Text] | None = None
+class DeleteRequest(Change):
     force: bool = False
 
 
-class PostRequest(BaseModel):
+class PostRequest(Change):
     configs: BackendForm
-    description: Text | None = None
-    tags: list[Text] | None = None
 
 
 @router.get("/configs/backend")
@@ -61,16 +57,14 @@ def get_backend(name: str, who: User, has: Has) -> View:
 @router.post("/configs/backend/{name}")
 def post_backend(name: ConfigName, body: PostRequest, who: User, has: Has) -> None:
     """Also of one that never said hello: its first group is rendered for its scheduler."""
-    require_admin(who)
-
-    change_configs(lambda book: put_backend(BackendName(name), body.configs, book), who, has)
+    note = noted(body, ConfigKind.BACKEND, name, f"Updated backend '{name}'")
+    change_configs(lambda book: put_backend(BackendName(name), body.configs, book), who, has, note)
 
 
 @router.delete("/configs/backend/{name}")
 def delete_backend(
     name: str, who: User, has: Has, body: Annotated[DeleteRequest | None, Body()] = None
 ) -> None:
-    require_admin(who)
     force = body is not None and body.force
     joining.remove(_name(name), force=force, by=who.subject, engine=has.joining)
 
@@ -78,7 +72,6 @@ def delete_backend(
 @router.put("/backend/{name}")
 def register(name: str, body: RegisterRequest, who: User, has: Has) -> View:
     """What its operator has to be told beside its credential comes back."""
-    require_admin(who)
     found = joining.register(
         BackendName(name[:NAME_CHARS]),
         body.digest,
@@ -91,13 +84,11 @@ def register(name: str, body: RegisterRequest, who: User, has: Has) -> View:
 
 @router.put("/backend/{name}/drain")
 def drain(name: str, who: User, has: Has) -> View:
-    require_admin(who)
     return _shown(joining.drain(_name(name), undo=False, by=who.subject, engine=has.joining), has)
 
 
 @router.delete("/backend/{name}/drain")
 def undrain(name: str, who: User, has: Has) -> View:
-    require_admin(who)
     return _shown(joining.drain(_name(name), undo=True, by=who.subject, engine=has.joining), has)
 
 

@@ -5,11 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from functions.core_service.identity import User
+from functions.core_service.identity import User, require_own
 from functions.core_service.names import Name
 from functions.core_service.services import Has
 from functions.core_service.views import View
-from xylem.domain.access import require_owner
 from xylem.domain.errors import InvalidRequest
 from xylem.usecases import cancel, queries
 
@@ -30,7 +29,7 @@ def cancel_workflow(
 ) -> View:
     """Answers when the cancel is recorded; clusters end what they hold in their own time."""
     found = queries.describe(name, workflows=has.engine.workflows, with_groups=False).workflow
-    require_owner(who, found.user, found.id)
+    require_own(who, "workflow:Cancel", found, has)
     message = query.message or ""
     if len(message) > MESSAGE_CHARS:
         raise InvalidRequest(

@@ -1,58 +1,105 @@
-"""Configs of the whole service. Today: what an admin sets for all workflows."""
+"""Configs of the whole service: what holds for it, and for all workflows."""
 
-from typing import Annotated
+from collections.abc import Callable
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import JsonValue
 
+from functions.core_service import config_views
+from functions.core_service.config_notes import Change, noted
 from functions.core_service.identity import User
 from functions.core_service.services import Has
-from functions.core_service.text import Text
 from functions.core_service.views import View
-from xylem.domain.access import require_admin
-from xylem.domain.config import MOST_TASKS, WorkflowConfig
+from xylem.domain.config import ConfigKind, ServiceConfig, WorkflowConfig
+from xylem.spec import service_configs
+from xylem.spec.service_configs import ServiceForm, WorkflowForm
 
 router = APIRouter(prefix="/api/configs")
 
-MOST_RETRIES = 1_000
 
-Retries = Annotated[int, Field(ge=0, le=MOST_RETRIES)]
-
-
-class WorkflowChanges(BaseModel):
-    """What this release lets an admin set; what is not named stays as it is."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    max_num_tasks: Annotated[int, Field(ge=1, le=MOST_TASKS)] = MOST_TASKS
-    max_retry_per_task: Retries = 0
-    max_retry_disrupted: Retries = 0
-    keep_refused_submissions: bool = False
+class PatchRequest(Change):
+    configs_dict: dict[str, JsonValue]
 
 
-class PatchWorkflowRequest(BaseModel):
-    configs_dict: WorkflowChanges
-    description: Text = ""
+class PutWorkflow(Change):
+    configs: WorkflowForm
+
+
+class PutService(Change):
+    configs: ServiceForm
 
 
 @router.get("/workflow")
 def get_workflow_config(who: User, has: Has) -> View:
-    require_admin(who)
-    return _view(has.configs.workflow())
+    return config_views.workflow(has.configs.workflow())
+
+
+@router.put("/workflow")
+def put_workflow_config(body: PutWorkflow, who: User, has: Has) -> View:
+    config = service_configs.workflow_config(body.configs)
+    return _change_workflow(lambda _: config, body, "Updated workflow configuration", who, has)
 
 
 @router.patch("/workflow")
-def patch_workflow_config(body: PatchWorkflowRequest, who: User, has: Has) -> View:
-    require_admin(who)
-    changes = body.configs_dict.model_dump(exclude_unset=True)
-    now = has.engine.clock()
-    return _view(has.configs.patch_workflow(changes, author=who.subject, now=now))
+def patch_workflow_config(body: PatchRequest, who: User, has: Has) -> View:
+    """What is named is replaced, objects key by key, lists as a whole."""
+
+    def into(config: WorkflowConfig) -> WorkflowConfig:
+        form = service_configs.workflow_form(config)
+        return service_configs.workflow_config(service_configs.patched(form, body.configs_dict))
+
+    return _change_workflow(into, body, "Patched workflow configuration", who, has)
 
 
-def _view(config: WorkflowConfig) -> View:
-    return {
-        "max_num_tasks": config.max_num_tasks,
-        "max_retry_per_task": config.max_retry_per_task,
-        "max_retry_disrupted": config.max_retry_disrupted,
-        "keep_refused_submissions": config.keep_refused_submissions,
-    }
+@router.get("/service")
+def get_service_config(who: User, has: Has) -> View:
+    return config_views.service(has.configs.service(), has.signer)
+
+
+@router.put("/service")
+def put_service_config(body: PutService, who: User, has: Has) -> View:
+    config = service_configs.service_config(body.configs)
+    return _change_service(lambda _: config, body, "Updated service configuration", who, has)
+
+
+@router.patch("/service")
+def patch_service_config(body: PatchRequest, who: User, has: Has) -> View:
+    """As of workflows."""
+
+    def into(config: ServiceConfig) -> ServiceConfig:
+        form = service_configs.service_form(config)
+        return service_configs.service_config(service_configs.patched(form, body.configs_dict))
+
+    return _change_service(into, body, "Patched service configuration", who, has)
+
+
+def _change_workflow(
+    into: Callable[[WorkflowConfig], WorkflowConfig],
+    body: Change,
+    otherwise: str,
+    who: User,
+    has: Has,
+) -> View:
+    after = has.configs.change_workflow(
+        into,
+        author=who.subject,
+        now=has.engine.clock(),
+        note=noted(body, ConfigKind.WORKFLOW, "", otherwise),
+    )
+    return config_views.workflow(after)
+
+
+def _change_service(
+    into: Callable[[ServiceConfig], ServiceConfig],
+    body: Change,
+    otherwise: str,
+    who: User,
+    has: Has,
+) -> View:
+    after = has.configs.change_service(
+        into,
+        author=who.subject,
+        now=has.engine.clock(),
+        note=noted(body, ConfigKind.SERVICE, "", otherwise),
+    )
+    return config_views.service(after, has.signer)

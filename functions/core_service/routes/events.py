@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 
-from functions.core_service.identity import User
+from functions.core_service.identity import User, require_read
 from functions.core_service.names import NAME_CHARS, Name
 from functions.core_service.services import Has
 from xylem.usecases import events
@@ -22,6 +22,8 @@ def get_events(
     retry_id: int | None = None,
 ) -> PlainTextResponse:
     """What is there now: it ends, where OSMO's goes on until the workflow is cleaned up."""
-    lines = events.text(name, task=task_name, retry=retry_id, workflows=has.engine.workflows)
+    workflows = has.engine.workflows
+    require_read(who, workflows.workflow(workflows.resolve(name)).value, has)
+    lines = events.text(name, task=task_name, retry=retry_id, workflows=workflows)
     body = "".join(f"{line}\n" for line in lines)
     return PlainTextResponse(body, headers={"X-Content-Type-Options": "nosniff"})

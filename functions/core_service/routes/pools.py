@@ -1,34 +1,20 @@
-"""Pools and resources: which there are and what is free, and an admin's word on a pool."""
+"""Pools and resources: which there are and what is free."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from functions.core_service import pool_views
 from functions.core_service.identity import User
 from functions.core_service.services import Has, clusters_of
-from functions.core_service.text import Text
 from functions.core_service.views import View
-from xylem.domain.access import require_admin
-from xylem.domain.errors import InvalidRequest, UnknownPool
-from xylem.domain.ids import PoolName
+from xylem.domain.errors import InvalidRequest
 from xylem.domain.placement import Site
-from xylem.domain.pool_book import with_pool
-from xylem.spec.pools import NAME, PoolConfig, pool_of
 
 router = APIRouter(prefix="/api")
 
 NODE_CHARS = 253
-
-
-class PutPoolRequest(BaseModel):
-    configs: PoolConfig
-    description: Text | None = None
-    tags: list[Text] | None = None
-
-
-PoolNameParameter = Annotated[str, Field(pattern=NAME, max_length=63)]
 
 
 class PoolQuery(BaseModel):
@@ -76,33 +62,6 @@ def get_resource(name: str, who: User, has: Has) -> View:
     if not found:
         raise InvalidRequest(f"Resource {name[:NODE_CHARS]} not found.", code="DATABASE")
     return {"resources": [pool_views.resource(one) for one in found]}
-
-
-@router.get("/configs/pool")
-def list_configs(who: User, has: Has) -> View:
-    book = has.pools.book()
-    put = [book.pools[key] for key in sorted(book.pools)]
-    sites = clusters_of(has).sites(put, nodes=False)
-    return {"pools": {one.pool.name: pool_views.pool_config(one) for one in sites}}
-
-
-@router.get("/configs/pool/{name}")
-def get_config(name: str, who: User, has: Has) -> View:
-    put = has.pools.book().pools.get(PoolName(name))
-    if put is None:
-        raise UnknownPool(f"Pool {name} not found.")
-    [site] = clusters_of(has).sites([put], nodes=False)
-    return pool_views.pool_config(site)
-
-
-@router.put("/configs/pool/{name}")
-def put_pool(name: PoolNameParameter, body: PutPoolRequest, who: User, has: Has) -> None:
-    require_admin(who)
-    has.pools.change(
-        lambda book: with_pool(pool_of(name, body.configs, book), book),
-        author=who.subject,
-        now=has.engine.clock(),
-    )
 
 
 def _sites(has: Has, names: list[str], *, all_pools: bool = True, nodes: bool = True) -> list[Site]:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from functions.core_service import views
 from functions.core_service.identity import User
@@ -12,15 +12,25 @@ from functions.core_service.services import Has, clusters_of
 from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem import spec
+from xylem.domain.app import AppUse
 from xylem.domain.errors import InvalidRequest, InvalidSpec
 from xylem.domain.values import replace
-from xylem.usecases import again, placing, submit
+from xylem.usecases import again, apps, placing, submit
 
 router = APIRouter(prefix="/api/pool/{pool_name}/workflow")
 
 
 class TemplateSpec(BaseModel):
     """What OSMO's client sends: the YAML as a string, and the variables of its template."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "file": "workflow:\n  name: hello\n  tasks:\n"
+                "  - {name: hello, image: alpine, command: [echo, hi]}\n"
+            }
+        }
+    )
 
     file: Text
     set_variables: list[Text] = []
@@ -30,6 +40,8 @@ class TemplateSpec(BaseModel):
 
 class SubmitQuery(BaseModel):
     workflow_id: str | None = None
+    app_uuid: str | None = None
+    app_version: int | None = None
     dry_run: bool = False
     validation_only: bool = False
     priority: Priority = "NORMAL"
@@ -88,10 +100,18 @@ def _request(
         text=body.file,
         user=who.subject,
         template=body.uploaded_templated_spec,
+        app=_app(query, who, has),
         set_variables=body.set_variables,
         set_string_variables=body.set_string_variables,
         **said,
     )
+
+
+def _app(query: SubmitQuery, who: User, has: Has) -> AppUse | None:
+    """Raises `InvalidRequest`."""
+    if query.app_uuid is None:
+        return None
+    return apps.used(query.app_uuid, query.app_version, apps=has.apps, by=who.subject)
 
 
 def _submit(

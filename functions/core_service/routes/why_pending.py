@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from functions.core_service import views
-from functions.core_service.identity import User
+from functions.core_service.identity import User, require_read
 from functions.core_service.names import Name
 from functions.core_service.services import Has, clusters_of
 from functions.core_service.views import View
@@ -23,4 +23,5 @@ def get_why_pending(name: Name, who: User, has: Has) -> View:
         clusters=clusters_of(has),
         store=has.engine.store,
     )
+    require_read(who, facts.workflow, has)
     return views.why_pending(facts, why_pending.explained(facts))

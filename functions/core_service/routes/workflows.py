@@ -7,12 +7,13 @@ from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from functions.core_service import views
-from functions.core_service.identity import User
+from functions.core_service import task_views, views
+from functions.core_service.identity import User, require_read
 from functions.core_service.names import NAME_CHARS, Name, Priority
 from functions.core_service.services import Has
 from functions.core_service.views import View
 from xylem.domain.errors import InvalidRequest
+from xylem.domain.label_filter import label_selector
 from xylem.domain.status import WorkflowStatus
 from xylem.usecases import queries
 
@@ -45,19 +46,19 @@ class ListQuery(BaseModel):
 
 @router.get("")
 def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) -> View:
-    if not query.pools and not query.all_pools:
-        raise InvalidRequest("No pool selected!", code="USER")
-    for parameter in ("tags", "app", "label", "no_label"):
-        if getattr(query, parameter):
-            raise InvalidRequest(f"A list by `{parameter}` is not supported yet: leave it out.")
+    pools = query.pools if query.pools and not query.all_pools else _own_pool(who, query, has)
     wanted = queries.Filter(
         users=() if query.all_users else (query.users or [who.subject]),
-        pools=() if query.all_pools else query.pools,
+        pools=pools,
         statuses=query.statuses,
         priorities=query.priority,
         name=query.name,
         after=_utc(query.submitted_after),
         before=_utc(query.submitted_before),
+        tags=query.tags,
+        labels=[label_selector(one) for one in query.label],
+        no_labels=query.no_label,
+        app=_app(query.app),
     )
     page = queries.page(
         wanted,
@@ -83,18 +84,21 @@ def get_workflow(
         with_earlier_attempts=verbose and not skip_groups,
         with_details=verbose and not skip_groups,
     )
+    require_read(who, found.workflow, has)
     return views.workflow(found, has.engine.clock())
 
 
 @router.get("/{name}/task/{task_name}")
 def get_task(name: Name, task_name: str, who: User, has: Has) -> View:
     found = queries.describe(name, workflows=has.engine.workflows)
-    group, task = queries.find_task(found, task_name)
-    return views.task(task, group, found.workflow.uuid)
+    require_read(who, found.workflow, has)
+    _, task = queries.find_task(found, task_name)
+    return task_views.one(task, found.workflow.id)
 
 
 @router.get("/{name}/spec")
 def get_spec(name: Name, who: User, has: Has, use_template: bool = False) -> PlainTextResponse:
+    _require_read(name, who, has)
     file = queries.spec_file(name, workflows=has.engine.workflows, store=has.engine.store)
     text = file.template if use_template and file.template else file.rendered
     return PlainTextResponse(text)
@@ -109,8 +113,36 @@ def get_audit(
     limit: int = 100,
 ) -> View:
     """Every change of the workflow: what, by whose word, when, from what to what. Ours alone."""
+    _require_read(name, who, has)
     found = queries.audit(name, workflows=has.engine.workflows, cursor=cursor, limit=limit)
     return views.audit(found)
+
+
+def _require_read(name: str, who: User, has: Has) -> None:
+    """Raises `Forbidden`, `UnknownWorkflow`."""
+    workflows = has.engine.workflows
+    require_read(who, workflows.workflow(workflows.resolve(name)).value, has)
+
+
+def _own_pool(who: User, query: ListQuery, has: Has) -> list[str]:
+    """All pools where those are asked for, else the one that the caller set. Raises
+    `InvalidRequest`."""
+    if query.all_pools:
+        return []
+    pool = has.identity.profile(who.subject).pool
+    if pool is None:
+        raise InvalidRequest("No pool selected!", code="USER")
+    return [pool]
+
+
+def _app(text: str | None) -> tuple[str, int | None] | None:
+    """`name` or `name:version`. Raises `InvalidRequest`."""
+    if text is None:
+        return None
+    name, colon, version = text.partition(":")
+    if colon and not (version.isascii() and version.isdigit()):
+        raise InvalidRequest(f"app: {text[:100]} is none: write NAME or NAME:VERSION.")
+    return name, int(version[:9]) if colon else None
 
 
 def _utc(at: datetime | None) -> datetime | None:

@@ -28,8 +28,9 @@ from tests.contract.embedded_aws.server import EmbeddedAws
 from xylem.domain.errors import Conflict
 from xylem.domain.ids import ConnectionId, GroupId, JobId, UserName, WorkflowId, WorkflowUuid
 from xylem.ports.logs import Chunk
+from xylem.usecases.config_book import ConfigBook
 from xylem_aws.backends import DynamoBackends
-from xylem_aws.configs import DynamoPools
+from xylem_aws.configs import DynamoConfigRows
 from xylem_aws.logs import DynamoLogs
 from xylem_aws.tables import binding
 from xylem_aws.workflows import DynamoWorkflows
@@ -42,7 +43,7 @@ T = TypeVar("T")
 class Rows:
     workflows: DynamoWorkflows
     backends: DynamoBackends
-    pools: DynamoPools
+    pools: ConfigBook
     logs: DynamoLogs
 
 
@@ -57,7 +58,7 @@ def rows(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rows]:
     yield Rows(
         DynamoWorkflows(REGION, workflows=names["workflows"], backends=names["backends"]),
         DynamoBackends(REGION, names["backends"]),
-        DynamoPools(REGION, names["configs"]),
+        ConfigBook(DynamoConfigRows(REGION, names["configs"])),
         DynamoLogs(REGION, names["logs"]),
     )
     forget_clients()

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from clients.cli.__main__ import root
 from clients.local.settings import DEFAULT_PORTS
-from functions.core_service.routes.pools import PutPoolRequest
+from functions.core_service.routes.pool_configs import PutPool
 from tests.unit.docs.documents import (
     BASES,
     ROOT,
@@ -141,7 +141,7 @@ def test_the_readme_names_every_example() -> None:
 def test_the_pool_that_a_reader_is_told_to_register_runs_every_example() -> None:
     text = next(each for each in DOCUMENTS if str(each) == "docs/join-cluster.md").text
     [said] = re.findall(r'\{"configs": \{"backend": .*?\}(?=[`\'])', text)
-    configs = PutPoolRequest.model_validate_json(said).configs
+    configs = PutPool.model_validate_json(said).configs
     pool = Pool(
         name=PoolName("my-pool"),
         backend=BackendName(configs.backend),

@@ -10,6 +10,7 @@ from xylem.domain.access import operator_name
 from xylem.domain.errors import InvalidSpec, Refused, Unauthenticated, UnknownBackend
 from xylem.domain.ids import BackendName, ConnectionId, UserName
 from xylem.domain.registration import admit, credential_text, digest_of
+from xylem.domain.values import replace
 from xylem.protocol import agent
 from xylem.usecases import joining, submit
 from xylem.usecases.clusters import Clusters
@@ -141,7 +142,9 @@ def test_a_doorbell_that_comes_twice_counts_no_attempt_of_what_is_held() -> None
 
 def test_a_task_is_tried_again_where_its_group_is() -> None:
     world = World()
-    world.configs.patch_workflow({"max_retry_per_task": 1}, author=ADMIN, now=world.clock())
+    world.configs.change_workflow(
+        lambda it: replace(it, max_retry_per_task=1), author=ADMIN, now=world.clock()
+    )
     text = yaml_of(a_task("a", exitActions={"RESCHEDULE": "1"}))
     workflow = world.submit(text)
     world.settle()

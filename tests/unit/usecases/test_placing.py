@@ -17,7 +17,7 @@ from xylem.domain.plan import Resources
 from xylem.domain.pool import GpuQuota, Platform, Pool, PoolLimits
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.catalog import MemoryDatasetConfigs
-from xylem.memory.configs import MemoryConfigs, MemoryPools
+from xylem.memory.configs import MemoryConfigs
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.store import MemoryStore
 from xylem.ports.backends import NodeFacts
@@ -34,7 +34,7 @@ class Place:
     """Two clusters that are connected, and pools on them."""
 
     def __init__(self, *pools: Pool) -> None:
-        self.pools = MemoryPools()
+        self.pools = MemoryConfigs()
         for pool in pools:
             self.pools.put(pool, author=ALICE, now=NOON)
         self.backends = MemoryBackends(MemoryStore())

@@ -7,6 +7,7 @@ from typing import get_args
 from pynamodb.models import Model
 
 from tests.builders import NOON
+from xylem.domain.config import ConfigKind
 from xylem.domain.dataset import DatasetId
 from xylem.domain.ids import (
     BackendName,
@@ -20,6 +21,7 @@ from xylem.domain.ids import (
 )
 from xylem.ports.task_tokens import Attempt
 from xylem_aws.tables import (
+    apps,
     backends,
     catalog,
     configs,
@@ -102,16 +104,19 @@ def in_code() -> set[Row]:
         row(logs.ArrivalRow, (logs.barrier_key(GROUP, 41, 46), "<task>#<retry>")),
         *(
             row(configs.ConfigRow, (kind, configs.CURRENT))
-            for kind in (
-                configs.POOLS,
-                configs.POD_TEMPLATES,
-                configs.GROUP_TEMPLATES,
-                configs.RESOURCE_VALIDATIONS,
-                configs.BACKENDS,
-                configs.BACKEND_TESTS,
-            )
+            for kind in map(configs.kind_key, ConfigKind)
         ),
         row(configs.ConfigRow, ("C#<type>", configs.revision_key(44))),
+        row(identity.UserRow, (identity.user_key("<user>"), identity.USER)),
+        row(identity.UserEntryRow, (identity.USERS, "<user>")),
+        row(identity.HolderRow, (identity.role_key("<role>"), "<user>")),
+        row(identity.TokenRow, (identity.user_key("<user>"), identity.token_key("<name>"))),
+        row(identity.DigestRow, identity.digest_key("<sha256>")),
+        row(identity.ProfileRow, (identity.user_key("<user>"), identity.PROFILE)),
+        row(apps.AppRow, apps.app_key("<uuid>")),
+        row(apps.AppRow, apps.listed_key(apps.AppRow(created_at=NOON, uuid="<uuid>"))),
+        row(apps.AppNameRow, apps.name_key("<app>")),
+        row(apps.AppUseRow, apps.use_key("<user>", "<uuid>")),
         row(
             identity.CredentialRow,
             (identity.user_key("<user>"), identity.credential_key("<name>")),
@@ -160,7 +165,10 @@ def test_the_document_has_the_keys_of_the_code() -> None:
 
 
 def test_every_kind_of_row_is_written_down() -> None:
-    modules = (backends, catalog, configs, connections, identity, logs, sessions, workflows)
+    modules = (
+        *(apps, backends, catalog, configs, connections),
+        *(identity, logs, sessions, workflows),
+    )
     kinds = {
         name
         for module in modules

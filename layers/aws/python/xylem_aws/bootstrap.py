@@ -10,6 +10,7 @@ takes 50 ms, `cryptography` 100).
 import base64
 import os
 import random
+import secrets
 import time
 import uuid
 from collections.abc import Callable
@@ -25,17 +26,18 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+    from xylem.usecases.config_book import ConfigBook
     from xylem.usecases.session_tokens import HmacSessionTokens
+    from xylem_aws.apps import DynamoApps
     from xylem_aws.backends import DynamoBackends
     from xylem_aws.blobs import S3Blobs
     from xylem_aws.catalog import DynamoCatalog
-    from xylem_aws.configs import DynamoConfigs, DynamoDatasetConfigs, DynamoPools
     from xylem_aws.connections import DynamoConnections
     from xylem_aws.credentials import DynamoCredentials
     from xylem_aws.dataset_store import S3DatasetStore
     from xylem_aws.envelopes import Envelopes
     from xylem_aws.followers import DynamoFollowers
-    from xylem_aws.identity import Verifier
+    from xylem_aws.identity import Signer, Verifier
     from xylem_aws.jobs import DynamoJobs, DynamoTimers
     from xylem_aws.links import ApiGatewayLinks
     from xylem_aws.logs import DynamoLogs
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from xylem_aws.sessions import DynamoSessions
     from xylem_aws.task_secrets import DynamoTaskSecrets
     from xylem_aws.task_tokens import HmacTaskTokens
+    from xylem_aws.users import DynamoIdentity
     from xylem_aws.workflows import DynamoWorkflows
 
 
@@ -134,17 +137,16 @@ class Ports:
         keys = {kid: base64.b64decode(key) for kid, key in ring.keys.items()}
         return HmacSessionTokens(keys, ring.active)
 
-    @cached_property
-    def pools(self) -> "DynamoPools":
-        from xylem_aws.configs import DynamoPools
-
-        return DynamoPools(self.settings.region, self.settings.table("configs"))
+    @property
+    def pools(self) -> "ConfigBook":
+        return self.configs
 
     @cached_property
-    def configs(self) -> "DynamoConfigs":
-        from xylem_aws.configs import DynamoConfigs
+    def configs(self) -> "ConfigBook":
+        from xylem.usecases.config_book import ConfigBook
+        from xylem_aws.configs import DynamoConfigRows
 
-        return DynamoConfigs(self.settings.region, self.settings.table("configs"))
+        return ConfigBook(DynamoConfigRows(self.settings.region, self.settings.table("configs")))
 
     @cached_property
     def credentials(self) -> "DynamoCredentials":
@@ -231,11 +233,9 @@ class Ports:
 
         return DynamoCatalog(self.settings.region, self.settings.table("catalog"))
 
-    @cached_property
-    def dataset_configs(self) -> "DynamoDatasetConfigs":
-        from xylem_aws.configs import DynamoDatasetConfigs
-
-        return DynamoDatasetConfigs(self.settings.region, self.settings.table("configs"))
+    @property
+    def dataset_configs(self) -> "ConfigBook":
+        return self.configs
 
     @cached_property
     def dataset_store(self) -> "S3DatasetStore":
@@ -256,6 +256,28 @@ class Ports:
 
         ssm = clients.ssm(self.settings.region)
         return Verifier(read_keys(ssm, self.settings.keys_path, "verifying"), self.settings.api_url)
+
+    @cached_property
+    def signer(self) -> "Signer":
+        from xylem_aws.identity import Signer
+
+        ssm = clients.ssm(self.settings.region)
+        return Signer(read_keys(ssm, self.settings.keys_path, "signing"), self.settings.api_url)
+
+    @cached_property
+    def apps(self) -> "DynamoApps":
+        from xylem_aws.apps import DynamoApps
+
+        return DynamoApps(self.settings.region, self.settings.table("catalog"))
+
+    def new_secret(self) -> str:
+        return secrets.token_urlsafe(32)
+
+    @cached_property
+    def identity(self) -> "DynamoIdentity":
+        from xylem_aws.users import DynamoIdentity
+
+        return DynamoIdentity(self.settings.region, self.settings.table("identity"))
 
     @cached_property
     def _sqs(self) -> "SQSClient":

@@ -1,70 +1,94 @@
-"""`Pools`, `Configs` and `DatasetConfigs` on DynamoDB."""
+"""`ConfigRows` on DynamoDB: of each kind its newest revision, and a row for each revision."""
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from pydantic import TypeAdapter
+from pynamodb.exceptions import DoesNotExist
 
-from xylem.domain.config import DEFAULT_CONFIG, WorkflowConfig
-from xylem.domain.dataset_config import DatasetConfig
+from xylem.domain.config import ConfigKind, Revision
 from xylem.domain.ids import UserName
-from xylem.domain.pool import Pool
-from xylem.domain.pool_book import PoolBook, found, with_pool
-from xylem.domain.values import replace
-from xylem_aws.pool_book import PoolBooks
-from xylem_aws.revisions import Revisions
-from xylem_aws.tables.configs import DATASETS, WORKFLOW
+from xylem_aws.tables.binding import bind
+from xylem_aws.tables.configs import CURRENT, REVISION, ConfigRow, kind_key, revision_key
+from xylem_aws.transaction import Transaction, in_our_words
 
-_workflow: TypeAdapter[WorkflowConfig] = TypeAdapter(WorkflowConfig)
-_datasets: TypeAdapter[DatasetConfig] = TypeAdapter(DatasetConfig)
+OF = "configs"
 
 
-class DynamoPools:
+class DynamoConfigRows:
     def __init__(self, region: str, table: str) -> None:
-        self._books = PoolBooks(region, table)
+        self._connection = bind(ConfigRow, table=table, region=region)
 
-    def pool(self, name: str) -> Pool:
-        return found(name, self.book())
+    def current(self, kinds: Collection[ConfigKind]) -> Mapping[ConfigKind, Revision]:
+        keys = [(kind_key(kind), CURRENT) for kind in kinds]
+        with in_our_words(OF):
+            found = map(_revision, ConfigRow.batch_get(keys, consistent_read=True))
+            return {revision.kind: revision for revision in found}
 
-    def all(self) -> list[Pool]:
-        return self.book().resolved()
+    def add(self, new: Sequence[Revision], *, read: Mapping[ConfigKind, int]) -> None:
+        transaction = Transaction(self._connection, of=OF)
+        newest = {revision.kind: revision for revision in sorted(new, key=lambda one: one.number)}
+        for kind, number in read.items():
+            unchanged = ConfigRow.revision == number if number else ConfigRow.pk.does_not_exist()
+            if kind in newest:
+                transaction.put(_row(newest[kind], CURRENT), unchanged)
+            else:
+                transaction.check(ConfigRow, (kind_key(kind), CURRENT), unchanged)
+        for revision in new:
+            transaction.put(_row(revision, revision_key(revision.number)))
+        transaction.commit()
 
-    def book(self) -> PoolBook:
-        return self._books.current()
+    def revision(self, kind: ConfigKind, number: int) -> Revision | None:
+        key = kind_key(kind), revision_key(number)
+        with in_our_words(OF):
+            try:
+                return _revision(ConfigRow.get(*key, consistent_read=True))
+            except DoesNotExist:
+                return None
 
-    def change(
-        self, into: Callable[[PoolBook], PoolBook], *, author: UserName, now: datetime
-    ) -> None:
-        self._books.change(into, author=author, now=now)
+    def revisions(
+        self, kind: ConfigKind, *, newest_first: bool = True, fewest: int = 20
+    ) -> Iterator[Revision]:
+        with in_our_words(OF):
+            found = ConfigRow.query(
+                kind_key(kind),
+                ConfigRow.sk.startswith(REVISION),
+                scan_index_forward=not newest_first,
+                consistent_read=True,
+                page_size=fewest,
+            )
+            yield from map(_revision, found)
 
-    def put(self, pool: Pool, *, author: UserName, now: datetime) -> None:
-        self.change(lambda book: with_pool(pool, book), author=author, now=now)
-
-
-class DynamoConfigs:
-    def __init__(self, region: str, table: str) -> None:
-        self._workflow = Revisions(region, table, key=WORKFLOW, of=_workflow, first=DEFAULT_CONFIG)
-
-    def workflow(self) -> WorkflowConfig:
-        return self._workflow.current()
-
-    def patch_workflow(
-        self, changes: dict[str, Any], *, author: UserName, now: datetime
-    ) -> WorkflowConfig:
-        return self._workflow.change(
-            lambda config: replace(config, **changes), author=author, now=now
-        )
+    def note(self, revision: Revision) -> None:
+        """What it holds stays as it is."""
+        transaction = Transaction(self._connection, of=OF)
+        row = _row(revision, revision_key(revision.number))
+        transaction.put(row, ConfigRow.pk.exists())
+        transaction.commit()
 
 
-class DynamoDatasetConfigs:
-    def __init__(self, region: str, table: str) -> None:
-        self._datasets = Revisions(region, table, key=DATASETS, of=_datasets, first=DatasetConfig())
+def _row(revision: Revision, sort: str) -> ConfigRow:
+    return ConfigRow(
+        kind_key(revision.kind),
+        sort,
+        revision=revision.number,
+        author=revision.author,
+        at=revision.at,
+        data=revision.data,
+        name=revision.name or None,
+        description=revision.description or None,
+        tags=revision.tags,
+        deleted_by=revision.deleted_by,
+    )
 
-    def datasets(self) -> DatasetConfig:
-        return self._datasets.current()
 
-    def change_datasets(
-        self, into: Callable[[DatasetConfig], DatasetConfig], *, author: UserName, now: datetime
-    ) -> DatasetConfig:
-        return self._datasets.change(into, author=author, now=now)
+def _revision(row: ConfigRow) -> Revision:
+    return Revision(
+        kind=ConfigKind(row.pk.removeprefix(kind_key(""))),
+        number=int(row.revision),
+        author=UserName(row.author),
+        at=row.at,
+        data=row.data,
+        name=row.name or "",
+        description=row.description or "",
+        tags=row.tags,
+        deleted_by=UserName(row.deleted_by) if row.deleted_by else None,
+    )

@@ -9,7 +9,13 @@ from xylem.domain.credential import Credential, CredentialKind, KnownCredential
 from xylem.domain.ids import UserName
 from xylem_aws.envelopes import Envelopes
 from xylem_aws.tables.binding import bind
-from xylem_aws.tables.identity import CREDENTIAL, CredentialRow, credential_key, user_key
+from xylem_aws.tables.identity import (
+    CREDENTIAL,
+    CredentialRow,
+    IdentityTable,
+    credential_key,
+    user_key,
+)
 from xylem_aws.transaction import Transaction, in_our_words
 
 SHOWN = ["pk", "sk", "kind", "profile", "keys"]
@@ -17,7 +23,7 @@ SHOWN = ["pk", "sk", "kind", "profile", "keys"]
 
 class DynamoCredentials:
     def __init__(self, region: str, table: str, envelopes: Envelopes) -> None:
-        self._connection = bind(CredentialRow, table=table, region=region)
+        self._connection = bind(IdentityTable, table=table, region=region)
         self._envelopes = envelopes
 
     def all(self, user: UserName) -> list[KnownCredential]:

@@ -1,18 +1,20 @@
 """Tokens of people and of operators: RS256, one key of ours, an audience of its own for each kind.
 
-    people     aud xylem            sub, roles, iat, exp
+    people     aud xylem            sub, roles, iat, exp, token (what access token it was given for)
     operators  aud xylem-operator   sub, backend, iat, exp
 
 `iss` is the HTTP API's address, so a token of another deployment is not one of this. The audience
 keeps the kinds apart: an operator's token opens no route of people, and the other way round.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from jwt.algorithms import RSAAlgorithm
 
 from xylem.domain.access import Principal, operator_name, operator_of
 from xylem.domain.errors import Unauthenticated
@@ -25,14 +27,33 @@ OPERATORS = "xylem-operator"
 
 
 class Signer:
+    audience = PEOPLE
+
     def __init__(self, keys: KeyRing, issuer: str) -> None:
         self._keys = keys
-        self._issuer = issuer
+        self.issuer = issuer
+
+    @property
+    def active_key(self) -> str:
+        return self._keys.active
+
+    def public_keys(self) -> Mapping[str, Mapping[str, Any]]:
+        return public_keys(self._keys)
 
     def user(
-        self, subject: UserName, roles: Iterable[str], *, life: timedelta, now: datetime
+        self,
+        subject: UserName,
+        roles: Iterable[str],
+        *,
+        life: timedelta,
+        now: datetime,
+        token: str | None = None,
     ) -> str:
-        return self._sign(PEOPLE, subject, {"roles": sorted(roles)}, life, now)
+        claims: dict[str, Any] = {
+            "roles": sorted(roles),
+            **({"token": token} if token is not None else {}),
+        }
+        return self._sign(PEOPLE, subject, claims, life, now)
 
     def operator(self, backend: BackendName, *, life: timedelta, now: datetime) -> str:
         return self._sign(OPERATORS, operator_name(backend), {"backend": backend}, life, now)
@@ -41,7 +62,7 @@ class Signer:
         self, audience: str, subject: str, claims: dict[str, Any], life: timedelta, now: datetime
     ) -> str:
         claims = {
-            "iss": self._issuer,
+            "iss": self.issuer,
             "aud": audience,
             "sub": subject,
             "iat": int(now.timestamp()),
@@ -50,6 +71,20 @@ class Signer:
         }
         key = self._keys.keys[self._keys.active]
         return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": self._keys.active})
+
+
+def public_keys(ring: KeyRing) -> Mapping[str, Mapping[str, Any]]:
+    """As JSON Web Keys, of the private halves or of the public ones."""
+    found = {}
+    for kid, pem in ring.keys.items():
+        key = (
+            load_pem_public_key(pem.encode())
+            if "PUBLIC" in pem
+            else load_pem_private_key(pem.encode(), password=None).public_key()
+        )
+        assert isinstance(key, RSAPublicKey), "`ensure_keys` makes no other"
+        found[kid] = {**RSAAlgorithm.to_jwk(key, as_dict=True), "kid": kid, "alg": ALGORITHM}
+    return found
 
 
 class Verifier:
@@ -65,7 +100,10 @@ class Verifier:
         match claims:
             case {"aud": "xylem", "sub": str(subject), "roles": [*roles]}:
                 names = frozenset(str(role) for role in roles)
-                return Principal("user", UserName(subject), names)
+                named = claims.get("token")
+                return Principal(
+                    "user", UserName(subject), names, token=str(named) if named else None
+                )
             case {"aud": "xylem-operator", "backend": str(backend), "iat": int(signed_at)}:
                 signed = datetime.fromtimestamp(signed_at, UTC)
                 return operator_of(BackendName(backend), signed_at=signed)

@@ -68,6 +68,8 @@ def workflow_row(workflow: Workflow, version: int) -> WorkflowRow:
         parent=workflow.parent,
         templated=workflow.templated,
         placement=workflow.placement,
+        tags=workflow.tags or None,
+        app=workflow.app,
         refusal=workflow.refusal or None,
     )
 
@@ -95,6 +97,8 @@ def workflow_of(id: WorkflowId, row: WorkflowRow) -> Stored[Workflow]:
         parent=None if row.parent is None else WorkflowId(row.parent),
         templated=bool(row.templated),
         placement=row.placement,
+        tags=row.tags or (),
+        app=row.app,
         refusal=row.refusal or "",
     )
     return Stored(workflow, int(row.version))
@@ -213,6 +217,7 @@ def _task_row(
         exit_rules=task.exit_rules or None,
         disruptions=task.disruptions or None,
         asked_again=task.asked_again or None,
+        resources=task.wants,
         live_pk=live[0],
         live_sk=live[1],
         **index,
@@ -288,6 +293,7 @@ def task_of(row: TaskRow) -> Task:
         exit_rules=row.exit_rules or (),
         disruptions=int(row.disruptions or 0),
         asked_again=int(row.asked_again or 0),
+        wants=row.resources,
     )
 
 
@@ -338,6 +344,8 @@ def entry_row(entry: Entry, key: tuple[str, str]) -> EntryRow:
         started_at=entry.started_at,
         ended_at=entry.ended_at,
         labels=dict(entry.labels),
+        tags=entry.tags or None,
+        app=entry.app,
     )
 
 
@@ -353,4 +361,6 @@ def entry_of(row: EntryRow) -> Entry:
         started_at=row.started_at,
         ended_at=row.ended_at,
         labels=row.labels,
+        tags=row.tags or (),
+        app=row.app,
     )

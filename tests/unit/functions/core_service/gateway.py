@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Literal
 
 from mangum import Mangum
@@ -12,6 +13,7 @@ from mangum import Mangum
 from functions.core_service.api import Application
 from tests.stories.world import World
 from xylem.memory.queues import MemoryDeadLetters
+from xylem.memory.tokens import MemorySigner
 
 WEBSOCKET_URL = "wss://sockets.test/live"
 SUBMIT = "/api/pool/default/workflow"
@@ -38,7 +40,14 @@ class ServicesOf:
         self.jobs = world.jobs
         self.credentials = world.credentials
         self.datasets = world
+        self.identity = world.identity
+        self.apps = world.apps
+        self.signer = MemorySigner()
+        self._secrets = count(1)
         self.dead_letters = dead_letters or MemoryDeadLetters("jobs", "news", "timers")
+
+    def new_secret(self) -> str:
+        return f"{next(self._secrets):T>43}"
 
 
 class CoreService:
@@ -76,8 +85,7 @@ class CoreService:
             },
             **_body(body),
         }
-        answer = self._handler(event, object())  # type: ignore[arg-type]  # nobody looks at it
-        return Answer(answer["statusCode"], answer["headers"], _parsed(answer["body"]))
+        return answered(self._handler(event, object()))  # type: ignore[arg-type]  # nobody looks
 
     def submit(self, spec: str, *, query: str = "", **more: Any) -> Answer:
         return self.ask("POST", SUBMIT, query=query, body=json.dumps({"file": spec}), **more)
@@ -91,8 +99,12 @@ class CoreService:
             if name not in {"workflows", "jobs", "timers"}
         }
         queues = [world.doorbell.take(), world.alarm.take(), world.news.take(), world.links.take()]
-        configs = [world.pools.revisions, world.backends.all()]
+        configs = [vars(world.configs.rows), world.backends.all()]
         return repr([rows, queues, configs, world.store.keys()])
+
+
+def answered(answer: Mapping[str, Any]) -> Answer:
+    return Answer(answer["statusCode"], answer["headers"], _parsed(answer["body"]))
 
 
 def _body(body: str | bytes | None) -> dict[str, Any]:

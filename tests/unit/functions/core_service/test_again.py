@@ -152,12 +152,13 @@ def test_an_admin_sets_how_often_tasks_are_tried_again() -> None:
 
     after = patched(service, max_retry_per_task=2)
 
-    assert before == {
+    ours = {
         "max_num_tasks": 10_000,
         "max_retry_per_task": 0,
         "max_retry_disrupted": 3,
         "keep_refused_submissions": False,
     }
+    assert ours.items() <= before.items()
     assert after.body == {**before, "max_retry_per_task": 2}
     assert service.ask("GET", CONFIG, roles="osmo-admin").body == after.body
 
@@ -179,7 +180,7 @@ def test_a_workflow_of_more_tasks_than_an_admin_allows_is_refused() -> None:
 def test_a_config_that_cannot_be_is_refused_and_changes_nothing(changes: dict[str, Any]) -> None:
     service = CoreService()
 
-    assert patched(service, **changes).status == 422
+    assert patched(service, **changes).status == 400
     assert service.ask("GET", CONFIG, roles="osmo-admin").body["max_num_tasks"] == 10_000
 
 

@@ -41,7 +41,7 @@ def register(service: CoreService, name: str = NEW, **more: Any) -> Answer:
 
 
 def listed(service: CoreService) -> dict[str, Any]:
-    answer = service.ask("GET", "/api/configs/backend")
+    answer = as_admin(service, "GET", "/api/configs/backend")
     assert set(answer.body) == {"backends"}, "OSMO's clients refuse another field"
     return {one["name"]: one for one in answer.body["backends"]}
 
@@ -54,14 +54,14 @@ def test_a_backend_is_shown_with_every_field_of_osmos() -> None:
     assert set(shown) >= OSMO
     assert (shown["k8s_uid"], shown["version"], shown["online"]) == ("uid", "1", True)
     assert shown["last_heartbeat"] == "2026-06-01T12:00:00"
-    assert service.ask("GET", f"/api/configs/backend/{BACKEND}").body == shown
+    assert as_admin(service, "GET", f"/api/configs/backend/{BACKEND}").body == shown
 
 
 def test_a_backend_that_nobody_knows_is_a_400_as_a_pool_is() -> None:
     service = CoreService()
 
     for name in ("nope", "x" * 3000):
-        answer = service.ask("GET", f"/api/configs/backend/{name}")
+        answer = as_admin(service, "GET", f"/api/configs/backend/{name}")
         assert (answer.status, answer.body["error_code"]) == (400, "USER")
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.builders_spec import a_task, yaml_of
-from tests.stories.world import USER
 from tests.unit.functions.core_service.bad_input import GOOD_BODY, REQUESTS, SPECS, Bad
 from tests.unit.functions.core_service.gateway import SUBMIT, Answer, CoreService
 from xylem.domain.status import WorkflowStatus
@@ -63,7 +62,7 @@ def a_service_that_keeps_refusals() -> CoreService:
     service = CoreService()
     world = service.world
     changes = {"keep_refused_submissions": True}
-    world.configs.patch_workflow(changes, author=USER, now=world.clock())
+    world.configure(**changes)
     return service
 
 
@@ -117,7 +116,7 @@ def test_a_refused_submission_is_found_again_with_its_reason_by_who_asks_for_it(
         ("POST", "/api/workflow/w-1/cancel", "already finished"),
         ("POST", "/api/pool/default/workflow/w-1/restart", "its spec was not kept"),
         ("GET", "/api/workflow/w-1/spec", "its spec was not kept"),
-        ("GET", "/api/workflow/w-1/task/a", "Task a not found"),
+        ("GET", "/api/workflow/w-1/task/a", "Task a of workflow w-1 is not found"),
     ],
 )
 def test_what_cannot_be_done_with_a_refused_submission_is_said(

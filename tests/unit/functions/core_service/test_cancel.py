@@ -57,7 +57,8 @@ def test_somebody_elses_workflow_is_not_cancelled(by: str) -> None:
 
     assert answer.status == 403
     assert answer.body == {
-        "message": "two-1 was submitted by alice: only alice or an admin may cancel it.",
+        "message": "two-1 was submitted by alice: only alice, an admin, and who has a role that "
+        "allows workflow:Cancel on user/alice may do that.",
         "error_code": "forbidden",
         "workflow_id": "two-1",
     }

@@ -66,7 +66,7 @@ def test_events_of_what_is_not_there_are_refused_as_the_other_routes_do() -> Non
 
     assert (nobody.status, nobody.body["error_code"]) == (400, "DATABASE")
     assert (no_task.status, no_task.body["error_code"]) == (400, "DATABASE")
-    assert no_task.body["message"] == "Task nobody not found in workflow hello-1."
+    assert no_task.body["message"] == "Task nobody of workflow hello-1 is not found."
     assert (no_number.status, no_number.body["error_code"]) == (422, "USAGE")
 
 

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.builders import NOON
 from tests.builders_placement import GIB, a_node, in_use
-from tests.stories.world import BACKEND, World
+from tests.stories.world import BACKEND, USER, World
 from tests.unit.functions.core_service.test_api import a_client, submit
 from tests.unit.spec.test_pools import OSMO
 from xylem.domain.node import Amounts, Node, Taint
 from xylem.domain.pool import SIDECAR
+from xylem.domain.role import Policy, Role, with_role
 from xylem.ports.backends import NodeFacts
 
 RECORDED = Amounts(cpu=16_000, gpu=8, memory=64 * GIB, storage=200 * GIB)
@@ -44,10 +46,10 @@ def get(world: World, path: str, **query: Any) -> Any:
 def test_a_config_is_put_and_reads_back_as_osmo_writes_it() -> None:
     world = put(World(), **{**OSMO, "backend": BACKEND})
 
-    found = get(world, "/api/configs/pool")["pools"]["default"]
+    found = admin(world).get("/api/configs/pool").json()["pools"]["default"]
 
     assert found == {**OSMO, "backend": BACKEND}
-    assert get(world, "/api/configs/pool/default") == found
+    assert admin(world).get("/api/configs/pool/default").json() == found
 
 
 def test_the_pool_of_a_list_is_minimal() -> None:
@@ -269,7 +271,9 @@ def test_an_unknown_resource_is_a_400(name: str) -> None:
 def test_a_workflow_that_named_several_pools_shows_how_its_pool_was_chosen() -> None:
     world = put(has(World(), a_node()), "second", enable_maintenance=True)
     text = "workflow:\n  name: w\n  tasks:\n  - {name: a, image: i, command: [run]}\n"
-    client = a_client(world)
+    team = Role("team", "", (Policy(("workflow:Create",), ("pool/second",)),))
+    world.configs.change_roles(lambda roles: with_role(team, roles), author=USER, now=NOON)
+    client = a_client(world, roles="osmo-user,team")
 
     made = client.post("/api/pool/second,default/workflow", json={"file": text})
     shown = client.get(f"/api/workflow/{made.json()['name']}").json()

@@ -225,7 +225,7 @@ def test_each_row_of_osmos_table_has_its_answer(name: str) -> None:
         service.submit(yaml_of(name="prev"))
     world = service.world
     changes = {"keep_refused_submissions": True, **row.config}
-    world.configs.patch_workflow(changes, author=ALICE, now=world.clock())
+    world.configure(**changes)
 
     answer = service.submit(row.spec, query=row.query)
 

@@ -3,19 +3,15 @@
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.models import Model
 
+from xylem_aws.tables.attributes import Json
+
 CURRENT = "CURRENT"
-POOLS = "C#POOL"
-POD_TEMPLATES = "C#POD_TEMPLATE"
-GROUP_TEMPLATES = "C#GROUP_TEMPLATE"
-RESOURCE_VALIDATIONS = "C#RESOURCE_VALIDATION"
-BACKENDS = "C#BACKEND"
-BACKEND_TESTS = "C#BACKEND_TEST"
-WORKFLOW = "C#WORKFLOW"
-DATASETS = "C#DATASET"
+REVISION = "R#"
 
 
 class ConfigRow(Model):
-    """`data`: the whole kind as JSON."""
+    """`data`: the whole kind as JSON. `name` and what follows say why it was changed; a revision
+    that was taken out of the history has `deleted_by`."""
 
     class Meta:
         table_name = "unbound"
@@ -26,7 +22,15 @@ class ConfigRow(Model):
     author = UnicodeAttribute()
     at = UTCDateTimeAttribute()
     data = UnicodeAttribute()
+    name = UnicodeAttribute(null=True)
+    description = UnicodeAttribute(null=True)
+    tags = Json(tuple[str, ...], null=True)
+    deleted_by = UnicodeAttribute(null=True)
+
+
+def kind_key(kind: str) -> str:
+    return f"C#{kind}"
 
 
 def revision_key(revision: int) -> str:
-    return f"R#{revision:010d}"
+    return f"{REVISION}{revision:010d}"

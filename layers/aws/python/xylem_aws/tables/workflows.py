@@ -15,10 +15,12 @@ from pynamodb.attributes import (
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
+from xylem.domain.app import AppUse
 from xylem.domain.detail import Detail
 from xylem.domain.exits import ExitRule
 from xylem.domain.group import Pending, Settling
 from xylem.domain.ids import BackendName, GroupId, JobId, TaskName, UserName, WorkflowId, shard_of
+from xylem.domain.node import Amounts
 from xylem.domain.placement import Choice
 from xylem.domain.plan import Limits
 from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping
@@ -85,6 +87,8 @@ class WorkflowRow(WorkflowsTable):
     parent = UnicodeAttribute(null=True)
     templated = BooleanAttribute()
     placement = Json(Choice, null=True)
+    tags = Json(tuple[str, ...], null=True)
+    app = Json(AppUse, null=True)
     refusal = UnicodeAttribute(null=True)
 
 
@@ -172,6 +176,7 @@ class TaskRow(ShardRow, discriminator="task"):
     exit_rules = Json(tuple[ExitRule, ...], null=True)
     disruptions = NumberAttribute(null=True)
     asked_again = NumberAttribute(null=True)
+    resources = Json(Amounts, null=True)
     user = UnicodeAttribute(null=True)
     pool = UnicodeAttribute(null=True)
     priority = UnicodeAttribute(null=True)
@@ -226,6 +231,8 @@ class EntryRow(WorkflowsTable):
     started_at = UTCDateTimeAttribute(null=True)
     ended_at = UTCDateTimeAttribute(null=True)
     labels = Json(dict[str, str])
+    tags = Json(tuple[str, ...], null=True)
+    app = Json(AppUse, null=True)
 
 
 class CounterRow(WorkflowsTable):

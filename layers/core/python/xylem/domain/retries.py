@@ -51,6 +51,7 @@ def next_attempt(ended: Task, *, disrupted: bool, now: datetime) -> Task:
         disruptions=ended.disruptions + disrupted,
         asked_again=ended.asked_again + (not disrupted),
         processing_at=now,
+        wants=ended.wants,
     )
 
 

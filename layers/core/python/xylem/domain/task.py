@@ -16,6 +16,7 @@ from typing import Literal
 from xylem.domain.detail import saying
 from xylem.domain.exits import ExitRule
 from xylem.domain.ids import TaskName
+from xylem.domain.node import Amounts
 from xylem.domain.status import TaskStatus
 from xylem.domain.values import dataclass, replace
 
@@ -46,6 +47,8 @@ class Task:
     exit_rules: tuple[ExitRule, ...] = ()
     disruptions: int = 0
     asked_again: int = 0
+    wants: Amounts | None = None
+    """What its spec asks for itself; None: nothing, so it has what its platform gives."""
 
 
 @dataclass(frozen=True, slots=True)

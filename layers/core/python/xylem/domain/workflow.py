@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Set
 from datetime import datetime
 from typing import Literal
 
+from xylem.domain.app import AppUse
 from xylem.domain.ids import (
     BackendName,
     GroupId,
@@ -100,6 +101,10 @@ class Workflow:
     limits: Limits = Limits()
     placement: Choice | None = None
     """How its pool was chosen, where several were named."""
+    tags: tuple[str, ...] = ()
+    """Sorted; of those that an admin allows."""
+    app: AppUse | None = None
+    """What it was submitted from, where it was."""
     refusal: str = ""
     """Why it was refused at its submission. It has no groups then, and never moves."""
 

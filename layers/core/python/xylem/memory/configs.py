@@ -1,54 +1,44 @@
-"""Pools in a dictionary, and the config of workflows."""
+"""Configs in dictionaries."""
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from xylem.domain.config import DEFAULT_CONFIG, WorkflowConfig
-from xylem.domain.ids import UserName
-from xylem.domain.pool import Pool
-from xylem.domain.pool_book import PoolBook, found, with_pool
-from xylem.domain.values import replace
+from xylem.domain.config import ConfigKind, Revision
+from xylem.domain.errors import Conflict
+from xylem.usecases.config_book import ConfigBook
 
 
-class MemoryPools:
-    """`revisions`: who made the book what it was, oldest first."""
-
+class MemoryConfigRows:
     def __init__(self) -> None:
-        self.revisions: list[tuple[UserName, datetime, PoolBook]] = []
-        self._book = PoolBook()
+        self._rows: dict[ConfigKind, dict[int, Revision]] = {}
 
-    def pool(self, name: str) -> Pool:
-        return found(name, self._book)
+    def current(self, kinds: Collection[ConfigKind]) -> Mapping[ConfigKind, Revision]:
+        return {kind: self._rows[kind][max(self._rows[kind])] for kind in kinds if self._has(kind)}
 
-    def all(self) -> list[Pool]:
-        return self._book.resolved()
+    def add(self, new: Sequence[Revision], *, read: Mapping[ConfigKind, int]) -> None:
+        for kind, number in read.items():
+            if max(self._rows.get(kind, {}), default=0) != number:
+                raise Conflict(f"the config {kind} was changed by somebody else")
+        for revision in new:
+            self._rows.setdefault(revision.kind, {})[revision.number] = revision
 
-    def book(self) -> PoolBook:
-        return self._book
+    def revision(self, kind: ConfigKind, number: int) -> Revision | None:
+        return self._rows.get(kind, {}).get(number)
 
-    def change(
-        self, into: Callable[[PoolBook], PoolBook], *, author: UserName, now: datetime
-    ) -> None:
-        before, after = self._book, into(self._book)
-        while self._book is not before:
-            before, after = self._book, into(self._book)
-        self._book = after
-        self.revisions.append((author, now, after))
+    def revisions(
+        self, kind: ConfigKind, *, newest_first: bool = True, fewest: int = 20
+    ) -> Iterator[Revision]:
+        mine = self._rows.get(kind, {})
+        return iter([mine[number] for number in sorted(mine, reverse=newest_first)])
 
-    def put(self, pool: Pool, *, author: UserName, now: datetime) -> None:
-        self.change(lambda book: with_pool(pool, book), author=author, now=now)
+    def note(self, revision: Revision) -> None:
+        if self.revision(revision.kind, revision.number) is None:
+            raise Conflict(f"revision {revision.number} of {revision.kind} is not there")
+        self._rows[revision.kind][revision.number] = revision
+
+    def _has(self, kind: ConfigKind) -> bool:
+        return bool(self._rows.get(kind))
 
 
-class MemoryConfigs:
-    def __init__(self, workflow: WorkflowConfig = DEFAULT_CONFIG) -> None:
-        self._workflow = workflow
-
-    def workflow(self) -> WorkflowConfig:
-        return self._workflow
-
-    def patch_workflow(
-        self, changes: dict[str, Any], *, author: UserName, now: datetime
-    ) -> WorkflowConfig:
-        self._workflow = replace(self._workflow, **changes)
-        return self._workflow
+class MemoryConfigs(ConfigBook):
+    def __init__(self) -> None:
+        super().__init__(MemoryConfigRows())

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from xylem.domain.app import AppUse
     from xylem.domain.detail import TaskDetail
     from xylem.domain.group import Group
     from xylem.domain.ids import (
@@ -116,6 +117,8 @@ class Entry:
     started_at: datetime | None
     ended_at: datetime | None
     labels: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    app: AppUse | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,8 @@ from xylem.spec.validations import (
 NAME = r"^[a-zA-Z]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$"
 """Of a pool, a backend, a platform; OSMO's."""
 
+NAME_CHARS = 63
+
 ITEMS = 200
 """Of any list in a config, and of the platforms of a pool. All pools are one row of 400 KB."""
 
@@ -412,7 +414,7 @@ def config_of(pool: Pool) -> dict[str, Any]:
         "common_resource_validations": list(pool.resource_validations),
         "common_pod_template": list(pool.pod_templates),
         "common_group_templates": list(pool.group_templates),
-        "platforms": {name: _config_of(one) for name, one in pool.platforms.items()},
+        "platforms": {name: config_of_platform(one) for name, one in pool.platforms.items()},
         **_parsed(pool.assertions),
     }
 
@@ -431,7 +433,7 @@ def gpu_of(quota: GpuQuota | None) -> dict[str, int] | None:
     return {"guarantee": quota.guarantee, "maximum": quota.maximum, "weight": quota.weight}
 
 
-def _config_of(platform: Platform) -> dict[str, Any]:
+def config_of_platform(platform: Platform) -> dict[str, Any]:
     """Labels and tolerations are derived from templates with OSMO: only where there are some."""
     own = {
         "labels": dict(platform.labels),

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from pydantic_core import to_json
 
+from xylem.domain.config import NO_NOTE, Note
 from xylem.domain.errors import Gone
 from xylem.domain.ids import BackendName, ConnectionId, UserName
 from xylem.domain.pool_book import PoolBook
@@ -30,6 +31,7 @@ def change(
     links: Links,
     author: UserName,
     now: datetime,
+    note: Note = NO_NOTE,
 ) -> None:
     """A change of configs on which tests may depend. Raises what `pools.change` raises."""
     changed: list[tuple[PoolBook, PoolBook]] = []
@@ -39,7 +41,7 @@ def change(
         changed[:] = [(book, after)]
         return after
 
-    pools.change(noted, author=author, now=now)
+    pools.change(noted, author=author, now=now, note=note)
     for before, after in changed:
         _tell_all(before, after, backends=backends, links=links)
 

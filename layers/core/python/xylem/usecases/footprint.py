@@ -36,6 +36,8 @@ def entry(workflow: Workflow) -> Entry:
         started_at=workflow.started_at,
         ended_at=workflow.ended_at,
         labels=workflow.labels,
+        tags=workflow.tags,
+        app=workflow.app,
     )
 
 

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
+from xylem.domain.app import AppUse
 from xylem.domain.detail import TaskDetail
 from xylem.domain.errors import InvalidRequest, UnknownTask
 from xylem.domain.group import Group
 from xylem.domain.ids import GroupId, TaskName
+from xylem.domain.label_filter import LabelSelector
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.values import dataclass, field
@@ -43,6 +45,14 @@ class Filter:
     name: str = ""
     after: datetime | None = None
     before: datetime | None = None
+    tags: Sequence[str] = ()
+    """One of them."""
+    labels: Sequence[LabelSelector] = ()
+    """All of them."""
+    no_labels: Sequence[str] = ()
+    """None of these keys."""
+    app: tuple[str, int | None] | None = None
+    """Its name, and a version of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +109,7 @@ def find_task(described: Described, name: str) -> tuple[Group, Task]:
         task = group.task(TaskName(name))
         if task is not None:
             return group, task
-    raise UnknownTask(
-        f"Task {name} not found in workflow {described.workflow.id}.",
-        workflow=described.workflow.id,
-    )
+    raise UnknownTask(f"Task {name} of workflow {described.workflow.id} is not found.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +171,13 @@ def page(
         raise InvalidRequest(f"limit is {limit}: it must be from 1 to {MOST_ENTRIES}.")
     if not 0 <= offset <= FURTHEST_OFFSET:
         raise InvalidRequest(f"offset is {offset}: it must be from 0 to {FURTHEST_OFFSET}.")
-    matching = _matching(wanted, workflows, newest_first)
-    found = list(islice(matching, offset, offset + limit + 1))
+    entries = matching(wanted, workflows, newest_first=newest_first)
+    found = list(islice(entries, offset, offset + limit + 1))
     return Page(tuple(found[:limit]), more=len(found) > limit)
 
 
-def _matching(wanted: Filter, workflows: Workflows, newest_first: bool) -> Iterator[Entry]:
+def matching(wanted: Filter, workflows: Workflows, *, newest_first: bool) -> Iterator[Entry]:
+    """Lazily."""
     entries: Iterable[Entry] = workflows.entries(
         _scope(wanted), newest_first=newest_first, after=wanted.after, before=wanted.before
     )
@@ -180,8 +188,19 @@ def _matching(wanted: Filter, workflows: Workflows, newest_first: bool) -> Itera
             and _has_status(entry, wanted)
             and (not wanted.priorities or entry.priority in wanted.priorities)
             and wanted.name in entry.id
+            and (not wanted.tags or not set(wanted.tags).isdisjoint(entry.tags))
+            and all(one.selects(entry.labels.get(one.key)) for one in wanted.labels)
+            and not any(key in entry.labels for key in wanted.no_labels)
+            and _is_from(entry.app, wanted.app)
         ):
             yield entry
+
+
+def _is_from(app: AppUse | None, wanted: tuple[str, int | None] | None) -> bool:
+    if wanted is None:
+        return True
+    name, version = wanted
+    return app is not None and app.name == name and version in (None, app.version)
 
 
 def _has_status(entry: Entry, wanted: Filter) -> bool:

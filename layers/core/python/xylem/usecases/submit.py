@@ -23,6 +23,7 @@ from datetime import timedelta
 from itertools import count
 
 from xylem import spec
+from xylem.domain.app import AppUse
 from xylem.domain.config import WorkflowConfig
 from xylem.domain.errors import Conflict, InvalidSpec
 from xylem.domain.group import Group, bare, to_start
@@ -36,13 +37,14 @@ from xylem.domain.ids import (
     WorkflowUuid,
     shard_of,
 )
+from xylem.domain.node import CORE, Amounts
 from xylem.domain.placement import Choice
 from xylem.domain.plan import GroupPlan, TaskPlan, WorkflowPlan
 from xylem.domain.pool import Pool, bounded, scheduling, wanted
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.transitions import ready
-from xylem.domain.values import dataclass, replace
+from xylem.domain.values import dataclass, field, replace
 from xylem.domain.workflow import Counts, Sweeping, Workflow, amount
 from xylem.ports.catalog import DatasetConfigs
 from xylem.ports.configs import Configs, Credentials, Pools
@@ -92,6 +94,7 @@ class Request:
     priority: str = "NORMAL"
     idempotency: str | None = None
     parent: WorkflowId | None = None
+    app: AppUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,8 @@ class Checked:
     template: str | None
     pool: Pool
     placement: Choice | None = None
+    asked: Mapping[TaskName, Amounts] = field(default_factory=dict)
+    """What tasks ask for themselves, where they do."""
 
 
 def check(
@@ -135,7 +140,23 @@ def check(
     written = request.text if request.text != rendered else None
     asked.require(plan, request.user, credentials=credentials, of=specification)
     text = spec.stored_text(specification, default_platform=known.default_platform)
-    return Checked(plan, text, request.template or written, known, placement)
+    template = request.template or written
+    return Checked(plan, text, template, known, placement, _asked(specification.plan))
+
+
+def _asked(plan: WorkflowPlan) -> dict[TaskName, Amounts]:
+    """Of the plan before it has the pool's defaults."""
+    wanted_by = {
+        task.name: Amounts(
+            cpu=(task.resources.cpu or 0) * CORE,
+            gpu=task.resources.gpu or 0,
+            memory=task.resources.memory or 0,
+            storage=task.resources.storage or 0,
+        )
+        for group in plan.groups
+        for task in group.tasks
+    }
+    return {name: amounts for name, amounts in wanted_by.items() if amounts != Amounts()}
 
 
 def configured(plan: WorkflowPlan, config: WorkflowConfig) -> WorkflowPlan:
@@ -222,6 +243,7 @@ def keep_refusal(
             status=WorkflowStatus.FAILED_SUBMISSION,
             priority=request.priority,
             parent=request.parent,
+            app=request.app,
             refusal=str(refused)[:REFUSAL_CHARS],
         )
         with suppress(Conflict):
@@ -360,13 +382,16 @@ def _creation(
         priority=request.priority,
         labels=plan.labels,
         parent=request.parent,
+        app=request.app,
         templated=checked.template is not None,
         limits=plan.limits,
         placement=checked.placement,
     )
     downstream = _downstream(plan, ids)
     groups = [
-        ready(_group(group, ids[group.name], workflow, downstream[group.name]), now)[0]
+        ready(_group(group, ids[group.name], workflow, downstream[group.name], checked.asked), now)[
+            0
+        ]
         for group in plan.groups
     ]
     starting = [group for group in groups if to_start(group)]
@@ -396,6 +421,7 @@ def _group(
     id: GroupId,
     workflow: Workflow,
     downstream: Sequence[GroupId],
+    asked: Mapping[TaskName, Amounts],
 ) -> Group:
     return Group(
         id=id,
@@ -403,7 +429,12 @@ def _group(
         name=group.name,
         backend=workflow.backend,
         tasks=tuple(
-            Task(TaskName(task.name), lead=task.lead, exit_rules=task.exit_rules)
+            Task(
+                TaskName(task.name),
+                lead=task.lead,
+                exit_rules=task.exit_rules,
+                wants=asked.get(task.name),
+            )
             for task in group.tasks
         ),
         waits_for=len(group.upstream),

@@ -1,0 +1,27 @@
+"""What a request says of a change of configs: beside the config, in words of OSMO."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from functions.core_service.text import Text
+from xylem.domain.config import ConfigKind, Note
+
+DESCRIPTION_CHARS = 1_000
+TAGS = 50
+TAG_CHARS = 100
+
+Tag = Annotated[Text, Field(min_length=1, max_length=TAG_CHARS)]
+Tags = Annotated[list[Tag], Field(max_length=TAGS)]
+
+
+class Change(BaseModel):
+    description: Annotated[Text, Field(max_length=DESCRIPTION_CHARS)] | None = None
+    tags: Tags | None = None
+
+
+def noted(body: Change | None, kind: ConfigKind, name: str, otherwise: str) -> Note:
+    """`otherwise`: what is kept where nothing was said, as OSMO words it."""
+    description = body.description if body is not None else None
+    tags = body.tags if body is not None else None
+    return Note(kind, name, description or otherwise, None if tags is None else tuple(tags))

@@ -1,0 +1,51 @@
+"""What is asked without a token: how to get one, and what one is checked with.
+
+Open to whoever reaches the API, so nothing here is anybody's but what the caller's own secret
+opens.
+"""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, SecretStr
+
+from functions.core_service.services import Has
+from functions.core_service.views import View
+from xylem.spec.service_configs import service_form
+from xylem.usecases import users
+
+router = APIRouter(prefix="/api/auth")
+
+
+class TokenRequest(BaseModel):
+    token: SecretStr
+
+
+@router.get("/login")
+def get_login(has: Has) -> View:
+    """Where OSMO's clients log in with an identity provider, if an admin named one."""
+    return service_form(has.configs.service()).service_auth.login_info.model_dump()
+
+
+@router.get("/keys")
+def get_keys(has: Has) -> dict[str, list[Any]]:
+    """RFC 7517: a JSON Web Key Set."""
+    return {"keys": list(has.signer.public_keys().values())}
+
+
+@router.post("/jwt/access_token")
+def exchange(body: TokenRequest, has: Has) -> View:
+    return _exchanged(body.token.get_secret_value(), has)
+
+
+@router.get("/jwt/access_token")
+def exchange_by_query(access_token: SecretStr, has: Has) -> View:
+    """OSMO's older clients: the token stands in the address, which is logged on its way."""
+    return _exchanged(access_token.get_secret_value(), has)
+
+
+def _exchanged(secret: str, has: Has) -> View:
+    token, ends = users.exchange(
+        secret, identity=has.identity, signer=has.signer, now=has.engine.clock()
+    )
+    return {"token": token, "expires_at": int(ends.timestamp())}
