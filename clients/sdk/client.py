@@ -31,6 +31,7 @@ from clients.sdk.jobs import Job, Jobs
 from clients.sdk.login import Login, is_loopback
 from clients.sdk.models import (
     Answer,
+    ArtifactPage,
     AuditPage,
     AuditRecord,
     Backend,
@@ -224,6 +225,13 @@ class Client:
             page = _parsed(AuditPage, self._get(_path(workflow, "audit"), asked))
             yield from page.records
             cursor = page.cursor
+
+    def artifacts(
+        self, workflow: str, *, task: str | None = None, cursor: str | None = None
+    ) -> ArtifactPage:
+        """Files that the tasks which ended left, a page of them."""
+        asked: dict[str, _PARAMETER] = {"task_name": task, "cursor": cursor}
+        return _parsed(ArtifactPage, self._get(_path(workflow, "artifacts"), asked))
 
     def restart(self, workflow: str, *, pool: str) -> Submission:
         """A new workflow of what did not complete of one that failed."""

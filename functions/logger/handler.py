@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from dataclasses import asdict
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from xylem.domain import errors
 from xylem.domain.access import ADMIN, USER
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol.runtime import AtBarrier, InputQuery, LogEnd, OutputQuery
-from xylem.usecases import log_reading, logs, runtime
+from xylem.usecases import artifacts, log_reading, logs, runtime
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger, traced
 
@@ -123,6 +124,20 @@ def follow(name: str) -> Response[str]:
     return _json({"records": records, "cursor": page.cursor, "closed": page.closed})
 
 
+@app.get("/api/workflow/<name>/artifacts")
+def list_artifacts(name: str) -> Response[str]:
+    _require_reader()
+    has = ports()
+    page = artifacts.page(
+        _possible(name),
+        task=_query("task_name"),
+        cursor=_query("cursor") or None,
+        workflows=has.workflows,
+        data=has.data,
+    )
+    return _json({"artifacts": [asdict(one) for one in page.artifacts], "cursor": page.cursor})
+
+
 @app.post("/runtime/logs")
 def take() -> Response[str]:
     attempt = _attempt()
@@ -203,7 +218,7 @@ def _require_reader() -> None:
     context = app.current_event.request_context.authorizer.get_lambda or {}
     roles = str(context.get("roles", "")).split(",")
     if context.get("kind") != "user" or not {ADMIN, USER} & set(roles):
-        raise errors.Forbidden(f"Reading logs takes the role {USER}: ask an admin.")
+        raise errors.Forbidden(f"Reading logs and artifacts takes the role {USER}: ask an admin.")
 
 
 def _possible(name: str) -> str:

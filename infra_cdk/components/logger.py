@@ -46,6 +46,7 @@ class Logger(Construct):
             function,
             "GET /api/workflow/{name}/logs",
             "GET /api/workflow/{name}/logs/follow",
+            "GET /api/workflow/{name}/artifacts",
         )
         http.serves(
             function,

@@ -35,6 +35,7 @@ HTTP_ROUTES = {
     "GET /client/version": ("core-service", True),
     "GET /api/workflow/{name}/logs": ("logger", True),
     "GET /api/workflow/{name}/logs/follow": ("logger", True),
+    "GET /api/workflow/{name}/artifacts": ("logger", True),
     "ANY /runtime/{proxy+}": ("logger", False),
 }
 
