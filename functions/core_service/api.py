@@ -50,7 +50,7 @@ def part_of(path: str) -> Part:
             return "workflows"
         case ["api", "pool" | "pool_quota" | "resources", *_] | ["api", "configs", "pool", *_]:
             return "pools"
-        case ["api", "configs", "pod_template" | "resource_validation", *_]:
+        case ["api", "configs", "pod_template" | "group_template" | "resource_validation", *_]:
             return "templates"
         case ["api", "configs", "backend_test", *_]:
             return "backend_tests"

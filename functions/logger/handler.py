@@ -17,7 +17,7 @@ from xylem.domain import errors
 from xylem.domain.access import ADMIN, USER
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol.runtime import AtBarrier, InputQuery, LogEnd, OutputQuery
-from xylem.usecases import artifacts, log_reading, logs, runtime
+from xylem.usecases import artifacts, log_reading, logs, masks, runtime
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger, traced
 
@@ -42,6 +42,7 @@ STATUS: dict[type[errors.XylemError], int] = {
     logs.BadBatch: 422,
 }
 ENDS = logs.KnownEnds()
+MASKS = masks.KnownMasks()
 ANSWER_BYTES = 5 * 1024 * 1024
 """Lambda answers at most 6 MB; larger ones are an object that the caller is led to."""
 
@@ -146,7 +147,15 @@ def take() -> Response[str]:
     if offset < 0:
         raise errors.InvalidRequest(f"offset is {offset}: it must not be negative.")
     stored = logs.put(
-        attempt, offset, _bytes(), logs=has.logs, store=has.store, ids=has.ids, ends=ENDS
+        attempt,
+        offset,
+        _bytes(),
+        logs=has.logs,
+        store=has.store,
+        ids=has.ids,
+        ends=ENDS,
+        length=_number("length"),
+        mask=MASKS.of(attempt, _token(), has.task_secrets),
     )
     return _json(stored.model_dump())
 
@@ -206,11 +215,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _attempt(*, expired_ok: bool = False) -> Attempt:
     """Raises `Unauthenticated`."""
+    return ports().task_tokens.verify(_token(), ports().clock(), expired_ok=expired_ok)
+
+
+def _token() -> str:
     given = app.current_event.headers.get("authorization", "")
     kind, _, token = given.partition(" ")
     if kind.lower() != "bearer" or not token:
         raise errors.Unauthenticated("This route takes the token of a task, as a bearer.")
-    return ports().task_tokens.verify(token.strip(), ports().clock(), expired_ok=expired_ok)
+    return token.strip()
 
 
 def _require_reader() -> None:
@@ -218,7 +231,7 @@ def _require_reader() -> None:
     context = app.current_event.request_context.authorizer.get_lambda or {}
     roles = str(context.get("roles", "")).split(",")
     if context.get("kind") != "user" or not {ADMIN, USER} & set(roles):
-        raise errors.Forbidden(f"Reading logs and artifacts takes the role {USER}: ask an admin.")
+        raise errors.Forbidden(f"Reading logs takes the role {USER}: ask an admin.")
 
 
 def _possible(name: str) -> str:

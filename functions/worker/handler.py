@@ -38,6 +38,7 @@ def _run(job: Job) -> None:
         jobs=ports().jobs,
         tokens=ports().task_tokens,
         credentials=ports().credentials,
+        task_secrets=ports().task_secrets,
         rendering=Rendering(
             api_url=settings.api_url,
             runtime_image=settings.runtime_image,

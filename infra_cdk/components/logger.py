@@ -40,6 +40,7 @@ class Logger(Construct):
                 objects(data.data, "", "GetObject", "PutObject"),
                 listing(data.data),
                 key(service.environment, "hmac"),
+                key(service.environment, "credentials"),
             ],
         )
         http.serves(

@@ -26,6 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from operators.backend_worker import templated
 from operators.backend_worker.payloads import (
     BadPayload,
     Plan,
@@ -140,16 +141,18 @@ def _advance(job: Job, plan: Plan, anchor: Anchor, tenure: Tenure) -> Procedure[
         return Answer("done")
     if job.after and job.after not in anchor.done:
         return Postponed()
-    if not set(plan.names) <= set(anchor.objects):
-        named = yield from _swap(anchor.with_objects(plan.names))
-        if named is None:
+    named = anchor.with_objects(plan.names, plan.templated_names)
+    if named != anchor:
+        swapped = yield from _swap(named)
+        if swapped is None:
             return None
-        anchor = named
+        anchor = swapped
     if not (yield from tenure.is_held()):
         return Unanswered("the lease is another process's")
     try:
         yield from _end_replaced(plan, anchor)
         yield from set_right(plan)
+        yield from templated.make(plan.templated, anchor)
         yield from _make_others(plan, anchor)
         pods = yield from _make_pods(plan, anchor)
     except Refused as refused:
@@ -237,6 +240,7 @@ def perform_cleanup(job: Job) -> Procedure[Outcome]:
         return Answer("done")
     yield from _clear_pods(anchor, how)
     yield from _clear_others(anchor)
+    yield from templated.clear(anchor)
     while (yield from _swap(anchor.in_state("closed"))) is None:
         anchor = yield from _closing_anchor(job)
     return Answer("done")
@@ -341,17 +345,10 @@ def _new_anchor(
     job: Job, state: Literal["creating", "closing"], plan: Plan | None = None
 ) -> Anchor:
     group, incarnation, _ = mail_parts(job.job_id)
-    names = () if plan is None else plan.names
-    return Anchor(job.workflow, group, incarnation, state, done={}, objects=names)
+    anchor = Anchor(job.workflow, group, incarnation, state, done={})
+    return anchor if plan is None else anchor.with_objects(plan.names, plan.templated_names)
 
 
 def _owned(body: Json, anchor: Anchor) -> Json:
-    owner = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "name": anchor.name,
-        "uid": anchor.uid,
-        "controller": True,
-        "blockOwnerDeletion": False,
-    }
+    owner = {**anchor.as_owner, "controller": True}
     return {**body, "metadata": {**body["metadata"], "ownerReferences": [owner]}}

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from operators.shared.anchor import ORDINAL
+from operators.shared.anchor import ORDINAL, Names
 from operators.shared.calls import Procedure, fetch
 from operators.shared.resources import KINDS, POD, SHARED, Json, Kind
 from xylem.domain.ids import mail_parts
 from xylem.manifests.names import (
     FINALIZER,
+    FROM_TEMPLATE,
     GATE,
     GROUP,
     GROUP_LABEL,
@@ -40,10 +41,15 @@ class Plan:
     others: tuple[tuple[Kind, Json], ...]
     pods: tuple[Json, ...]
     shared: tuple[tuple[Kind, Json], ...] = ()
+    templated: tuple[Json, ...] = ()
 
     @property
-    def names(self) -> tuple[tuple[str, str, str], ...]:
+    def names(self) -> Names:
         return tuple((kind.api_version, kind.name, name_of(body)) for kind, body in self.others)
+
+    @property
+    def templated_names(self) -> Names:
+        return tuple((one["apiVersion"], one["kind"], name_of(one)) for one in self.templated)
 
 
 def payload_of(job: Job) -> Procedure[bytes]:
@@ -81,12 +87,18 @@ def plan_of(job: Job, text: bytes) -> Plan:
     others: list[tuple[Kind, Json]] = []
     pods: list[Json] = []
     shared: list[tuple[Kind, Json]] = []
+    templated: list[Json] = []
     for body in objects:
         called = (str(body.get("apiVersion")), str(body.get("kind")))
         kind = KINDS.get(called) or SHARED.get(called)
+        metadata = body.get("metadata")
+        named = isinstance(metadata, dict) and bool(metadata.get("name"))
+        if named and kind is not POD and FROM_TEMPLATE in notes_of(body):
+            templated.append(body)
+            continue
         if kind is None:
             raise BadPayload(f"cannot create {body.get('apiVersion')} {body.get('kind')} objects")
-        if not isinstance(body.get("metadata"), dict) or not body["metadata"].get("name"):
+        if not named:
             raise BadPayload(f"a {kind.name} has no name")
         if kind is POD:
             pods.append(_pod(job, body))
@@ -94,7 +106,7 @@ def plan_of(job: Job, text: bytes) -> Plan:
             shared.append((kind, _labelled(body)))
         else:
             others.append((kind, body))
-    return Plan(tuple(others), tuple(pods), tuple(shared))
+    return Plan(tuple(others), tuple(pods), tuple(shared), tuple(templated))
 
 
 def _labelled(body: Json) -> Json:

@@ -9,8 +9,8 @@ the creates and the cleanup of the incarnation agree on, by compare-and-swap on 
          closing ──▶ closed         a cleanup's swaps; removed 15 minutes later
 
 `done` names, for each create that was done, the uids of its pods. Nothing but these pods is ever
-released from its gate. `objects` names what else was made, so that a cleanup needs no right to list
-secrets.
+released from its gate. `objects` and `templated` name what else was made, so that a cleanup needs
+no right to list secrets.
 """
 
 import json
@@ -25,6 +25,9 @@ from xylem.manifests.names import FINALIZER, GROUP, GROUP_LABEL, INCARNATION, WO
 from xylem.protocol.agent import Anchor as AnchorNews
 
 State = Literal["creating", "created", "closing", "closed"]
+
+Names = Sequence[tuple[str, str, str]]
+"""Of objects: apiVersion, kind, name."""
 
 ANCHOR_LABEL = "xylem.dev/anchor"
 ORDINAL = "xylem.dev/ordinal"
@@ -41,6 +44,8 @@ class Anchor:
     """By ordinal: the uids of the pods of this create."""
     objects: tuple[tuple[str, str, str], ...] = ()
     """apiVersion, kind and name of what is not a pod."""
+    templated: tuple[tuple[str, str, str], ...] = ()
+    """And of what other groups may have, too."""
     uid: str = ""
     version: str = ""
     deleting: bool = False
@@ -63,8 +68,23 @@ class Anchor:
             done=max(self.done, default=0),
         )
 
-    def with_objects(self, objects: Sequence[tuple[str, str, str]]) -> "Anchor":
-        return replace(self, objects=tuple(dict.fromkeys((*self.objects, *objects))))
+    @property
+    def as_owner(self) -> Json:
+        """As what belongs to it names it."""
+        return {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "name": self.name,
+            "uid": self.uid,
+            "blockOwnerDeletion": False,
+        }
+
+    def with_objects(self, objects: Names, templated: Names = ()) -> "Anchor":
+        return replace(
+            self,
+            objects=tuple(dict.fromkeys((*self.objects, *objects))),
+            templated=tuple(dict.fromkeys((*self.templated, *templated))),
+        )
 
     def with_done(self, ordinal: int, uids: Sequence[str]) -> "Anchor":
         done = {**self.done, ordinal: tuple(sorted(uids))}
@@ -92,6 +112,8 @@ class Anchor:
             "done": _compact({str(ordinal): list(uids) for ordinal, uids in self.done.items()}),
             "objects": _compact([list(named) for named in self.objects]),
         }
+        if self.templated:
+            data["templated"] = _compact([list(named) for named in self.templated])
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
@@ -106,7 +128,8 @@ def anchor_of(config_map: Json) -> Anchor | None:
     data = config_map.get("data") or {}
     try:
         done = {int(number): tuple(uids) for number, uids in json.loads(data["done"]).items()}
-        objects = tuple((str(a), str(b), str(c)) for a, b, c in json.loads(data["objects"]))
+        objects = _names(data["objects"])
+        templated = _names(data.get("templated", "[]"))
         anchor = Anchor(
             workflow=WorkflowId(notes[WORKFLOW]),
             group=GroupId(notes[GROUP]),
@@ -114,6 +137,7 @@ def anchor_of(config_map: Json) -> Anchor | None:
             state=cast("State", data["state"]),
             done=done,
             objects=objects,
+            templated=templated,
             uid=metadata["uid"],
             version=metadata["resourceVersion"],
             deleting="deletionTimestamp" in metadata,
@@ -122,6 +146,10 @@ def anchor_of(config_map: Json) -> Anchor | None:
         return None
     known = data["state"] in {"creating", "created", "closing", "closed"}
     return anchor if known and metadata["name"] == anchor.name else None
+
+
+def _names(text: str) -> tuple[tuple[str, str, str], ...]:
+    return tuple((str(a), str(b), str(c)) for a, b, c in json.loads(text))
 
 
 def is_forsaken(pod: Json, anchor: Anchor | None) -> bool:

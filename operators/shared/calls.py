@@ -85,6 +85,14 @@ class List:
 
 
 @dataclass(frozen=True, slots=True)
+class Learn:
+    """What the cluster calls the objects of a kind that we have no name for."""
+
+    api_version: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch:
     """The body behind a presigned URL."""
 
@@ -114,7 +122,7 @@ class Together:
     calls: tuple["Call", ...]
 
 
-Call = Read | Create | Replace | Patch | Delete | List | Fetch | Pause | Say
+Call = Read | Create | Replace | Patch | Delete | List | Learn | Fetch | Pause | Say
 Step = Call | Together
 Procedure = Generator[Step, Any, T]
 
@@ -129,6 +137,11 @@ def create(kind: Kind, body: Json) -> Procedure[Json]:
 
 def replace(kind: Kind, body: Json) -> Procedure[Json]:
     return cast("Json", (yield Replace(kind, body)))
+
+
+def learn(api_version: str, name: str) -> Procedure[Kind]:
+    """Raises `NotFound` for a kind that the cluster does not know."""
+    return cast("Kind", (yield Learn(api_version, name)))
 
 
 def pages(kind: Kind, selector: str, take: Callable[[list[Json]], None]) -> Procedure[None]:
@@ -180,6 +193,7 @@ class Cluster(Protocol):
         grace_seconds: int | None = None,
     ) -> object: ...
     def page(self, kind: Kind, selector: str, following: str | None = None) -> Page: ...
+    def kind(self, api_version: str, name: str) -> Kind: ...
 
 
 def ask(cluster: Cluster, call: Call) -> object:
@@ -199,6 +213,8 @@ def ask(cluster: Cluster, call: Call) -> object:
             )
         case List(kind, selector, following):
             return cluster.page(kind, selector, following)
+        case Learn(api_version, name):
+            return cluster.kind(api_version, name)
         case Fetch(url):
             return _fetched(url)
         case Pause() | Say():

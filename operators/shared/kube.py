@@ -73,6 +73,7 @@ class Kube:
         configuration.connection_pool_maxsize = connections
         configuration.retries = False
         self.namespace = namespace
+        self._kinds: dict[tuple[str, str], Kind] = {}
         self._client = ApiClient(configuration)
         self._pool = self._client.rest_client.pool_manager
 
@@ -131,6 +132,23 @@ class Kube:
             resource_version=metadata.get("resourceVersion") or "",
             next=metadata.get("continue") or None,
         )
+
+    def kind(self, api_version: str, name: str) -> Kind:
+        """As the cluster's discovery has it; what was found stays found. Raises `NotFound`."""
+        if (api_version, name) not in self._kinds:
+            self._kinds[api_version, name] = self._discovered(api_version, name)
+        return self._kinds[api_version, name]
+
+    def _discovered(self, api_version: str, name: str) -> Kind:
+        unknown = NotFound(404, f"the cluster knows no {name} of {api_version}: is it installed?")
+        try:
+            found = self._request("GET", Kind(api_version, name, "").root)
+        except NotFound:
+            raise unknown from None
+        for one in found.get("resources") or ():
+            if one.get("kind") == name and "/" not in one["name"]:
+                return Kind(api_version, name, one["name"], namespaced=bool(one["namespaced"]))
+        raise unknown
 
     def watch(self, kind: Kind, selector: str, resource_version: str) -> Iterator[WatchEvent]:
         """What happens after `resource_version`, until the API server ends it. When this returns

@@ -2,6 +2,7 @@
 
     runtime      the life of one task, pure: what happened in, what to do out
     logs         which bytes of the spool are sent when, pure
+    masking      what of them goes out: without secrets, pure
     data         inputs down, outputs up, over presigned URLs
     stores       the same at URLs of object stores, by the one library that the sidecar has
     checkpoints  what is copied to such a URL while the command runs
@@ -17,7 +18,7 @@ only, and of that what imports quickly. `http.client` with its mail parser costs
 code, values are named tuples, and words on the wire are dictionaries that `tests/wire` holds
 against the models. `stores`, whose library takes 20 ms, is imported for tasks with URLs alone.
 
-Rejected: the sidecar in Go or C as well (fast, but the retries, the transfers and the masking that
-is to come are better read, tested and changed in the language of the rest), and a task's command
-that starts only when the sidecar is up (most tasks have nothing to wait for).
+Rejected: the sidecar in Go or C as well (fast, but the retries, the transfers and the masking are
+better read, tested and changed in the language of the rest), and a task's command that starts only
+when the sidecar is up (most tasks have nothing to wait for).
 """

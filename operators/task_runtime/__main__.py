@@ -38,9 +38,11 @@ from operators.task_runtime.api import (
     Unreachable,
 )
 from operators.task_runtime.checkpoints import Checkpoint
-from operators.task_runtime.logs import Done, SayEnd, Send, Shipper, Wait
+from operators.task_runtime.logs import BATCH_BYTES, Done, SayEnd, Send, Shipper, Wait
+from operators.task_runtime.masking import Outgoing
 from operators.task_runtime.runtime import Code
 from operators.task_runtime.spool import Spool
+from xylem.protocol.spool import HEADER, RECORD_BYTES
 
 GRACE_SECONDS = 25.0
 """Of a pod's 30 (`manifests/pod.py`), so that we leave before we are killed."""
@@ -91,6 +93,7 @@ class Sidecar:
         os.makedirs(places.run, exist_ok=True)
         self._spool = Spool(places.run)
         self._shipper = Shipper()
+        self._outgoing = _outgoing(config)
         self._happened: SimpleQueue[runtime.Event] = SimpleQueue()
         self._checkpoints = [
             Checkpoint(
@@ -310,14 +313,25 @@ class Sidecar:
                     self._wake.wait(seconds)
                     self._wake.clear()
                 case Send(offset, limit):
-                    raw = self._spool.read(offset, limit)
-                    if raw:
-                        self._say(api, f"/runtime/logs?offset={offset}", _gzip(raw), BATCH)
-                    else:
-                        self._shipper.nothing_whole(time.monotonic())
+                    self._send(api, offset, self._spool.read(offset, limit))
                 case SayEnd(length):
                     end = json.dumps({"length": length}).encode()
                     self._say(api, "/runtime/logs/end", end, JSON)
+
+    def _send(self, api: Api, offset: int, raw: bytes) -> None:
+        if not raw:
+            self._shipper.nothing_whole(time.monotonic())
+        elif self._outgoing is None:
+            self._say(api, f"/runtime/logs?offset={offset}", _gzip(raw), BATCH)
+        else:
+            self._outgoing.also(self._token.value)
+            last = self._shipper.is_last(offset + len(raw))
+            masked = self._outgoing.take(offset, raw, last=last, now=time.monotonic())
+            if masked is None:
+                self._shipper.undecided(time.monotonic())
+            else:
+                path = f"/runtime/logs?offset={offset}&length={masked.length}"
+                self._say(api, path, _gzip(masked.body), BATCH)
 
     def _say(self, api: Api, path: str, body: bytes, headers: dict[str, str]) -> None:
         try:
@@ -345,6 +359,14 @@ class Sidecar:
         with open(f"{target}.new", "wb") as file:
             file.write(content)
         os.rename(f"{target}.new", target)
+
+
+def _outgoing(config: dict[str, Any]) -> Outgoing | None:
+    """A service that names no secrets, not even none, is of an earlier release: its Logger takes
+    what it is sent for as long as the spool, so it is sent the spool, and masks what it can."""
+    if "mask" not in config:
+        return None
+    return Outgoing(config["mask"], full=BATCH_BYTES - HEADER.size - RECORD_BYTES)
 
 
 def _exit_code(path: str) -> int | None:

@@ -40,6 +40,7 @@ MODULES = (
             "data",
             "http1",
             "logs",
+            "masking",
             "runtime",
             "spool",
             "stores",
@@ -54,6 +55,7 @@ MODULES = (
     (CORE, "xylem/domain/__init__.py"),
     (CORE, "xylem/domain/values.py"),
     (CORE, "xylem/protocol/__init__.py"),
+    (CORE, "xylem/protocol/masking.py"),
     (CORE, "xylem/protocol/spool.py"),
 )
 

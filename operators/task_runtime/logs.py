@@ -30,6 +30,9 @@ LENGTHEN = 1.25
 """From 5 s to 60 s in eleven small batches: about four minutes."""
 
 FIRST_LOOK_SECONDS = 0.05
+UNDECIDED_LOOK_SECONDS = 0.25
+"""A look at an end that may be the beginning of a secret is a read of up to a batch."""
+
 LONGEST_LOOK_SECONDS = 1.0
 """A look is one stat of a file; it is cheap, not free: 20 us."""
 
@@ -129,6 +132,14 @@ class Shipper:
     def nothing_whole(self, now: float) -> None:
         """Where the next batch would begin, a record is being written."""
         self._retry_at = now + FIRST_LOOK_SECONDS
+
+    def undecided(self, now: float) -> None:
+        """What there is may be the beginning of a secret."""
+        self._retry_at = now + UNDECIDED_LOOK_SECONDS
+
+    def is_last(self, end: int) -> bool:
+        """Whether nothing will follow what ends there."""
+        return self._length is not None and end >= self._length
 
     def _looked(self) -> float:
         look = self._look

@@ -14,11 +14,13 @@ from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.store import MemoryStore
+from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.ports.backends import Backends
 from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.connections import Connections
 from xylem.ports.jobs import Jobs, Timers
 from xylem.ports.logs import Logs
+from xylem.ports.task_secrets import TaskSecrets
 from xylem.ports.workflows import Workflows
 from xylem_aws.backends import DynamoBackends
 from xylem_aws.configs import DynamoConfigs, DynamoPools
@@ -35,6 +37,7 @@ from xylem_aws.tables.connections import SocketRow
 from xylem_aws.tables.identity import CredentialRow
 from xylem_aws.tables.logs import LogsTable
 from xylem_aws.tables.workflows import WorkflowsTable
+from xylem_aws.task_secrets import DynamoTaskSecrets
 from xylem_aws.workflows import DynamoWorkflows
 
 REGION = "us-east-1"
@@ -60,6 +63,7 @@ class Stores:
     logs: Logs
     connections: Connections
     credentials: Credentials
+    task_secrets: TaskSecrets
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -76,6 +80,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemoryLogs(),
             MemoryConnections(),
             MemoryCredentials(),
+            MemoryTaskSecrets(),
         )
         return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -93,6 +98,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoLogs(REGION, "logs"),
             DynamoConnections(REGION, "connections"),
             DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),
+            DynamoTaskSecrets(REGION, "logs", Envelopes(lambda: A_RING)),
         )
 
 

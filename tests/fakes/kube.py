@@ -15,6 +15,7 @@ from typing import Any, Generic, Literal, TypeVar, cast
 from operators.shared.calls import Call, Pause, Procedure, Say, Step, Together, ask
 from operators.shared.resources import (
     CONFIG_MAP,
+    KINDS,
     LEASE,
     POD,
     Conflict,
@@ -40,6 +41,8 @@ class FakeKube:
         self._version = itertools.count(1)
         self._uid = itertools.count(1)
         self.page_size = 500
+        self.installed: dict[tuple[str, str], Kind] = {}
+        """Kinds beside Kubernetes' own."""
 
     # The API -----------------------------------------------------------------------------------
 
@@ -106,6 +109,12 @@ class FakeKube:
         more = str(end) if end < len(found) else None
         return Page(found[start:end], "1", more)
 
+    def kind(self, api_version: str, name: str) -> Kind:
+        found = self.installed.get((api_version, name)) or KINDS.get((api_version, name))
+        if found is None:
+            raise NotFound(404, f"the cluster knows no {name} of {api_version}: is it installed?")
+        return found
+
     # What happens in the cluster ---------------------------------------------------------------
 
     def pods(self) -> list[Json]:
@@ -145,7 +154,8 @@ class FakeKube:
         for (kind, name), body in list(self.objects.items()):
             owners = body["metadata"].get("ownerReferences") or []
             if owners and not any(owner["uid"] in uids for owner in owners):
-                self.delete(_KINDS[kind], name)
+                known = _KINDS.get(kind) or Kind(body["apiVersion"], kind, kind.lower() + "s")
+                self.delete(known, name)
 
     def _stored(self, kind: Kind, name: str) -> Json:
         if (kind.name, name) not in self.objects:

@@ -222,6 +222,9 @@ class Kube:
         ]
         return Page(found, str(self._version), None)
 
+    def kind(self, api_version: str, name: str) -> Kind:
+        return KINDS[name]
+
     def _store(self, kind: Kind, new: Json, change: Change = "MODIFIED") -> Json:
         self._version += 1
         new = {**new, "metadata": {**new["metadata"], "resourceVersion": str(self._version)}}

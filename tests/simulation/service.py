@@ -37,6 +37,7 @@ from xylem.domain.ids import ConnectionId, GroupId, JobId, UserName, WorkflowId
 from xylem.domain.values import replace
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.credentials import MemoryCredentials
+from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.memory.time import FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports.jobs import Job
@@ -147,6 +148,7 @@ class Service:
         self.ids = FakeIds()
         self.tokens = MemoryTaskTokens()
         self.credentials = MemoryCredentials()
+        self.task_secrets = MemoryTaskSecrets()
         self.logs = variant.logs()
         self.chance = schedule.random.random
         self.job_queue = Queue(schedule, faults, self._perform, lossy=True)
@@ -241,6 +243,7 @@ class Service:
             jobs=self.jobs,
             tokens=self.tokens,
             credentials=self.credentials,
+            task_secrets=self.task_secrets,
             rendering=RENDERING,
         )
         jobs.dispatch(job, start=start, engine=self, workflows=self.workflows)

@@ -209,3 +209,25 @@ def test_a_workflow_without_credentials_reads_none() -> None:
     given = credentials.of_group(plan.groups[0], USER, credentials=nobody)
 
     assert (given.named, given.stores) == ({}, {})
+
+
+def test_what_pods_are_given_is_known_to_the_logger_before_they_exist() -> None:
+    world = World()
+    keep(world, STORE, TOKEN)
+    task = replace(USES, inputs=(UrlInput("s3://bucket/in"),))
+    workflow = world.make(a_plan(task))
+    world.settle()
+
+    group = world.group(workflow, "t-group")
+    known = world.task_secrets.of(group.id, group.incarnation)
+    assert {TOKEN.payload["value"], STORE.payload["access_key"]} <= set(known)
+    assert STORE.payload["endpoint"] not in known
+
+
+def test_of_a_group_without_secrets_nothing_is_kept() -> None:
+    world = World()
+    workflow = world.make(a_plan(a_task()))
+    world.settle()
+
+    group = world.group(workflow, "t-group")
+    assert world.task_secrets.of(group.id, group.incarnation) == []

@@ -38,6 +38,7 @@ from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.store import MemoryStore
+from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.memory.time import FakeClock, FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
 from xylem.ports.jobs import Job
@@ -98,6 +99,7 @@ class World:
         self.configs = MemoryConfigs()
         self.tokens = MemoryTaskTokens()
         self.credentials = MemoryCredentials()
+        self.task_secrets = MemoryTaskSecrets()
         self.waited: list[float] = []
         self.wait: Callable[[float], None] = self.waited.append
         self.chance: Callable[[], float] = lambda: 0.5
@@ -169,6 +171,7 @@ class World:
                 jobs=self.jobs,
                 tokens=self.tokens,
                 credentials=self.credentials,
+                task_secrets=self.task_secrets,
                 rendering=rendering,
             ),
             engine=self,

@@ -54,7 +54,10 @@ def test_there_is_an_example_of_every_message(union: str) -> None:
     assert members(UNIONS[union]) <= shown
 
 
-@pytest.mark.parametrize("model", [one for union in UNIONS.values() for one in members(union)])
+@pytest.mark.parametrize(
+    "model",
+    sorted((one for union in UNIONS.values() for one in members(union)), key=repr),
+)
 def test_the_tables_name_every_field_of_every_message(model: type[BaseModel]) -> None:
     kind = model.model_fields["type"].default
     named = set(re.findall(r"`(\w+)`", TABLES[kind]))

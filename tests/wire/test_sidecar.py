@@ -96,11 +96,11 @@ def test_a_page_of_inputs_is_followed_by_its_cursor(asked: list[Asked]) -> None:
     assert list(dict.fromkeys(cursors)) == [None, "1"]
 
 
-def test_a_batch_is_gzip_of_whole_records_at_an_offset(asked: list[Asked]) -> None:
+def test_a_batch_is_gzip_of_whole_records_for_a_part_of_the_spool(asked: list[Asked]) -> None:
     batches = [found for found in asked if found.path.startswith(f"{PREFIX}{LOGS}?")]
 
     assert batches
     for batch in batches:
-        assert re.fullmatch(rf"{PREFIX}{LOGS}\?offset=\d+", batch.path)
+        assert re.fullmatch(rf"{PREFIX}{LOGS}\?offset=\d+&length=[1-9]\d*", batch.path)
         raw = unpack(batch.body, limit=runtime.BATCH_BYTES)
         assert 0 < len(raw) == whole(raw)

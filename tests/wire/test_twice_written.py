@@ -9,6 +9,7 @@ import pytest
 
 from operators.backend_listener import observe
 from operators.native import build as native
+from operators.shared import files
 from operators.task_runtime import __main__ as sidecar
 from operators.task_runtime import api, build, data, logs, spool
 from tests.builders_spec import a_plan, facts_of
@@ -49,7 +50,7 @@ def test_a_path_that_the_sidecar_uploads_is_one_that_the_logger_takes() -> None:
     path = words.OutputFile.model_fields["path"]
     longest = [limit.max_length for limit in path.metadata if hasattr(limit, "max_length")]
 
-    assert longest == [data.LONGEST_PATH]
+    assert longest == [files.LONGEST_PATH]
 
 
 def test_an_answer_that_is_held_is_waited_for() -> None:

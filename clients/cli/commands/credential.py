@@ -12,6 +12,8 @@ from typer.core import TyperCommand
 from clients.cli.options import FormatType, LongFormatType, command_group
 from clients.cli.session import session_of
 from clients.sdk.errors import BadInput
+from xylem.domain.credential import secret_keys
+from xylem.protocol.masking import LEAST_CHARS, maskable
 
 app = command_group("Credentials: secrets of yours that tasks may use.")
 
@@ -101,6 +103,12 @@ def set_credential(
         session.write_json({"cred_name": name, "cred_type": kind.value})
         return
     session.say(f"Set {kind.value} credential {name}.")
+    for key in sorted(secret_keys(values)):
+        if not maskable(values[key]):
+            session.hint(
+                f"Warning: {key} has fewer than {LEAST_CHARS} characters: it is not masked where a "
+                "task prints it."
+            )
 
 
 @app.command("list")

@@ -1,4 +1,4 @@
-"""What pools name: pod templates and resource validations.
+"""What pools name: templates of pods and of groups, and resource validations.
 
 An admin's alone to read as well: a template may say where a cluster's secrets are.
 """
@@ -15,7 +15,7 @@ from functions.core_service.views import View
 from xylem.domain.access import require_admin
 from xylem.domain.pool_book import PoolBook
 from xylem.domain.values import replace
-from xylem.spec import pod_templates, validations
+from xylem.spec import group_templates, pod_templates, validations
 from xylem.spec.pools import NAME
 from xylem.spec.validations import AssertionConfig, config_of_assertions
 
@@ -91,6 +91,55 @@ def delete_template(name: str, who: User, has: Has, body: Change | None = None) 
     require_admin(who)
     has.pools.change(
         lambda book: pod_templates.delete_template(name, book),
+        author=who.subject,
+        now=has.engine.clock(),
+    )
+
+
+@router.get("/group_template")
+def list_group_templates(who: User, has: Has) -> View:
+    require_admin(who)
+    return dict(has.pools.book().group_templates)
+
+
+@router.get("/group_template/{name}")
+def get_group_template(name: str, who: User, has: Has) -> View:
+    require_admin(who)
+    return dict(group_templates.require_template(name, has.pools.book()))
+
+
+@router.put("/group_template")
+def put_group_templates(body: PutTemplates, who: User, has: Has) -> None:
+    require_admin(who)
+    given = {
+        name: group_templates.template_of(one, f"configs.{name}")
+        for name, one in body.configs.items()
+    }
+
+    def into(book: PoolBook) -> PoolBook:
+        for name, template in given.items():
+            book = group_templates.put_template(name, template, book)
+        return book
+
+    has.pools.change(into, author=who.subject, now=has.engine.clock())
+
+
+@router.put("/group_template/{name}")
+def put_group_template(name: Name, body: PutTemplate, who: User, has: Has) -> None:
+    require_admin(who)
+    template = group_templates.template_of(body.configs)
+    has.pools.change(
+        lambda book: group_templates.put_template(name, template, book),
+        author=who.subject,
+        now=has.engine.clock(),
+    )
+
+
+@router.delete("/group_template/{name}")
+def delete_group_template(name: str, who: User, has: Has, body: Change | None = None) -> None:
+    require_admin(who)
+    has.pools.change(
+        lambda book: group_templates.delete_template(name, book),
         author=who.subject,
         now=has.engine.clock(),
     )

@@ -56,6 +56,19 @@ def test_a_name_that_is_none_is_refused(cluster: Cluster) -> None:
     assert refused.value.status == 422
 
 
+def test_the_cluster_tells_what_it_calls_a_kind(cluster: Cluster) -> None:
+    found = cluster.kube.kind("coordination.k8s.io/v1", "Lease")
+
+    assert (found, cluster.kube.kind("v1", "ConfigMap")) == (LEASE, CONFIG_MAP)
+    assert not cluster.kube.kind("v1", "Node").namespaced
+
+
+@pytest.mark.parametrize("kind", [("v1", "Nobody"), ("nobody.example.com/v1", "Lease")])
+def test_a_kind_that_is_not_installed_is_not_found(cluster: Cluster, kind: tuple[str, str]) -> None:
+    with pytest.raises(NotFound, match="is it installed"):
+        cluster.kube.kind(*kind)
+
+
 def test_the_cluster_has_a_name_of_its_own(cluster: Cluster) -> None:
     assert cluster.kube.cluster_uid() == cluster.kube.cluster_uid() != ""
 

@@ -92,6 +92,7 @@ class Pod:
         *,
         inputs: int | list[dict[str, Any]] = 0,
         barrier: bool = False,
+        by_yesterdays_service: bool = False,
         **more: Any,
     ) -> None:
         """`inputs`: of so many tasks, or as `manifests` write them, as they do `more`."""
@@ -111,6 +112,7 @@ class Pod:
             "input": str(self.input),
             "output": str(self.output),
             "wait": bool(inputs) or barrier,
+            **({} if by_yesterdays_service else {"mask": []}),
             **more,
         }
         for path, text in (

@@ -71,6 +71,30 @@ def test_megabytes_and_bytes_that_are_no_text_are_logged_as_they_are(
     assert pod.is_logged_whole()
 
 
+def test_a_task_that_prints_its_secrets_has_a_log_without_them(
+    pod: Pod, services: Services
+) -> None:
+    pod.configure(mask=["hunter2-marlin"])
+
+    pod.live(
+        *("/bin/sh", "-c"),
+        "printf 'a hunter2-'; sleep 0.3; echo 'marlin b'; echo x >&2;"
+        " printf hunter2-marlin | base64",
+    )
+
+    assert services.logged(Stream.STDOUT) == b"a [MASKED] b\n[MASKED]4=\n"
+    assert services.log_length == services.log_bytes == len(pod.spool)
+
+
+def test_the_service_of_yesterday_is_sent_the_spool_as_it_is(pod: Pod, services: Services) -> None:
+    pod.configure(by_yesterdays_service=True)
+
+    pod.live("/bin/echo", "hello")
+
+    assert pod.is_logged_whole()
+    assert not [asked.path for asked in services.asked if "length=" in asked.path]
+
+
 def test_a_task_that_prints_nothing_has_an_empty_log_that_is_closed(
     pod: Pod, services: Services
 ) -> None:

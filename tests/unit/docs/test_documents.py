@@ -28,7 +28,7 @@ from xylem import spec
 from xylem.domain.ids import BackendName, PoolName
 from xylem.domain.pool import Platform, Pool, Scheduler
 from xylem.domain.pool_book import PoolBook, found, with_pool
-from xylem.spec import pod_templates
+from xylem.spec import group_templates, pod_templates
 from xylem.spec.backend_tests import TestForm, put_test, told_tests
 from xylem.spec.backends import BackendForm, put_backend
 from xylem.spec.pools import PoolConfig, pool_of
@@ -165,6 +165,9 @@ def test_the_templates_that_a_reader_is_told_to_set_are_taken() -> None:
             case "pod_template":
                 template = pod_templates.template_of(json.loads(config))
                 book = pod_templates.put_template(name, template, book)
+            case "group_template":
+                template = group_templates.template_of(json.loads(config))
+                book = group_templates.put_template(name, template, book)
             case "pool":
                 pool = pool_of(name, PoolConfig.model_validate_json(config), book)
                 book = with_pool(pool, book)
@@ -183,6 +186,7 @@ def test_the_templates_that_a_reader_is_told_to_set_are_taken() -> None:
 
     assert told == [
         *("pod_template", "pod_template", "pool", "resource_validation"),
+        *("group_template", "pool"),
         *("pod_template", "backend_test"),
     ]
     assert set(book.backends[MY_CLUSTER].node_conditions.rules) == {

@@ -18,6 +18,7 @@ from xylem.domain.credential import (
     generic,
     opening,
     registry,
+    secret_keys,
 )
 from xylem.domain.errors import InvalidRequest
 
@@ -217,3 +218,27 @@ def test_nothing_else_opens_a_url() -> None:
     ]
 
     assert opening("s3://bucket/x", others) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "secret"),
+    [
+        (generic("a", {"user": "x", "region": "y"}), {"user", "region"}),
+        (registry("a", host="nvcr.io", username="u", auth="x"), {"auth"}),
+        (
+            data(
+                "a",
+                endpoint="s3://b",
+                access_key_id="x",
+                access_key="y",
+                region="r",
+                override_url="https://store.test",
+            ),
+            {"access_key_id", "access_key"},
+        ),
+    ],
+)
+def test_of_a_credential_all_is_secret_but_addresses_and_names(
+    one: Credential, secret: set[str]
+) -> None:
+    assert secret_keys(one.payload) == secret

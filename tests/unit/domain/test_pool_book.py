@@ -55,6 +55,25 @@ def test_the_platforms_templates_come_after_the_pools() -> None:
     assert platform.template == selecting(a="1", b="2", c="3")
 
 
+def test_what_two_group_templates_say_of_one_object_is_one() -> None:
+    def a_map(name: str, **data: str) -> dict[str, Any]:
+        named = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+        return {**named, "data": data}
+
+    book = PoolBook(
+        group_templates={
+            "first": a_map("x", a="1", b="1"),
+            "over": a_map("x", b="2"),
+            "y": a_map("y"),
+        }
+    )
+    pool = replace(a_pool(), group_templates=("first", "y", "over"))
+
+    resolved = found(pool.name, with_pool(pool, book))
+
+    assert resolved.group_objects == (a_map("x", a="1", b="2"), a_map("y"))
+
+
 def test_where_pods_go_is_what_their_templates_say_too() -> None:
     tolerated = {"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}
     pool = a_pool_with(

@@ -206,6 +206,7 @@ def test_the_sidecar_is_told_which_attempt_it_serves_and_what_to_do() -> None:
         "gang": None,
         "input": "/osmo/data/input",
         "output": "/osmo/data/output",
+        "mask": [],
         "wait": True,
     }
 

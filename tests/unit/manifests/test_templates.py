@@ -11,6 +11,7 @@ from xylem.domain.pool import PodScheduling
 from xylem.domain.pool_book import SHIPPED_TEMPLATES
 from xylem.domain.templates import Template, Value, merged
 from xylem.manifests import render
+from xylem.manifests.names import FROM_TEMPLATE
 
 GIB = 1024**3
 TASK = "{{USER_CONTAINER_NAME}}"
@@ -230,3 +231,30 @@ def test_tolerations_that_the_platform_has_of_its_template_are_there_once() -> N
     )
 
     assert pod["spec"]["tolerations"] == [manifest]
+
+
+def test_a_group_gets_the_objects_of_its_pools_group_templates_before_its_pods() -> None:
+    template = {
+        "apiVersion": "resource.nvidia.com/v1beta1",
+        "kind": "ComputeDomain",
+        "metadata": {
+            "name": "domain-{{WF_GROUP_UUID}}",
+            "namespace": "elsewhere",
+            "labels": {"team": "{{TEAM}}", "osmo.group_uuid": "somebody-elses"},
+        },
+        "spec": {"numNodes": 2},
+    }
+    plan = a_plan(a_planned_task("train"))
+    facts = facts_of(
+        plan, group_objects=(template,), variables={"TEAM": "ml"}, labels={"mine": "x"}
+    )
+
+    first, *_, last = render(plan, facts)
+
+    assert last["kind"] == "Pod"
+    assert (first["kind"], first["spec"]) == ("ComputeDomain", {"numNodes": 2})
+    assert first["metadata"]["name"] == f"domain-{GROUP}"
+    assert "namespace" not in first["metadata"]
+    assert first["metadata"]["annotations"] == {FROM_TEMPLATE: "true"}
+    labels = first["metadata"]["labels"]
+    assert (labels["team"], labels["mine"], labels["osmo.group_uuid"]) == ("ml", "x", GROUP)

@@ -180,6 +180,23 @@ def test_what_is_secret_is_in_secrets_alone() -> None:
     assert "s3cret" not in json.dumps(config_of(a_planned_task(credentials=USES)))
 
 
+def test_the_sidecar_is_told_which_secrets_it_finds_in_the_log() -> None:
+    """Those that the pod is given: no key that it did not ask for, and no address of a store."""
+    task = a_planned_task(credentials=USES, outputs=(UrlOutput("s3://b/x", ".*"),))
+    store = {
+        "endpoint": "s3://b",
+        "access_key_id": "AKIA",
+        "access_key": "open sesame",
+        "region": "eu-west-1",
+    }
+
+    _, secrets = drawn(a_plan(task), credentials=CREDENTIALS, stores={"s3://b": store})
+
+    (data,) = (data for data in secrets.values() if "task.json" in data)
+    masked = json.loads(b64decode(data["task.json"]))["mask"]
+    assert masked == sorted(["alice", "s3cret", "k", "AKIA", "open sesame"])
+
+
 def test_the_name_of_a_secret_tells_nothing_of_what_is_in_it() -> None:
     plan = a_plan(a_planned_task(credentials=USES))
 

@@ -307,6 +307,20 @@ def test_a_right_that_not_every_cluster_needs_comes_with_its_value(
     assert {namespace for namespace, _, what, *_ in more if what != "queues"} == {"xylem-tasks"}
 
 
+def test_what_group_templates_make_is_allowed_by_rules_of_ones_own() -> None:
+    rule = {
+        "apiGroups": ["resource.nvidia.com"],
+        "resources": ["computedomains"],
+        "verbs": ["create", "get", "update", "delete"],
+    }
+
+    more = grants(of_the_operator(rendered(rbac={"extraRules": [rule]}))) - grants(rendered())
+
+    assert {(space, what, verb) for space, _, what, _, verb in more} == {
+        ("xylem-tasks", "computedomains", verb) for verb in rule["verbs"]
+    }
+
+
 def test_without_node_facts_the_cluster_tells_its_name_alone() -> None:
     without = grants(rendered(rbac={"nodeFacts": False}))
 

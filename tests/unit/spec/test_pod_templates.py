@@ -7,7 +7,8 @@ import pytest
 from xylem.domain.errors import InvalidRequest
 from xylem.domain.pool_book import SHIPPED_TEMPLATES, PoolBook, with_pool
 from xylem.domain.templates import Template
-from xylem.spec.pod_templates import DEPTH, delete_template, put_template, template_of
+from xylem.spec.object_templates import DEPTH
+from xylem.spec.pod_templates import delete_template, put_template, template_of
 from xylem.spec.pools import PoolConfig, pool_of
 
 SHARED_MEMORY: dict[str, Any] = {

@@ -1,6 +1,7 @@
 """A log is taken without a loss and shown without a repetition."""
 
 import gzip
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from xylem.memory.logs import MemoryLogs
 from xylem.memory.store import MemoryStore
 from xylem.memory.time import FakeIds
 from xylem.ports.logs import LogTail
+from xylem.protocol.masking import Masker
 from xylem.protocol.runtime import MAX_BATCH_BYTES, Stored
 from xylem.protocol.spool import EPOCH, Record, Stream, encode
 from xylem.usecases import log_reading, logs
@@ -45,7 +47,15 @@ class Desk:
         workflow = a_workflow(status=over)
         rows.workflows.create(a_creation(a_group(tasks=(task,), status=status), workflow=workflow))
 
-    def put(self, offset: int, raw: bytes, *, ends: logs.KnownEnds | None = None) -> Stored:
+    def put(
+        self,
+        offset: int,
+        raw: bytes,
+        *,
+        ends: logs.KnownEnds | None = None,
+        length: int | None = None,
+        mask: Callable[[bytes], bytes] = bytes,
+    ) -> Stored:
         return logs.put(
             self.attempt,
             offset,
@@ -54,6 +64,8 @@ class Desk:
             store=self.store,
             ids=self.ids,
             ends=ends or self.ends,
+            length=length,
+            mask=mask,
         )
 
     def end(self, length: int) -> Stored:
@@ -129,6 +141,31 @@ def test_what_is_no_batch_of_whole_records_is_refused(body: bytes) -> None:
             ids=desk.ids,
             ends=desk.ends,
         )
+
+
+def test_a_masked_batch_stands_for_the_part_of_the_spool_that_it_was() -> None:
+    desk, masked = Desk(), record("[MASKED]\n")
+
+    assert desk.put(0, masked, length=1_000) == Stored(next=1_000)
+    assert desk.put(1_000, masked) == Stored(next=1_000 + len(masked))
+    assert desk.end(1_000 + len(masked)).closed
+    assert [line[-8:] for line in desk.text()] == ["[MASKED]", "[MASKED]"]
+
+
+@pytest.mark.parametrize("length", [-1, 0, MAX_BATCH_BYTES + 1])
+def test_a_batch_of_an_impossible_length_is_refused(length: int) -> None:
+    desk = Desk()
+
+    with pytest.raises(logs.BadBatch, match="length"):
+        desk.put(0, record("x"), length=length)
+    assert desk.put(0, record("x")).next == len(record("x"))
+
+
+def test_what_a_sidecar_let_through_is_masked_when_it_is_stored() -> None:
+    desk, raw = Desk(), record("token: hunter2-marlin\n")
+
+    assert desk.put(0, raw, mask=Masker(["hunter2-marlin"]).complete) == Stored(next=len(raw))
+    assert [line[-15:] for line in desk.text()] == ["token: [MASKED]"]
 
 
 def test_a_small_body_that_unpacks_to_a_large_one_is_refused() -> None:

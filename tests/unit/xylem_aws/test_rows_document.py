@@ -39,6 +39,8 @@ PLACEHOLDERS = {
     f"{43:020d}": "<offset>",
     f"{44:010d}": "<revision>",
     f"{45:010d}": "<version>",
+    f"{47:010d}": "<ordinal>",
+    f"{48:03d}": "<part>",
     "#41": "#<incarnation>",
     "#42": "#<retry>",
     "#46": "#<restarts>",
@@ -82,12 +84,14 @@ def in_code() -> set[Row]:
         ),
         row(logs.ChunkRow, (logs.log_key(ATTEMPT), logs.chunk_key(43))),
         row(logs.EndRow, (logs.log_key(ATTEMPT), logs.END)),
+        row(logs.SecretsRow, (logs.secrets_key(GROUP, 41), logs.secrets_part(47, 48))),
         row(logs.ArrivalRow, (logs.barrier_key(GROUP, 41, 46), "<task>#<retry>")),
         *(
             row(configs.ConfigRow, (kind, configs.CURRENT))
             for kind in (
                 configs.POOLS,
                 configs.POD_TEMPLATES,
+                configs.GROUP_TEMPLATES,
                 configs.RESOURCE_VALIDATIONS,
                 configs.BACKENDS,
                 configs.BACKEND_TESTS,

@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from xylem_aws.configs import DynamoConfigs, DynamoPools
     from xylem_aws.connections import DynamoConnections
     from xylem_aws.credentials import DynamoCredentials
+    from xylem_aws.envelopes import Envelopes
     from xylem_aws.identity import Verifier
     from xylem_aws.jobs import DynamoJobs, DynamoTimers
     from xylem_aws.links import ApiGatewayLinks
     from xylem_aws.logs import DynamoLogs
     from xylem_aws.queues import SqsAlarm, SqsDeadLetters, SqsDoorbell, SqsNewsQueue
+    from xylem_aws.task_secrets import DynamoTaskSecrets
     from xylem_aws.task_tokens import HmacTaskTokens
     from xylem_aws.workflows import DynamoWorkflows
 
@@ -113,11 +115,23 @@ class Ports:
     @cached_property
     def credentials(self) -> "DynamoCredentials":
         from xylem_aws.credentials import DynamoCredentials
+
+        return DynamoCredentials(
+            self.settings.region, self.settings.table("identity"), self._envelopes
+        )
+
+    @cached_property
+    def task_secrets(self) -> "DynamoTaskSecrets":
+        from xylem_aws.task_secrets import DynamoTaskSecrets
+
+        return DynamoTaskSecrets(self.settings.region, self.settings.table("logs"), self._envelopes)
+
+    @cached_property
+    def _envelopes(self) -> "Envelopes":
         from xylem_aws.envelopes import Envelopes
 
         region, path = self.settings.region, self.settings.keys_path
-        envelopes = Envelopes(lambda: read_keys(clients.ssm(region), path, "credentials"))
-        return DynamoCredentials(region, self.settings.table("identity"), envelopes)
+        return Envelopes(lambda: read_keys(clients.ssm(region), path, "credentials"))
 
     @cached_property
     def logs(self) -> "DynamoLogs":

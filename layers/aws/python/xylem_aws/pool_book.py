@@ -24,6 +24,7 @@ from xylem_aws.tables.configs import (
     BACKEND_TESTS,
     BACKENDS,
     CURRENT,
+    GROUP_TEMPLATES,
     POD_TEMPLATES,
     POOLS,
     RESOURCE_VALIDATIONS,
@@ -37,6 +38,7 @@ ATTEMPTS = 5
 _PARTS: Mapping[str, tuple[str, Any]] = {
     POOLS: ("pools", dict[PoolName, Pool]),
     POD_TEMPLATES: ("pod_templates", dict[str, dict[str, Any]]),
+    GROUP_TEMPLATES: ("group_templates", dict[str, dict[str, Any]]),
     RESOURCE_VALIDATIONS: ("resource_validations", dict[str, tuple[Assertion, ...]]),
     BACKENDS: ("backends", dict[BackendName, BackendConfig]),
     BACKEND_TESTS: ("backend_tests", dict[str, BackendTest]),

@@ -134,3 +134,20 @@ def test_one_is_deleted() -> None:
     said = xylem("credential", "delete", "c1", answers={"DELETE /api/credentials/c1": gone})
 
     assert (said.code, said.out) == (0, "Deleted credential c1.\n")
+
+
+def test_who_sets_a_secret_that_is_too_short_to_be_masked_is_told_so() -> None:
+    said, _ = setting("c1", "--payload", "short=1234567", f"long={SECRET}")
+
+    assert said.err.splitlines() == [
+        "Warning: short has fewer than 8 characters: it is not masked where a task prints it."
+    ]
+
+
+def test_an_address_is_no_secret_however_short_it_is() -> None:
+    said, _ = setting(
+        *("c1", "--type", "REGISTRY", "--payload"),
+        *("registry=x.io", "username=u", f"auth={SECRET}"),
+    )
+
+    assert said.err == ""

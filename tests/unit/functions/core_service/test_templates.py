@@ -113,6 +113,25 @@ def test_a_template_is_set_read_named_and_deleted_when_nobody_names_it(admin: Te
     )
 
 
+def test_a_group_template_is_set_read_named_and_deleted(admin: TestClient) -> None:
+    template = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
+    named = {**POOL, "common_group_templates": ["gt1"]}
+
+    assert get(admin, "group_template") == {}
+    assert "gt1 is not known" in put(admin, "pool/p", named)
+    assert put(admin, "group_template/gt1", template) == ""
+    assert "configs.apiVersion" in put(admin, "group_template/gt2", {"a": 1})
+    assert "configs.two.kind" in put(admin, "group_template", {"one": template, "two": {"a": 1}})
+    assert get(admin, "group_template") == {"gt1": template}
+    assert get(admin, "group_template/gt1") == template
+    assert put(admin, "pool/p", named) == ""
+    assert get(admin, "pool/p")["common_group_templates"] == ["gt1"]
+    assert admin.delete("/api/configs/group_template/gt1").status_code == 400
+    assert put(admin, "pool/p", POOL) == ""
+    assert admin.delete("/api/configs/group_template/gt1").status_code == 200
+    assert admin.get("/api/configs/group_template/gt1").status_code == 400
+
+
 def test_several_templates_are_set_at_once_or_none_of_them(admin: TestClient) -> None:
     bad = {"one": {"spec": {}}, "two": {"spec": {"nodeName": "n"}}}
 

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from threading import Lock, Thread
 from typing import NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from pydantic import BaseModel
 
@@ -122,10 +122,11 @@ class Services:
 
     @property
     def spool(self) -> bytes:
-        """What was logged, raw; a hole or an overlap in it is a failure."""
-        raw = b""
+        """What was logged; a hole or an overlap in it is a failure."""
+        raw, reached = b"", 0
         for chunk in self._rows.chunks(self._attempt, limit=1_000_000):
-            assert chunk.offset == len(raw)
+            assert chunk.offset == reached
+            reached += chunk.length
             body = chunk.body if chunk.key is None else self._blobs.get(chunk.key)
             assert body is not None
             raw += zlib.decompress(body, wbits=GZIP)
@@ -174,7 +175,7 @@ class Services:
             return Answer(401, b'{"message": "The token has expired."}')
         match path.removeprefix("/api/runtime"):
             case "/logs":
-                return self._take(int(query.removeprefix("offset=")), asked.body)
+                return self._take(dict(parse_qsl(query)), asked.body)
             case "/logs/end":
                 end = LogEnd.model_validate_json(asked.body)
                 found = logs.end(self._attempt, end.length, logs=self._rows, ends=self._ends)
@@ -190,12 +191,14 @@ class Services:
             case _:
                 return Answer(404, b'{"message": "There is no such route."}')
 
-    def _take(self, offset: int, body: bytes) -> Answer:
+    def _take(self, asked: dict[str, str], body: bytes) -> Answer:
+        length = asked.get("length")
         try:
             stored = logs.put(
                 self._attempt,
-                offset,
+                int(asked["offset"]),
                 body,
+                length=None if length is None else int(length),
                 logs=self._rows,
                 store=self._blobs,
                 ids=lambda: f"{next(self._signatures)}",

@@ -1,4 +1,5 @@
-"""The table `logs`: chunks of attempts' spools, their ends, and who is at which barrier."""
+"""The table `logs`: chunks of attempts' spools, their ends, what is to be masked in them, and who
+is at which barrier."""
 
 from pynamodb.attributes import (
     BinaryAttribute,
@@ -39,6 +40,14 @@ class ArrivalRow(LogsTable):
     expires_at = NumberAttribute()
 
 
+class SecretsRow(LogsTable):
+    """`sealed_by`: under which of our keys. `expires_at`: seconds since 1970."""
+
+    sealed = BinaryAttribute(legacy_encoding=False)
+    sealed_by = UnicodeAttribute()
+    expires_at = NumberAttribute()
+
+
 def log_key(attempt: Attempt) -> str:
     return f"C#{attempt.workflow}#{attempt.task}#{attempt.retry}#{attempt.incarnation}"
 
@@ -49,3 +58,11 @@ def chunk_key(offset: int) -> str:
 
 def barrier_key(group: GroupId, incarnation: int, restarts: int) -> str:
     return f"B#{group}#{incarnation}#{restarts}"
+
+
+def secrets_key(group: GroupId, incarnation: int) -> str:
+    return f"M#{group}#{incarnation}"
+
+
+def secrets_part(ordinal: int, number: int) -> str:
+    return f"{ordinal:010d}#{number:03d}"

@@ -125,6 +125,25 @@ def opening(url: str, known: Iterable[KnownCredential]) -> KnownCredential | Non
     return max(fitting, key=lambda one: (len(one.profile or ""), one.name), default=None)
 
 
+def secret_keys(keys: Iterable[str]) -> frozenset[str]:
+    """Of a payload with these keys: those whose values are to be masked where a task prints them.
+    A store's address and a user's name are none."""
+    given = frozenset(keys)
+    for fields, secret in _SECRET_FIELDS.items():
+        if fields <= given <= fields | _OPTIONAL_FIELDS:
+            return secret
+    return given
+
+
+_OPTIONAL_FIELDS = frozenset({"region", "override_url", "addressing_style"})
+_SECRET_FIELDS = {
+    frozenset({"registry", "username", "auth"}): frozenset({"auth"}),
+    frozenset({"endpoint", "access_key_id", "access_key"}): frozenset(
+        {"access_key_id", "access_key"}
+    ),
+}
+
+
 def _below(url: str, profile: str) -> bool:
     return url == profile or url.startswith(f"{profile}/")
 

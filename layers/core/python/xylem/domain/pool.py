@@ -132,8 +132,9 @@ DEFAULT_SCHEDULER = Scheduler()
 @dataclass(frozen=True, slots=True)
 class Pool:
     """`exit_rules` is `exit_actions`, and `default_limits` and `max_limits` are `timeouts`, parsed.
-    `defaults` is `variables`, parsed. `scheduler` and `node_conditions` are its
-    backend's, once that was looked up."""
+    `defaults` is `variables`, parsed. `group_templates`: names of what each group gets beside its
+    pods; `group_objects`: these objects, once they were looked up. `scheduler` and
+    `node_conditions` are its backend's, once that was looked up."""
 
     name: PoolName
     backend: BackendName
@@ -153,6 +154,8 @@ class Pool:
     resource_validations: tuple[str, ...] = ()
     assertions: tuple[Assertion, ...] = ()
     pod_templates: tuple[str, ...] = ()
+    group_templates: tuple[str, ...] = ()
+    group_objects: tuple[Template, ...] = ()
     scheduler: Scheduler = DEFAULT_SCHEDULER
     node_conditions: NodeConditions = DEFAULT_CONDITIONS
     kept: Mapping[str, Kept] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """All that admins configure of where pods run, and what it comes to together.
 
-    pools ──name──▶ pod templates, resource validations    backend tests ──name──▶ pod templates
-      └───lies on─▶ backends: their schedulers ──name──▶ backend tests
+    pools ──name──▶ pod templates, group templates, resource validations
+      └───lies on─▶ backends: their schedulers ──name──▶ backend tests ──name──▶ pod templates
 
 A pool is kept as it was put, with names; whoever places or renders works with `resolved` ones, in
 which the names were looked up. So a template that is changed is changed for every pool that names
@@ -101,6 +101,7 @@ class PoolBook:
     resource_validations: Mapping[str, tuple[Assertion, ...]] = field(
         default_factory=lambda: SHIPPED_VALIDATIONS
     )
+    group_templates: Mapping[str, Template] = field(default_factory=dict)
     backends: Mapping[BackendName, BackendConfig] = field(default_factory=dict)
     backend_tests: Mapping[str, BackendTest] = field(default_factory=dict)
 
@@ -114,6 +115,9 @@ class PoolBook:
             for pool in self.pools.values()
             if any(name in one.pod_templates for one in _parts(pool))
         )
+
+    def naming_group_template(self, name: str) -> list[PoolName]:
+        return sorted(one.name for one in self.pools.values() if name in one.group_templates)
 
     def naming_validation(self, name: str) -> list[PoolName]:
         return sorted(
@@ -155,6 +159,7 @@ def resolved(pool: Pool, book: PoolBook) -> Pool:
         pool,
         platforms={name: _resolved(one, pool, book) for name, one in pool.platforms.items()},
         assertions=_assertions(pool, book),
+        group_objects=_group_objects(pool, book),
         scheduler=known.scheduler,
         node_conditions=known.node_conditions,
     )
@@ -181,6 +186,17 @@ def _resolved(platform: Platform, pool: Pool, book: PoolBook) -> Platform:
 def template_of(platform: Platform, pool: Pool, book: PoolBook) -> Template:
     """The pool's templates in their order, then the platform's."""
     return _merged((*pool.pod_templates, *platform.pod_templates), book)
+
+
+def _group_objects(pool: Pool, book: PoolBook) -> tuple[Template, ...]:
+    """In the order of their names; several that say the same object are merged, as with OSMO."""
+    objects: dict[tuple[str, ...], Template] = {}
+    for name in pool.group_templates:
+        template = book.group_templates.get(name)
+        if template is not None:
+            key = (template["apiVersion"], template["kind"], template["metadata"]["name"])
+            objects[key] = merged(objects.get(key, {}), template)
+    return tuple(objects.values())
 
 
 def pod_of_test(name: str, book: PoolBook) -> Template:

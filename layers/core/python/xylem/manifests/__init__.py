@@ -5,6 +5,6 @@ Backend Worker adds what only the cluster knows: the namespace, the anchor and i
 """
 
 from xylem.manifests.facts import GroupFacts
-from xylem.manifests.group import render
+from xylem.manifests.group import render, secrets_in
 
-__all__ = ["GroupFacts", "render"]
+__all__ = ["GroupFacts", "render", "secrets_in"]

@@ -24,6 +24,7 @@ from xylem.domain.pool import (
     PodScheduling,
     Scheduler,
 )
+from xylem.domain.templates import Template, Value
 from xylem.domain.values import dataclass, field
 
 
@@ -64,6 +65,9 @@ class GroupFacts:
     backend: BackendName = BackendName("")
     quota: GpuQuota = GpuQuota()
     """The pool's, which KAI and Volcano keep in its queue of this backend."""
+    group_objects: tuple[Template, ...] = ()
+    """What the pool's group templates come to, and beside the group's own what fills them in."""
+    variables: Mapping[str, Value] = field(default_factory=dict)
 
 
 def pod_name(task: TaskPlan, facts: GroupFacts) -> str:

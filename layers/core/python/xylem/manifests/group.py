@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from xylem.domain.plan import GroupPlan
-from xylem.manifests import gang, labels, secrets
+from xylem.domain.plan import GroupPlan, TaskPlan
+from xylem.manifests import gang, labels, secrets, templates
 from xylem.manifests.facts import GroupFacts, service_name
 from xylem.manifests.pod import pod
 from xylem.manifests.tokens import filled_in
@@ -13,7 +13,7 @@ Manifest = dict[str, Any]
 
 def render(plan: GroupPlan, facts: GroupFacts) -> list[Manifest]:
     """The objects of the tasks in `facts.retries`, and what the group shares; pods last."""
-    tasks = [filled_in(task, plan, facts) for task in plan.tasks if task.name in facts.retries]
+    tasks = _tasks(plan, facts)
     files = {
         secrets.file_secret_name(file, facts): secrets.of_file(file, plan, facts)
         for task in tasks
@@ -21,6 +21,7 @@ def render(plan: GroupPlan, facts: GroupFacts) -> list[Manifest]:
     }
     service = [_service(plan, facts)] if len(plan.tasks) > 1 else []
     return [
+        *templates.group_objects(plan, facts),
         *files.values(),
         *(secrets.of_attempt(plan, task, facts) for task in tasks),
         *(
@@ -32,6 +33,16 @@ def render(plan: GroupPlan, facts: GroupFacts) -> list[Manifest]:
         *gang.objects(plan, facts),
         *(pod(plan, task, facts) for task in tasks),
     ]
+
+
+def secrets_in(plan: GroupPlan, facts: GroupFacts) -> list[str]:
+    """All that is to be masked in what these pods print."""
+    found = {secret for task in _tasks(plan, facts) for secret in secrets.masked(task, facts)}
+    return sorted(found)
+
+
+def _tasks(plan: GroupPlan, facts: GroupFacts) -> list[TaskPlan]:
+    return [filled_in(task, plan, facts) for task in plan.tasks if task.name in facts.retries]
 
 
 def _service(plan: GroupPlan, facts: GroupFacts) -> Manifest:

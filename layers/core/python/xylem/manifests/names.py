@@ -12,6 +12,9 @@ INCARNATION = "xylem.dev/incarnation"
 TASK = "xylem.dev/task"
 RETRY = "xylem.dev/retry"
 
+FROM_TEMPLATE = "xylem.dev/from-template"
+"""Beside the pods: made of a group template, so other groups may have the same object."""
+
 FINALIZER = "osmo.nvidia.com/cleanup"
 """Holds a pod until its end was acknowledged, and an anchor until its time has come."""
 

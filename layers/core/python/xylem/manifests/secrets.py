@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from xylem.domain.credential import secret_keys
 from xylem.domain.plan import CredentialUse, File, GroupPlan, TaskPlan
 from xylem.manifests import labels, runtime, stores
 from xylem.manifests.facts import GroupFacts, pod_name
@@ -39,7 +40,11 @@ def mount_path(file: File) -> str:
 
 
 def of_attempt(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
-    orders = {**runtime.config(plan, task, facts), **stores.config(task, facts)}
+    orders = {
+        **runtime.config(plan, task, facts),
+        **stores.config(task, facts),
+        "mask": masked(task, facts),
+    }
     config = to_json(orders, indent=1).decode()
     data = {
         runtime.TOKEN_FILE: _encoded(facts.tokens[task.name]),
@@ -68,6 +73,18 @@ def of_credential(
 def credential_secret_name(index: int, task: TaskPlan, facts: GroupFacts) -> str:
     """`index`: the place of the credential among the task's."""
     return f"{attempt_secret_name(task, facts)}-credential-{index}"
+
+
+def masked(task: TaskPlan, facts: GroupFacts) -> list[str]:
+    """What the sidecar takes out of the task's log: every secret that the pod is given."""
+    found = set()
+    for use in task.credentials:
+        payload = facts.credentials.get(use.name, {})
+        asked = payload.keys() if use.mount is not None else set(use.environment.values())
+        found |= {payload[key] for key in asked & secret_keys(payload)}
+    for keys in stores.config(task, facts).get("stores", {}).values():
+        found |= {keys[key] for key in secret_keys(keys)}
+    return sorted(found)
 
 
 def _secret(name: str, data: dict[str, str], plan: GroupPlan, facts: GroupFacts) -> Manifest:

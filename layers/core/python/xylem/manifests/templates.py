@@ -1,8 +1,12 @@
-"""A generated pod with an admin's template merged onto it.
+"""What an admin's templates make of a group: its pods with theirs merged onto them, and objects of
+any kind beside the pods.
 
-The template stands before what was generated, as with OSMO, but for what the service finds its pods
-again by: the system's labels and the fences. What a template may not say at all is refused when it
-is set (`xylem.spec.pod_templates`); that would reach the cluster only if it were not.
+A pod's template stands before what was generated, as with OSMO, but for what the service finds its
+pods again by: the system's labels and the fences. What a template may not say at all is refused
+when it is set (`xylem.spec.pod_templates`); that would reach the cluster only if it were not.
+
+The objects beside the pods are marked: two groups may be given the same one, so the operator makes
+it once, and it goes with the last group that has it.
 """
 
 from typing import Any
@@ -11,8 +15,29 @@ from xylem.domain.plan import GroupPlan, TaskPlan
 from xylem.domain.templates import filled, merged
 from xylem.manifests import gang, labels, variables
 from xylem.manifests.facts import GroupFacts, platform_of
+from xylem.manifests.names import FROM_TEMPLATE
 
 Manifest = dict[str, Any]
+
+
+def group_objects(plan: GroupPlan, facts: GroupFacts) -> list[Manifest]:
+    """They lie where the pods lie, whatever the template says."""
+    values = {**facts.variables, **variables.of_group(plan, facts)}
+    return [_object(filled(one, values), plan, facts) for one in facts.group_objects]
+
+
+def _object(template: Manifest, plan: GroupPlan, facts: GroupFacts) -> Manifest:
+    metadata = template["metadata"]
+    said = labels.possible(metadata.get("labels") or {})
+    rest = {key: one for key, one in metadata.items() if key != "namespace"}
+    return {
+        **template,
+        "metadata": {
+            **rest,
+            "labels": {**facts.labels, **said, **labels.of_group(plan, facts)},
+            "annotations": {**(metadata.get("annotations") or {}), FROM_TEMPLATE: "true"},
+        },
+    }
 
 
 def merged_onto(pod: Manifest, plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:

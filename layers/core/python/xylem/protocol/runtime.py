@@ -1,12 +1,16 @@
 """The words between a task's pod and the Logger: HTTPS, routes under `/runtime/`, one bearer token.
 
     POST /runtime/token                {} -> Token; accepts an expired token of a live attempt
-    POST /runtime/logs?offset=N        gzip of whole spool records -> Stored
+    POST /runtime/logs?offset=N&length=M
+                                       gzip of whole spool records -> Stored
     POST /runtime/logs/end             LogEnd -> Stored
     POST /runtime/barrier              AtBarrier -> Barrier, held up to 20 s
     POST /runtime/group                {} -> GroupState; of a group of several tasks, now and then
     POST /runtime/inputs               InputQuery -> InputPage
     POST /runtime/outputs              OutputQuery -> OutputPage
+
+Records are masked (`protocol/masking`) and stand for `length` raw bytes of the spool from `offset`
+on. Without `length`, as of the first release, they are the spool's own.
 
 The key of a chunk is (workflow, task, retry, incarnation, offset): all but the offset come from the
 token, never from the body. An error has the body shape of the whole API (`message`, `error_code`).

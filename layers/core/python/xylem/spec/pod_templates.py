@@ -6,24 +6,16 @@ the promises of Xylem hang on, a list in which things have no name to be merged 
 Each problem is told with the path at which it stands.
 """
 
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-from pydantic_core import to_json
 
 from xylem.domain.errors import InvalidRequest
 from xylem.domain.pool import Platform, Pool
 from xylem.domain.pool_book import PoolBook
-from xylem.domain.templates import HOLE, Template, texts, variables
+from xylem.domain.templates import Template, variables
 from xylem.domain.values import replace
 from xylem.spec.backend_tests import require_pods
-
-TEMPLATE_BYTES = 32 * 1024
-"""All pod templates are one row of 400 KB; OSMO's longest documented one has two."""
-
-DEPTH = 20
-"""A pod's own fields are eleven deep."""
+from xylem.spec.object_templates import require_sound, says, text_problems
 
 SIZES = ("USER_MEMORY", "USER_STORAGE")
 UNITS = ("B", "Ki", "Mi", "Gi", "Ti")
@@ -71,19 +63,12 @@ OURS: Mapping[str, str] = {
 
 _TOP = ("apiVersion", "kind", "metadata", "spec", "status")
 _NAMED_LISTS = ("containers", "initContainers", "volumes")
-_OPEN = re.compile(r"\{\{|\{%|\{#")
 
 
 def template_of(config: Template, at: str = "configs") -> Template:
     """One named config of kind POD_TEMPLATE, which stands at this path of a request. Raises
     `InvalidRequest` with all that is wrong."""
-    if not _is_flat(config):
-        raise InvalidRequest(f"{at}: it is nested more than {DEPTH} deep.")
-    problems = [f"{at}{problem}" for problem in _problems(config)]
-    if not problems and (size := len(to_json(config))) > TEMPLATE_BYTES:
-        problems = [f"{at}: it has {size} bytes; a template has {TEMPLATE_BYTES} at the most."]
-    if problems:
-        raise InvalidRequest("\n".join(problems))
+    require_sound(config, at, _problems)
     return config
 
 
@@ -156,17 +141,8 @@ def _uses(pool: Pool) -> Iterator[tuple[str, tuple[str, ...], Mapping[str, Platf
         yield path, platform.pod_templates, {key: platform}
 
 
-def _is_flat(template: Any) -> bool:
-    """Before anything walks it."""
-    level = [template]
-    for _ in range(DEPTH):
-        level = [inner for one in level for inner in _inside(one)]
-    return not level
-
-
 def _problems(config: Template) -> Iterator[str]:
     """Each begins with its path below the template."""
-    yield from _unreadable(config)
     for key in config:
         if key not in _TOP:
             yield f".{key}: is no part of a pod: a template has metadata and spec."
@@ -177,62 +153,11 @@ def _problems(config: Template) -> Iterator[str]:
             yield f".{part}: is no dictionary."
             return
     for path, why in OURS.items():
-        if _has(config, path.split(".")):
+        if says(config, path):
             yield f".{path}: take it out, {why}."
-    yield from _text_problems("metadata", config, ("labels", "annotations"))
-    yield from _text_problems("spec", config, ("nodeSelector",))
+    yield from text_problems("metadata", config, ("labels", "annotations"))
+    yield from text_problems("spec", config, ("nodeSelector",))
     yield from _list_problems(config.get("spec", {}))
-
-
-def _unreadable(config: Template) -> Iterator[str]:
-    """Half a surrogate pair; and what OSMO would have Jinja compute."""
-    for path, text in texts(config):
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            yield ": a text holds half of a surrogate pair."
-            return
-        if _OPEN.search(HOLE.sub("", text)):
-            yield (
-                f".{path}: {text[:60]} is more than variables: only {{{{NAME}}}} is filled "
-                f"in, nothing is computed."
-            )
-    for key in _keys(config):
-        if _OPEN.search(key):
-            yield f": the key {key[:60]} has variables, which only values may have."
-
-
-def _keys(template: Any) -> Iterator[str]:
-    if isinstance(template, Mapping):
-        yield from map(str, template)
-    for inner in _inside(template):
-        yield from _keys(inner)
-
-
-def _inside(template: Any) -> Collection[Any]:
-    if isinstance(template, Mapping):
-        return template.values()
-    return template if isinstance(template, list) else ()
-
-
-def _has(config: Template, keys: list[str]) -> bool:
-    inner: Any = config
-    for key in keys:
-        if not isinstance(inner, Mapping) or key not in inner:
-            return False
-        inner = inner[key]
-    return True
-
-
-def _text_problems(part: str, config: Template, keys: tuple[str, ...]) -> Iterator[str]:
-    for key in keys:
-        found = config.get(part, {}).get(key, {})
-        if not isinstance(found, Mapping):
-            yield f".{part}.{key}: is no dictionary."
-            continue
-        for name, value in found.items():
-            if not isinstance(value, str):
-                yield f".{part}.{key}.{name}: is {to_json(value).decode()}, but no text."
 
 
 def _list_problems(spec: Mapping[str, Any]) -> Iterator[str]:

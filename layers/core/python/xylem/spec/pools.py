@@ -36,7 +36,7 @@ from xylem.domain.pool import (
 )
 from xylem.domain.pool_book import PoolBook
 from xylem.domain.templates import Value
-from xylem.spec import pod_templates
+from xylem.spec import group_templates, pod_templates
 from xylem.spec.resources import size_in_bytes
 from xylem.spec.timeout import time_of
 from xylem.spec.validations import (
@@ -54,7 +54,7 @@ NAME = r"^[a-zA-Z]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$"
 ITEMS = 200
 """Of any list in a config, and of the platforms of a pool. All pools are one row of 400 KB."""
 
-KEPT = ("common_group_templates", "download_type")
+KEPT = ("download_type",)
 """Kept and given back, without an effect."""
 
 _LIMITS: Mapping[str, str] = MappingProxyType(
@@ -165,7 +165,11 @@ def pool_of(name: str, config: PoolConfig, book: PoolBook = NOTHING_BUT_SHIPPED)
     if problems:
         raise InvalidRequest("\n".join(problems))
     pool = _pool(name, config)
-    if unknown := list(pod_templates.unknown_variables(pool, book)):
+    unknown = [
+        *pod_templates.unknown_variables(pool, book),
+        *group_templates.unknown_variables(pool, book),
+    ]
+    if unknown:
         raise InvalidRequest("\n".join(unknown))
     return pool
 
@@ -194,6 +198,7 @@ def _pool(name: str, config: PoolConfig) -> Pool:
         resource_validations=tuple(config.common_resource_validations),
         assertions=assertions_of(config.parsed_resource_validations),
         pod_templates=tuple(config.common_pod_template),
+        group_templates=tuple(config.common_group_templates),
         kept=_kept(config),
     )
 
@@ -308,6 +313,8 @@ def _problems(name: str, config: PoolConfig, book: PoolBook) -> Iterator[str]:
     )
     path = "configs.common_pod_template"
     yield from _name_problems(path, config.common_pod_template, book.pod_templates)
+    path = "configs.common_group_templates"
+    yield from _name_problems(path, config.common_group_templates, book.group_templates)
     path = "configs.common_resource_validations"
     if not config.parsed_resource_validations:
         yield from _name_problems(
@@ -404,7 +411,7 @@ def config_of(pool: Pool) -> dict[str, Any]:
         "common_default_variables": dict(pool.variables),
         "common_resource_validations": list(pool.resource_validations),
         "common_pod_template": list(pool.pod_templates),
-        "common_group_templates": list(pool.kept.get("common_group_templates", ())),
+        "common_group_templates": list(pool.group_templates),
         "platforms": {name: _config_of(one) for name, one in pool.platforms.items()},
         **_parsed(pool.assertions),
     }

@@ -9,12 +9,17 @@ told where to go on. How far the rows reach is remembered from one request to th
 where they are, so what was once true of them is true for ever) and read from there: a process that
 knows nothing reads all rows once.
 
+A sidecar sends records that it masked, and says how many raw bytes they stand for: offsets and
+lengths are those of the spool. What a sidecar let through is masked here again, where it lies in
+one batch.
+
 A body of more than 8 KB is an object, written before the row under a name of its own: the row never
 names what is not there.
 """
 
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable
 
 from xylem.domain.errors import InvalidRequest, TooLarge
 from xylem.ports.blobs import Blobs
@@ -61,9 +66,14 @@ def put(
     store: Blobs,
     ids: Ids,
     ends: KnownEnds,
+    length: int | None = None,
+    mask: Callable[[bytes], bytes] = bytes,
 ) -> Stored:
-    """`body`: gzip of whole records. Raises `BadBatch`, `TooLarge`."""
-    length = _checked_length(body)
+    """`body`: gzip of whole records, which stand for `length` bytes of the spool; of a sidecar that
+    masks nothing, for as many as they are. `mask`: of such records. Raises `BadBatch`,
+    `TooLarge`."""
+    records = _checked(body)
+    length = _checked_length(length, records)
     if ends.of(attempt) < offset:
         _look_further(attempt, logs, ends)
     tail = logs.end(attempt)
@@ -71,7 +81,7 @@ def put(
         return Stored(next=tail.length, closed=True)
     if offset != ends.of(attempt):
         return Stored(next=ends.of(attempt))
-    chunk = _chunk(attempt, offset, length, body, store, ids)
+    chunk = _chunk(attempt, offset, length, _masked(body, records, mask), store, ids)
     stored = logs.put_chunk(attempt, chunk)
     ends.reached(attempt, stored.offset + stored.length)
     if stored != chunk:
@@ -105,7 +115,7 @@ def unpack(body: bytes, *, limit: int = MAX_BATCH_BYTES) -> bytes:
     return raw
 
 
-def _checked_length(body: bytes) -> int:
+def _checked(body: bytes) -> bytes:
     raw = unpack(body)
     try:
         complete = whole(raw)
@@ -115,7 +125,23 @@ def _checked_length(body: bytes) -> int:
         raise BadBatch("The batch is empty: send at least one record.")
     if complete != len(raw):
         raise BadBatch("The batch does not end at the end of a record.")
-    return len(raw)
+    return raw
+
+
+def _checked_length(length: int | None, records: bytes) -> int:
+    if length is None:
+        return len(records)
+    if not 0 < length <= MAX_BATCH_BYTES:
+        raise BadBatch(f"length is {length}: a batch is 1 to {MAX_BATCH_BYTES} bytes of the spool.")
+    return length
+
+
+def _masked(body: bytes, records: bytes, mask: Callable[[bytes], bytes]) -> bytes:
+    masked = mask(records)
+    if masked == records:
+        return body
+    packer = zlib.compressobj(wbits=GZIP)
+    return packer.compress(masked) + packer.flush()
 
 
 def _look_further(attempt: Attempt, logs: Logs, ends: KnownEnds) -> None:

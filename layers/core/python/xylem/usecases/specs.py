@@ -15,6 +15,7 @@ from pydantic_core import to_json
 from xylem.domain.ids import WorkflowUuid
 from xylem.domain.plan import WorkflowPlan
 from xylem.domain.pool import DEFAULT_SCHEDULER, GpuQuota, PodScheduling, Scheduler
+from xylem.domain.templates import Template, Value
 from xylem.domain.values import dataclass, field
 
 
@@ -22,7 +23,8 @@ from xylem.domain.values import dataclass, field
 class SpecFile:
     """`rendered`: the spec after template and defaults. `template`: what was written, if it
     differs. `scheduling`: of the platforms of the pool, by name. `topology_labels`: of its topology
-    keys. `quota`: its own; `scheduler`: its backend's."""
+    keys. `group_objects`: what its group templates come to, with `variables` of its own. `quota`:
+    its own; `scheduler`: its backend's."""
 
     plan: WorkflowPlan
     rendered: str
@@ -31,6 +33,8 @@ class SpecFile:
     topology_labels: Mapping[str, str] = field(default_factory=dict)
     scheduler: Scheduler = DEFAULT_SCHEDULER
     quota: GpuQuota = GpuQuota()
+    group_objects: tuple[Template, ...] = ()
+    variables: Mapping[str, Value] = field(default_factory=dict)
 
     def dump(self) -> bytes:
         return to_json(self)

@@ -6,6 +6,9 @@ twice, or late, or performed by a process that stalled for an hour, starts nothi
 or ended meanwhile. Large payloads are stored before, under a name of this job's own; one that no
 row came to name is swept by the bucket's lifecycle rule.
 
+So is the list of secrets that the pods are given, sealed: the Logger masks them once more in what
+is printed.
+
 On a backend that is drained nothing starts that was not there before: the job waits. What is there
 goes on, so a task of a group that runs is tried again there.
 """
@@ -23,6 +26,7 @@ from xylem.domain.workflow import Workflow
 from xylem.ports.backends import Mail
 from xylem.ports.configs import Credentials
 from xylem.ports.jobs import Job, Jobs, StartGroups
+from xylem.ports.task_secrets import TaskSecrets
 from xylem.ports.task_tokens import Attempt, TaskTokens
 from xylem.protocol.agent import CreatePayload
 from xylem.protocol.limits import INLINE_PAYLOAD_BYTES
@@ -54,6 +58,7 @@ def start_groups(
     jobs: Jobs,
     tokens: TaskTokens,
     credentials: Credentials,
+    task_secrets: TaskSecrets,
     rendering: Rendering,
 ) -> None:
     """Perform one job. Raises `Conflict` when others were faster too often, and `Held` while the
@@ -86,7 +91,10 @@ def start_groups(
             draft.decide(id, HandedOver())
             handed = draft.group(id)
             assert handed is not None
-            payload = _payload(workflow, handed, plan, spec, given, draft, tokens, rendering)
+            facts = _facts(workflow, handed, spec, given, draft, tokens, rendering)
+            if known := manifests.secrets_in(plan, facts):
+                task_secrets.keep(id, handed.incarnation, handed.ordinal, known, now=draft.now)
+            payload = _payload(plan, facts)
             draft.add_mail(_mail(job, handed, payload, draft, engine))
         draft.done(job.id)
 
@@ -136,19 +144,23 @@ def _spec(workflow: Workflow, engine: Engine) -> SpecFile | None:
     return SpecFile.load(body) if body is not None else None
 
 
-def _payload(
+def _payload(plan: GroupPlan, facts: manifests.GroupFacts) -> bytes:
+    objects = manifests.render(plan, facts)
+    return gzip.compress(CreatePayload(objects=objects).model_dump_json().encode(), mtime=0)
+
+
+def _facts(
     workflow: Workflow,
     group: Group,
-    plan: GroupPlan,
     spec: SpecFile,
     given: secrets.Secrets,
     draft: Draft,
     tokens: TaskTokens,
     rendering: Rendering,
-) -> bytes:
+) -> manifests.GroupFacts:
     fresh = [task for task in group.tasks if task.ordinal == group.ordinal]
     expires = draft.now + TOKEN_LIFE
-    facts = manifests.GroupFacts(
+    return manifests.GroupFacts(
         workflow=workflow.id,
         workflow_uuid=workflow.uuid,
         group=group.id,
@@ -177,9 +189,9 @@ def _payload(
         scheduler=spec.scheduler,
         backend=group.backend,
         quota=spec.quota,
+        group_objects=spec.group_objects,
+        variables=spec.variables,
     )
-    objects = manifests.render(plan, facts)
-    return gzip.compress(CreatePayload(objects=objects).model_dump_json().encode(), mtime=0)
 
 
 def _create_before(group: Group) -> int:

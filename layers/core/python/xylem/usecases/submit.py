@@ -175,6 +175,8 @@ def submit(request: Request, checked: Checked, *, engine: Engine) -> WorkflowId:
         topology_labels={one.key: one.label for one in checked.pool.topology_keys},
         scheduler=checked.pool.scheduler,
         quota=checked.pool.quota,
+        group_objects=checked.pool.group_objects,
+        variables=checked.pool.variables if checked.pool.group_objects else {},
     )
     engine.store.put(spec_key(uuid), file.dump())
     for _ in range(NUMBER_ATTEMPTS):
