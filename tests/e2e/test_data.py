@@ -128,7 +128,8 @@ def _gang() -> str:
 
     members = "".join(task(name, JOIN) for name in MEMBERS)
     lead = task("lead", MEET, "      lead: true\n")
-    return f"workflow:\n  name: eight\n  groups:\n  - name: g\n    ignoreNonleadStatus: false\n    tasks:\n{lead}{members}"
+    group = "  groups:\n  - name: g\n    ignoreNonleadStatus: false\n    tasks:\n"
+    return f"workflow:\n  name: eight\n{group}{lead}{members}"
 
 
 def test_a_gang_of_eight_meets_finds_each_other_and_begins_anew_when_one_of_them_is_killed(
