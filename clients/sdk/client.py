@@ -310,19 +310,31 @@ class Client:
         asked: dict[str, _PARAMETER] = {"message": message, "force": force}
         self._send("POST", _path(workflow, "cancel"), parameters=asked)
 
-    def credentials(self) -> Credentials:
-        """Yours, without what is in them."""
-        return _parsed(Credentials, self._get("/api/credentials", {}))
+    def credentials(self, *, pool: str | None = None) -> Credentials:
+        """Yours, or those of a pool, without what is in them."""
+        return _parsed(Credentials, self._get("/api/credentials", {"pool": pool}))
 
-    def set_credential(self, name: str, kind: CredentialKind, payload: Mapping[str, str]) -> None:
+    def set_credential(
+        self,
+        name: str,
+        kind: CredentialKind,
+        payload: Mapping[str, str],
+        *,
+        pool: str | None = None,
+    ) -> None:
         """Keep a secret with the service; of REGISTRY and DATA the one with its profile goes."""
         body = {"credential": dict(payload)} if kind == "GENERIC" else dict(payload)
-        path = f"/api/credentials/{_segment(name)}"
-        self._send("POST", path, json={f"{kind.lower()}_credential": body})
+        self._send(
+            "POST",
+            f"/api/credentials/{_segment(name)}",
+            parameters={"pool": pool},
+            json={f"{kind.lower()}_credential": body},
+        )
 
-    def delete_credential(self, name: str) -> Credentials:
+    def delete_credential(self, name: str, *, pool: str | None = None) -> Credentials:
         """What was deleted."""
-        return _parsed(Credentials, self._send("DELETE", f"/api/credentials/{_segment(name)}"))
+        path = f"/api/credentials/{_segment(name)}"
+        return _parsed(Credentials, self._send("DELETE", path, parameters={"pool": pool}))
 
     def jobs(self) -> Jobs:
         """Those of the service that are parked or overdue, and the dead letters beside them."""

@@ -46,6 +46,14 @@ FIELDS = {
 Name = Annotated[str, typer.Argument(help="Of the credential, as tasks call it.")]
 
 
+OfPool = Annotated[
+    str | None,
+    typer.Option(
+        "--pool", "-p", help="Of a pool, for all who run in it and have none: an admin keeps them."
+    ),
+]
+
+
 class SeveralValues(TyperCommand):
     """OSMO's `--payload a=1 b=2`: what follows such an option is its values, up to the next."""
 
@@ -94,6 +102,7 @@ def set_credential(
             "it, or they may only write.",
         ),
     ] = True,
+    pool: OfPool = None,
     format_type: FormatType = None,
 ) -> None:
     """Keep a credential: GENERIC (any keys), REGISTRY (registry, username, auth) or DATA (endpoint,
@@ -115,8 +124,8 @@ def set_credential(
     with session.connect() as client:
         if is_store and check:
             _try(values)
-        client.set_credential(name, kind.value, values)
-    if is_store:
+        client.set_credential(name, kind.value, values, pool=pool)
+    if is_store and pool is None:
         _keys(session).keep(values["endpoint"], values)
     if session.json:
         session.write_json({"cred_name": name, "cred_type": kind.value})
@@ -131,11 +140,13 @@ def set_credential(
 
 
 @app.command("list")
-def list_credentials(context: typer.Context, format_type: FormatType = None) -> None:
+def list_credentials(
+    context: typer.Context, pool: OfPool = None, format_type: FormatType = None
+) -> None:
     """List your credentials; what is in them is never shown again."""
     session = session_of(context)
     with session.connect() as client:
-        found = client.credentials()
+        found = client.credentials(pool=pool)
     if session.json:
         session.write_json(found.model_dump(mode="json"))
         return
@@ -151,12 +162,14 @@ def list_credentials(context: typer.Context, format_type: FormatType = None) -> 
 
 
 @app.command()
-def delete(context: typer.Context, name: Name, format_type: FormatType = None) -> None:
+def delete(
+    context: typer.Context, name: Name, pool: OfPool = None, format_type: FormatType = None
+) -> None:
     """Delete a credential. Tasks that were started keep what they were given."""
     session = session_of(context)
     with session.connect() as client:
-        gone = client.delete_credential(name)
-    for one in gone.credentials:
+        gone = client.delete_credential(name, pool=pool)
+    for one in gone.credentials if pool is None else ():
         if one.cred_type == Kind.DATA and one.profile:
             _keys(session).forget(one.profile)
     if session.json:

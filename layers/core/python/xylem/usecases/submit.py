@@ -130,7 +130,7 @@ def check(
     plan = resolved(_placed(specification.plan, known), workflows, of=specification)
     plan = configured(plan, configs.workflow())
     written = request.text if request.text != rendered else None
-    asked.require(plan, request.user, credentials=credentials, of=specification)
+    asked.require(plan, request.user, pool=known.name, credentials=credentials, of=specification)
     text = spec.stored_text(specification, default_platform=known.default_platform)
     return Checked(plan, text, request.template or written, known, placement)
 
