@@ -77,6 +77,7 @@ prove-masking: $(STAMPS)/venv ## a hundred thousand logs full of secrets, of whi
 bench: install synth-prod ## how long a user waits and what it costs; RECORD=1 keeps the figures
 	@$(BIN)/python -m tests.benchmarks.specs $(if $(RECORD),--record)
 	@$(BIN)/python -m tests.benchmarks.operator $(if $(RECORD),--record)
+	@$(BIN)/python -m tests.benchmarks.transfer $(if $(RECORD),--record)
 	@$(BIN)/xylem local up
 	@for figure in engine latency bill throughput cold_start why_pending; do \
 		$(LOCAL_LOGIN) $(BIN)/python -m tests.benchmarks.$$figure $(if $(RECORD),--record); \
