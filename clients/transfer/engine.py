@@ -20,10 +20,17 @@ from clients.transfer.work import (
     Unwatched,
     Watch,
     prepare,
-    require_room,
     side_by_side,
 )
-from operators.shared.files import PARTS, TransferFailed, files_below, matching, regular, safe
+from operators.shared.files import (
+    PARTS,
+    TransferFailed,
+    files_below,
+    matching,
+    regular,
+    require_room,
+    safe,
+)
 from operators.shared.object_stores import PIECE, Found, Remote, Verified
 
 THREADS = 20
@@ -127,7 +134,7 @@ def download(
     moved, lock = Moved(), Lock()
     places = {one: _place(folder, one, remote) for one in found}
     folder.mkdir(parents=True, exist_ok=True)
-    require_room(folder, sum(one.size for one in found))
+    require_room(str(folder), sum(one.size for one in found))
     parts = folder / PARTS
     prepare(parts, {one.part for one in found} if resume else set())
     inside = Inside(folder)

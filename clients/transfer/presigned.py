@@ -20,10 +20,9 @@ from clients.transfer.work import (
     Unwatched,
     Watch,
     prepare,
-    require_room,
     side_by_side,
 )
-from operators.shared.files import PARTS, TransferFailed, safe
+from operators.shared.files import PARTS, TransferFailed, require_room, safe
 from operators.shared.patience import Stopped, backoff
 
 THREADS = 16
@@ -114,7 +113,7 @@ class Signatures:
     def _begin(self, page: Sequence[Signed]) -> None:
         size = sum(one.size for one in page)
         self._folder.mkdir(parents=True, exist_ok=True)
-        require_room(self._folder, size)
+        require_room(str(self._folder), size)
         self._files += len(page)
         self._bytes += size
         self._watch.begins(self._files, self._bytes)

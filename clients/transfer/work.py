@@ -1,6 +1,5 @@
 """What every transfer has: threads, a watch, room, and parts that are files when they are whole."""
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from threading import Event, Lock, Thread
 from typing import Protocol, TypeVar
 
 from clients.sdk.errors import BadInput
-from operators.shared.files import TransferFailed, human
+from operators.shared.files import TransferFailed
 from operators.shared.patience import Stopped
 
 T = TypeVar("T")
@@ -71,16 +70,6 @@ class Inside:
         if not folder.resolve().is_relative_to(self._root):
             raise TransferFailed(f"{folder} is behind a link that leaves {self._root}: remove it.")
         self._made.add(folder)
-
-
-def require_room(folder: Path, size: int) -> None:
-    """Raises `TransferFailed`, before anything is half done."""
-    free = shutil.disk_usage(folder).free
-    if size > free:
-        raise TransferFailed(
-            f"{folder} has room for {human(free)}, and {human(size)} are to come: make room, or "
-            "choose fewer with --regex."
-        )
 
 
 def side_by_side(

@@ -8,8 +8,7 @@ import pytest
 
 from clients.transfer import engine
 from clients.transfer.keys import LocalKeys
-from clients.transfer.work import require_room
-from operators.shared.files import PARTS, TransferFailed
+from operators.shared.files import PARTS, TransferFailed, require_room
 from operators.shared.object_stores import Remote
 from tests.contract.task_runtime.object_store import KEY_ID, SECRET, ObjectStore
 from tests.contract.transfer.conftest import Machine, files
@@ -296,7 +295,7 @@ def test_what_does_not_fit_is_not_begun(machine: Machine) -> None:
     machine.home.joinpath("back").mkdir()
 
     with pytest.raises(TransferFailed, match="make room"):
-        require_room(machine.home / "back", 1 << 62)
+        require_room(str(machine.home / "back"), 1 << 62)
 
 
 def test_keys_of_osmos_client_are_found_and_ours_go_before_them(
