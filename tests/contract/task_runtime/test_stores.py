@@ -166,6 +166,29 @@ def test_an_output_that_cannot_be_written_fails_the_task(
     assert services.outputs == {"x": b"x\n"}, "downstream tasks have theirs all the same"
 
 
+def test_what_cannot_go_to_one_place_goes_to_the_others(
+    pod: Pod, services: Services, store: ObjectStore, bucket: str
+) -> None:
+    store.put(bucket, {})
+    pod.configure(
+        outputs=[
+            {"url": f"s3://{bucket}-no-such/out", "regex": ""},
+            {"url": f"s3://{bucket}/out", "regex": ""},
+        ],
+        checkpoints=[
+            {"path": str(pod.output), "url": f"s3://{bucket}/c", "frequency": 600, "regex": ""}
+        ],
+        stores={f"s3://{bucket}": store.keys(), f"s3://{bucket}-no-such": store.keys()},
+    )
+
+    _, sidecar = pod.live("/bin/sh", "-c", f"echo x >{pod.output}/x; exit 3")
+
+    assert sidecar.code == Code.UPLOAD
+    assert store.content(bucket) == {"out/x": b"x\n", "c/x": b"x\n"}
+    assert services.outputs == {"x": b"x\n"}
+    assert f"failed: x: s3://{bucket}-no-such/out: there is no such bucket" in said(services)
+
+
 def test_a_checkpoint_is_copied_while_the_task_runs_and_once_at_its_end(
     pod: Pod, services: Services, store: ObjectStore, bucket: str
 ) -> None:
