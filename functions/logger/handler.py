@@ -17,7 +17,7 @@ from xylem.domain import errors
 from xylem.domain.access import ADMIN, USER
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol.runtime import AtBarrier, InputQuery, LogEnd, OutputQuery
-from xylem.usecases import artifacts, log_reading, logs, masks, runtime
+from xylem.usecases import log_reading, logs, masks, runtime
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger, traced
 
@@ -127,6 +127,8 @@ def follow(name: str) -> Response[str]:
 
 @app.get("/api/workflow/<name>/artifacts")
 def list_artifacts(name: str) -> Response[str]:
+    from xylem.usecases import artifacts  # noqa: PLC0415 - no pod waits for what people ask
+
     _require_reader()
     has = ports()
     page = artifacts.page(
