@@ -36,6 +36,7 @@ from operators.backend_listener.sightings import Sightings
 from operators.backend_listener.watch import Seen, Sighting, Watch
 from operators.backend_worker.apply import Answer, Unanswered
 from operators.backend_worker.backend_tests import Runner, set_tests
+from operators.backend_worker.sessions import Entrances
 from operators.backend_worker.worker import Worker
 from operators.shared.calls import THREADS, Hands, drive
 from operators.shared.clock import now, wall
@@ -44,7 +45,7 @@ from operators.shared.health import serve_health
 from operators.shared.inbox import Inbox
 from operators.shared.kube import BadConfiguration, Kube
 from operators.shared.lease import Tenure, acquire, keep, resign
-from operators.shared.link_io import Pump
+from operators.shared.link_io import Pump, bearer
 from operators.shared.metrics import (
     COMPLAINTS,
     CONNECTED,
@@ -67,6 +68,7 @@ from xylem.protocol.agent import BackendTests, Hello, PodObservation
 from xylem.protocol.link import (
     Collect,
     Complaint,
+    Enter,
     Link,
     Order,
     Perform,
@@ -103,7 +105,7 @@ class Operator:
     ) -> None:
         self._kube = kube
         self._link = Link(hello, random=dice, now=now())
-        self._pump = Pump(url, token, self._link, self._take)
+        self._pump = Pump(url, lambda: bearer(token()), self._link, self._take)
         self._listener = Listener()
         self._sightings = Sightings(self._listener, self._link.nodes, self._want, now)
         self._worker = Worker(tenure, self._observed)
@@ -115,6 +117,7 @@ class Operator:
         self._inventory = 0
         self._tenure = tenure
         self._runner = runner
+        self._entrances = Entrances(kube, url, lambda: bearer(token()), dice)
         self._tests: BackendTests | None = None
         self._setting_tests = asyncio.Lock()
 
@@ -177,6 +180,8 @@ class Operator:
             case SetTests(told):
                 self._tests = told
                 self._start(self._set_tests(told))
+            case Enter(invite):
+                self._start(self._entrances.enter(invite))
             case Complaint(text):
                 COMPLAINTS.inc()
                 log.warning("complaint", extra={"facts": {"complaint": text}})

@@ -42,6 +42,7 @@ from clients.sdk.models import (
     Pools,
     Registered,
     Resources,
+    SessionGrant,
     Submission,
     Version,
     WhyPending,
@@ -291,6 +292,13 @@ class Client:
 
     def why_pending(self, workflow: str) -> WhyPending:
         return _parsed(WhyPending, self._get(_path(workflow, "why-pending"), {}))
+
+    def create_session(
+        self, workflow: str, task: str, *, purpose: str = "exec", retry: int | None = None
+    ) -> SessionGrant:
+        """The right to reach into a running task, for once; `clients.sdk.sessions` uses it."""
+        body = {"task": task, "purpose": purpose, "retry": retry}
+        return _parsed(SessionGrant, self._send("POST", _path(workflow, "sessions"), json=body))
 
     def put_pool(self, name: str, configs: Mapping[str, Any], *, description: str) -> None:
         """Create or replace a pool: `configs` as in OSMO's POOL configuration."""

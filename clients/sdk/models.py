@@ -35,6 +35,17 @@ class Submission(Answer):
     warnings: list[str] = []
 
 
+class SessionGrant(Answer):
+    """`token`: of the client's side, as long as the session lives."""
+
+    session: str
+    token: str
+    websocket_url: str
+    workflow_id: str
+    task: str
+    retry: int
+
+
 class AuditChange(Answer):
     """Of a row that came or went, one side is None."""
 

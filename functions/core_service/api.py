@@ -19,6 +19,7 @@ Part = Literal[
     "why_pending",
     "events",
     "cancel",
+    "sessions",
     "pools",
     "templates",
     "backends",
@@ -46,6 +47,8 @@ def part_of(path: str) -> Part:
             return "events"
         case ["api", "workflow", _, "cancel"]:
             return "cancel"
+        case ["api", "workflow", _, "sessions"]:
+            return "sessions"
         case ["api", "workflow", *_]:
             return "workflows"
         case ["api", "pool" | "pool_quota" | "resources", *_] | ["api", "configs", "pool", *_]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from xylem.ports.configs import Configs, Credentials, Pools
     from xylem.ports.dead_letters import DeadLetters
     from xylem.ports.jobs import Jobs
-    from xylem.usecases import joining
+    from xylem.usecases import joining, sessions
     from xylem.usecases.apply import Engine
     from xylem.usecases.clusters import Clusters
 
@@ -40,6 +40,8 @@ class Services(Protocol):
     def websocket_url(self) -> str: ...
     @property
     def credentials(self) -> Credentials: ...
+    @property
+    def entering(self) -> sessions.Has: ...
     @property
     def dead_letters(self) -> DeadLetters: ...
 

@@ -1,14 +1,26 @@
 """Router: pairs a user's socket with an operator's, and passes frames."""
 
+from typing import TYPE_CHECKING
+
 from constructs import Construct
 
 from infra_cdk.components.websocket_api import WebSocketApi
+from infra_cdk.constructs.rights import key, keys_path, rows
 from infra_cdk.constructs.service_function import Service, ServiceFunction
+
+if TYPE_CHECKING:
+    from infra_cdk.stacks.data import Data
 
 
 class Router(Construct):
     def __init__(
-        self, scope: Construct, id: str, *, service: Service, websocket: WebSocketApi
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        service: Service,
+        data: "Data",
+        websocket: WebSocketApi,
     ) -> None:
         super().__init__(scope, id)
         function = ServiceFunction(
@@ -16,7 +28,17 @@ class Router(Construct):
             "Function",
             service=service,
             component="router",
-            settings={"CONNECTIONS_ENDPOINT": websocket.connections_endpoint},
-            rights=[websocket.push],
+            settings={
+                "BACKENDS_TABLE": data.backends.name,
+                "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
+                "CONNECTIONS_TABLE": data.connections.name,
+                "KEYS_PATH": keys_path(service.environment),
+            },
+            rights=[
+                websocket.push,
+                rows(data.backends, "GetItem"),
+                rows(data.connections, "GetItem", "PutItem", "DeleteItem"),
+                key(service.environment, "hmac"),
+            ],
         )
         websocket.routes(function, "router")

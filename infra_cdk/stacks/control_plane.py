@@ -48,7 +48,7 @@ class ControlPlane(Stack):
             websocket=websocket,
             authorizer=authorizer,
         )
-        Router(self, "Router", service=service, websocket=websocket)
+        Router(self, "Router", service=service, data=data, websocket=websocket)
         worker = Worker(self, "Worker", service=service, data=data, http=http, websocket=websocket)
         monitor = DelayedJobMonitor(
             self,

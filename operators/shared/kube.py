@@ -166,6 +166,22 @@ class Kube:
             raise _refusal(response, self._content(response, url))
         return _events(response)
 
+    def stream(self, path: str) -> tuple[str, dict[str, str], ssl.SSLContext | None]:
+        """Where a WebSocket to this path is dialled, with which headers and which TLS."""
+        known = self._client.configuration
+        headers: dict[str, str] = {}
+        self._client.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
+        scheme, _, rest = known.host.partition("://")
+        if scheme == "http":
+            return f"ws://{rest}{path}", headers, None
+        secure = ssl.create_default_context(cafile=known.ssl_ca_cert)
+        if known.cert_file:
+            secure.load_cert_chain(known.cert_file, known.key_file)
+        if not known.verify_ssl:
+            secure.check_hostname = False
+            secure.verify_mode = ssl.CERT_NONE
+        return f"wss://{rest}{path}", headers, secure
+
     def _path(self, kind: Kind, name: str | None = None) -> str:
         place = f"/namespaces/{quote(self.namespace)}" if kind.namespaced else ""
         path = f"{kind.root}{place}/{kind.plural}"

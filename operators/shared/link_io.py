@@ -1,4 +1,5 @@
-"""The only file that knows `websockets`: it pumps a `Link` until it is cancelled.
+"""The only file that knows `websockets` towards the service: it pumps a `Link`, or a side of a
+session, until that is done or it is cancelled.
 
 One task dials when the link wants a connection and wakes when it wants to be woken; each connection
 has a task of its own, with a sender and a receiver that live no longer than their socket.
@@ -12,8 +13,9 @@ kernel) and by the link, when news stays unanswered.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -23,7 +25,9 @@ from websockets.frames import CloseCode
 from operators.shared.clock import now
 from operators.shared.metrics import FRAME_BYTES, FRAMES
 from operators.shared.settings import BadSettings
-from xylem.protocol.link import Link, Order
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +42,39 @@ MESSAGE_BYTES = 128 * 1024
 """API Gateway's largest message."""
 
 
-class Pump:
+class Conversation(Protocol[T_co]):
+    """What is pumped: `xylem.protocol.link.Link`, `xylem.protocol.attachment.SessionSide`. What
+    comes of a frame, or of time, are orders for its owner."""
+
+    @property
+    def done(self) -> bool: ...
+    @property
+    def wake_at(self) -> datetime | None: ...
+    def dial(self, now: datetime) -> int | None: ...
+    def opened(self, number: int, now: datetime) -> None: ...
+    def closed(
+        self, number: int, now: datetime, *, retry_after: timedelta | None = None
+    ) -> None: ...
+    def finished(self, number: int, now: datetime) -> bool: ...
+    def received(self, number: int, text: str, now: datetime) -> Sequence[T_co]: ...
+    def ticked(self, now: datetime) -> Sequence[T_co]: ...
+    def to_send(self, number: int, now: datetime) -> list[str]: ...
+
+
+class Pump(Generic[T]):
     def __init__(
-        self, url: str, token: Callable[[], str], link: Link, take: Callable[[Order], None]
+        self,
+        url: str,
+        headers: Callable[[], Mapping[str, str]],
+        link: Conversation[T],
+        take: Callable[[T], None],
+        agent: str = "xylem-operator",
     ) -> None:
-        """`take` gets every order of the link, in the event loop, and must not block."""
+        """`headers` say who dials. `take` gets every order of the link, in the event loop, and must
+        not block."""
         self._url = url
-        self._token = token
+        self._headers = headers
+        self._agent = agent
         self._link = link
         self._take = take
         self._changed = asyncio.Event()
@@ -57,7 +87,7 @@ class Pump:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            while True:
+            while not self._link.done:
                 moment = now()
                 for order in self._link.ticked(moment):
                     self._take(order)
@@ -87,14 +117,14 @@ class Pump:
         try:
             async with connect(
                 self._url,
-                additional_headers={"Authorization": f"Bearer {self._token()}"},
+                additional_headers=self._headers(),
                 open_timeout=OPEN_SECONDS,
                 close_timeout=CLOSE_SECONDS,
                 ping_interval=None,
                 max_size=MESSAGE_BYTES,
                 compression=None,
                 proxy=None if _is_local(self._url) else True,
-                user_agent_header="xylem-operator",
+                user_agent_header=self._agent,
             ) as peer:
                 _notice_silence(peer)
                 self._link.opened(number, now())
@@ -156,3 +186,7 @@ def _notice_silence(peer: ClientConnection) -> None:
 def _retry_after(refused: InvalidStatus) -> timedelta | None:
     text = refused.response.headers.get("Retry-After", "")
     return timedelta(seconds=int(text)) if text.isdecimal() and len(text) < 6 else None
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}

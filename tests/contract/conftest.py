@@ -13,6 +13,7 @@ from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.logs import MemoryLogs
+from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
 from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.ports.backends import Backends
@@ -20,6 +21,7 @@ from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.connections import Connections
 from xylem.ports.jobs import Jobs, Timers
 from xylem.ports.logs import Logs
+from xylem.ports.sessions import Sessions
 from xylem.ports.task_secrets import TaskSecrets
 from xylem.ports.workflows import Workflows
 from xylem_aws.backends import DynamoBackends
@@ -30,6 +32,7 @@ from xylem_aws.envelopes import Envelopes
 from xylem_aws.jobs import DynamoJobs, DynamoTimers
 from xylem_aws.keys import KeyRing
 from xylem_aws.logs import DynamoLogs
+from xylem_aws.sessions import DynamoSessions
 from xylem_aws.tables.backends import BackendsTable
 from xylem_aws.tables.binding import bind
 from xylem_aws.tables.configs import ConfigRow
@@ -64,6 +67,7 @@ class Stores:
     connections: Connections
     credentials: Credentials
     task_secrets: TaskSecrets
+    sessions: Sessions
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -81,6 +85,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemoryConnections(),
             MemoryCredentials(),
             MemoryTaskSecrets(),
+            MemorySessions(),
         )
         return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -99,6 +104,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoConnections(REGION, "connections"),
             DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),
             DynamoTaskSecrets(REGION, "logs", Envelopes(lambda: A_RING)),
+            DynamoSessions(REGION, "connections"),
         )
 
 

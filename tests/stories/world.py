@@ -37,6 +37,7 @@ from xylem.memory.configs import MemoryConfigs, MemoryPools
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
+from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
 from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.memory.time import FakeClock, FakeIds
@@ -46,6 +47,7 @@ from xylem.protocol import agent
 from xylem.protocol.queues import Greeted, NodesOf, Retired, news_message
 from xylem.usecases import backend_tests, backends, cancel, jobs, news, operators, submit, timers
 from xylem.usecases.queries import Described, describe
+from xylem.usecases.session_tokens import HmacSessionTokens
 from xylem.usecases.start import Rendering, start_groups
 from xylem.usecases.submit import Request
 
@@ -65,6 +67,7 @@ class Cluster:
     jobs: list[agent.Job] = field(default_factory=list)
     acknowledged: set[int] = field(default_factory=set)
     rejected: list[agent.Rejected] = field(default_factory=list)
+    invites: list[agent.Invite] = field(default_factory=list)
     seq: int = 0
 
     def hears(self, text: str) -> None:
@@ -76,6 +79,8 @@ class Cluster:
                     self.acknowledged |= set(range(first, last + 1))
             case agent.Rejected() as rejected:
                 self.rejected.append(rejected)
+            case agent.Invite() as invite:
+                self.invites.append(invite)
             case agent.Welcome() | agent.Refusal():
                 pass
 
@@ -100,6 +105,8 @@ class World:
         self.tokens = MemoryTaskTokens()
         self.credentials = MemoryCredentials()
         self.task_secrets = MemoryTaskSecrets()
+        self.sessions = MemorySessions()
+        self.session_tokens = HmacSessionTokens({"k1": bytes(range(32))}, "k1")
         self.waited: list[float] = []
         self.wait: Callable[[float], None] = self.waited.append
         self.chance: Callable[[], float] = lambda: 0.5

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from clients.cli import artifacts, cancellation, capacity_view, render, submission
+from clients.cli import artifacts, cancellation, capacity_view, entering, render, submission
 from clients.cli.audit_view import audit_table
 from clients.cli.follow import all_records
 from clients.cli.options import FormatType, LongFormatType, command_group
@@ -24,6 +24,8 @@ app.command("restart")(submission.restart)
 app.command("validate")(submission.validate)
 app.command("schema")(submission.schema)
 app.command("cancel")(cancellation.cancel)
+app.command("exec")(entering.exec_in_task)
+app.command("port-forward")(entering.port_forward)
 app.add_typer(artifacts.app, name="artifacts")
 
 

@@ -7,6 +7,7 @@ takes 50 ms, `cryptography` 100).
 
 # ruff: noqa: PLC0415 - an import at the top would be every function's; see above.
 
+import base64
 import os
 import random
 import time
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+    from xylem.usecases.session_tokens import HmacSessionTokens
     from xylem_aws.backends import DynamoBackends
     from xylem_aws.blobs import S3Blobs
     from xylem_aws.configs import DynamoConfigs, DynamoPools
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from xylem_aws.links import ApiGatewayLinks
     from xylem_aws.logs import DynamoLogs
     from xylem_aws.queues import SqsAlarm, SqsDeadLetters, SqsDoorbell, SqsNewsQueue
+    from xylem_aws.sessions import DynamoSessions
     from xylem_aws.task_secrets import DynamoTaskSecrets
     from xylem_aws.task_tokens import HmacTaskTokens
     from xylem_aws.workflows import DynamoWorkflows
@@ -51,6 +54,10 @@ class Ports:
 
     @property
     def joining(self) -> "Ports":
+        return self
+
+    @property
+    def entering(self) -> "Ports":
         return self
 
     @property
@@ -99,6 +106,20 @@ class Ports:
         from xylem_aws.connections import DynamoConnections
 
         return DynamoConnections(self.settings.region, self.settings.table("connections"))
+
+    @cached_property
+    def sessions(self) -> "DynamoSessions":
+        from xylem_aws.sessions import DynamoSessions
+
+        return DynamoSessions(self.settings.region, self.settings.table("connections"))
+
+    @cached_property
+    def session_tokens(self) -> "HmacSessionTokens":
+        from xylem.usecases.session_tokens import HmacSessionTokens
+
+        ring = read_keys(clients.ssm(self.settings.region), self.settings.keys_path, "hmac")
+        keys = {kid: base64.b64decode(key) for kid, key in ring.keys.items()}
+        return HmacSessionTokens(keys, ring.active)
 
     @cached_property
     def pools(self) -> "DynamoPools":

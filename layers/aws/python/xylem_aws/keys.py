@@ -2,7 +2,7 @@
 
     <path>/signing     {"active": kid, "keys": {kid: PEM}}      RS256: signs people's and operators'
     <path>/verifying   the same with the public halves          checks them: all an authorizer reads
-    <path>/hmac        {"active": kid, "keys": {kid: base64}}   HS256: tasks' tokens
+    <path>/hmac        {"active": kid, "keys": {kid: base64}}   HS256: tasks' tokens, sessions'
     <path>/credentials the same                                 AES-256: seals users' secrets
 
 A parameter costs nothing while idle, which neither a KMS key of our own nor Secrets Manager does.

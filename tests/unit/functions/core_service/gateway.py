@@ -30,6 +30,7 @@ class ServicesOf:
     def __init__(self, world: World, dead_letters: MemoryDeadLetters | None = None) -> None:
         self.engine = world
         self.joining = world
+        self.entering = world
         self.websocket_url = WEBSOCKET_URL
         self.pools = world.pools
         self.configs = world.configs

@@ -8,6 +8,9 @@
     ├── UnknownPool        no pool of that name
     ├── UnknownBackend     no backend of that name
     ├── UnknownJob         no job of that id: it was done, or never was
+    ├── NotFound           no such thing, on a route of ours
+    ├── NotYet             it is there, and cannot be done with yet
+    ├── TooMany            as many as one may have are there already
     ├── Unauthenticated    no token, or not one of ours
     ├── Forbidden          a token that may not do this
     ├── TooLarge           more than a wire or a row holds
@@ -105,6 +108,18 @@ class UnknownBackend(XylemError):
 
 class UnknownJob(XylemError):
     default_code = "unknown_job"
+
+
+class NotFound(XylemError):
+    default_code = "not_found"
+
+
+class NotYet(XylemError):
+    default_code = "not_yet"
+
+
+class TooMany(XylemError):
+    default_code = "too_many"
 
 
 class Unauthenticated(XylemError):

@@ -24,6 +24,8 @@ from xylem.protocol.limits import (
     NODE_USES,
 )
 from xylem.protocol.message import LATER, Message
+from xylem.protocol.session import SessionId
+from xylem.protocol.session import Token as SessionToken
 
 BootId = Annotated[str, Field(min_length=1, max_length=64)]
 Seq = Annotated[int, Field(ge=1)]
@@ -332,6 +334,21 @@ class Jobs(Message):
     tests: BackendTests | None = None
 
 
+class Invite(Message):
+    """Somebody wants to enter this attempt: attach to the session `sid` with this token, on a
+    socket of its own (`xylem.protocol.session`). Told again while nobody comes."""
+
+    type: Literal["invite"] = "invite"
+    sid: SessionId
+    token: SessionToken
+    purpose: Literal["exec", "port-forward", "rsync"]
+    workflow: WorkflowId
+    group: GroupId
+    incarnation: int
+    task: TaskName
+    retry: int
+
+
 class CreatePayload(Message):
     """The JSON inside a create's payload: Kubernetes objects, pods last, without namespace, owner
     references and anchor, which are the Backend Worker's to add. Pods carry gate and finalizer."""
@@ -350,7 +367,9 @@ OperatorMessage = Annotated[
     Hello | Heartbeat | News | JobResult | Bundle | Inventory | Nodes,
     Field(discriminator="type"),
 ]
-AgentMessage = Annotated[Welcome | Ack | Rejected | Refusal | Jobs, Field(discriminator="type")]
+AgentMessage = Annotated[
+    Welcome | Ack | Rejected | Refusal | Jobs | Invite, Field(discriminator="type")
+]
 
 operator_message: TypeAdapter[OperatorMessage] = TypeAdapter(OperatorMessage, config=LATER)
 agent_message: TypeAdapter[AgentMessage] = TypeAdapter(AgentMessage, config=LATER)

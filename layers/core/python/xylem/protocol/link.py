@@ -44,6 +44,7 @@ from xylem.protocol.agent import (
     BackendTests,
     Heartbeat,
     Hello,
+    Invite,
     Job,
     JobResult,
     Jobs,
@@ -106,7 +107,14 @@ class SetTests:
     told: BackendTests
 
 
-Order = Perform | Settled | Collect | TakeInventory | Complaint | SetTests
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Somebody waits to reach into a task; said more than once while nobody comes."""
+
+    invite: Invite
+
+
+Order = Perform | Settled | Collect | TakeInventory | Complaint | SetTests | Enter
 
 
 class Link:
@@ -123,6 +131,9 @@ class Link:
         """What the Listener saw of the cluster's nodes; said on the present connection."""
 
     outbox = Outbox
+
+    done = False
+    """An operator is never done with its service."""
 
     # Connections -------------------------------------------------------------------------------
 
@@ -184,6 +195,8 @@ class Link:
                 if not connection.welcomed:
                     connection.end_at = now
                 return [Complaint(f"the service refused a frame ({code}): {reason}")]
+            case Invite():
+                return [Enter(message)]
             case Jobs(jobs=jobs, tests=tests):
                 orders = self._jobs(jobs, now)
                 return orders if tests is None else [*orders, SetTests(tests)]
