@@ -16,15 +16,17 @@ from tests.wire.messages import (
     models_of,
     written,
 )
-from xylem.protocol import agent, queues, runtime
+from xylem.protocol import agent, queues, runtime, session
 from xylem.protocol.message import Message
 
 UNIONS = {
     "operator": agent.OperatorMessage,
     "agent": agent.AgentMessage,
     "news": queues.NewsMessage,
+    "side": session.SideMessage,
+    "session": session.RouterMessage,
 }
-BASES = {agent.FromOperator, queues.FromBackend}
+BASES = {agent.FromOperator, queues.FromBackend, session.ToRouter}
 """They are said by nobody: each message of their kind adds its `type`."""
 
 
@@ -56,7 +58,7 @@ def test_every_member_of_a_union_has_a_golden_of_its_tag(conversation: str) -> N
         assert value.model_dump()["type"] == name
 
 
-@pytest.mark.parametrize("module", [agent, queues, runtime])
+@pytest.mark.parametrize("module", [agent, queues, runtime, session])
 def test_every_message_of_the_protocol_is_in_a_golden(module: Any) -> None:
     said = {
         inner

@@ -1,0 +1,62 @@
+"""What the Router is asked: to attach a side of a session, to renew its token, to end it."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from xylem.domain.errors import Gone, XylemError
+from xylem.domain.ids import ConnectionId
+from xylem.protocol.session import Attach, End, Ended, Frame, Renew, side_message
+from xylem.usecases import sessions
+from xylem.usecases.sessions import Said, Sender
+from xylem_aws.bootstrap import ports
+from xylem_aws.observability import logger
+
+NO_SESSION = "0" * 32
+
+
+def answer(body: str, connection: ConnectionId, who: dict[str, Any]) -> None:
+    """`who`: the authorizer's word at `$connect`."""
+    sender = Sender(
+        connection, str(who.get("kind", "")), str(who.get("subject", "")), who.get("backend") or ""
+    )
+    try:
+        message = side_message.validate_json(body)
+    except ValidationError as error:
+        _push(Said(connection, _not_understood(error)))
+        return
+    try:
+        for said in _answers(message, sender):
+            _push(said)
+    except XylemError as error:
+        # Whoever asked asks again: nothing is done by halves.
+        logger.warning("not done", asked=message.type, session=message.sid, why=str(error))
+
+
+def _answers(message: Attach | Renew | End | Frame, sender: Sender) -> list[Said]:
+    """Raises `Conflict`, `Unavailable`."""
+    has = ports()
+    match message:
+        case Attach():
+            logger.info("attach", session=message.sid, subject=sender.subject)
+            return sessions.attach(message, sender, has=has)
+        case Renew():
+            return sessions.renew(message, sender, has=has)
+        case End():
+            logger.info("end", session=message.sid, code=message.code, subject=sender.subject)
+            return sessions.end(message, sender, has=has)
+        case Frame():
+            return []
+
+
+def _push(said: Said) -> None:
+    try:
+        ports().links.push(said.to, said.message.model_dump_json())
+    except Gone:
+        logger.info("gone before it was told", connection=said.to)
+
+
+def _not_understood(error: ValidationError) -> Ended:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return Ended(sid=NO_SESSION, code="invalid_frame", message=f"{where}: {first['msg']}"[:1_000])
