@@ -14,7 +14,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from clients.transfer.engine import Moved, Unwatched, Watch
+from clients.transfer.work import Moved, Unwatched, Watch
 from operators.shared.files import human
 
 

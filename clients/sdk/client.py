@@ -34,6 +34,7 @@ from clients.sdk.jobs import Job, Jobs
 from clients.sdk.login import Login, is_loopback
 from clients.sdk.models import (
     Answer,
+    ArtifactPage,
     AuditPage,
     AuditRecord,
     Backend,
@@ -270,6 +271,13 @@ class Client:
             yield from page.records
             cursor = page.cursor
 
+    def artifacts(
+        self, workflow: str, *, task: str | None = None, cursor: str | None = None
+    ) -> ArtifactPage:
+        """Files that the tasks which ended left, a page of them."""
+        asked: dict[str, _PARAMETER] = {"task_name": task, "cursor": cursor}
+        return _parsed(ArtifactPage, self._get(_path(workflow, "artifacts"), asked))
+
     def restart(self, workflow: str, *, pool: str) -> Submission:
         """A new workflow of what did not complete of one that failed."""
         path = f"/api/pool/{_segment(pool)}/workflow/{_segment(workflow)}/restart"
@@ -354,19 +362,31 @@ class Client:
         asked: dict[str, _PARAMETER] = {"message": message, "force": force}
         self._send("POST", _path(workflow, "cancel"), parameters=asked)
 
-    def credentials(self) -> Credentials:
-        """Yours, without what is in them."""
-        return _parsed(Credentials, self._get("/api/credentials", {}))
+    def credentials(self, *, pool: str | None = None) -> Credentials:
+        """Yours, or those of a pool, without what is in them."""
+        return _parsed(Credentials, self._get("/api/credentials", {"pool": pool}))
 
-    def set_credential(self, name: str, kind: CredentialKind, payload: Mapping[str, str]) -> None:
+    def set_credential(
+        self,
+        name: str,
+        kind: CredentialKind,
+        payload: Mapping[str, str],
+        *,
+        pool: str | None = None,
+    ) -> None:
         """Keep a secret with the service; of REGISTRY and DATA the one with its profile goes."""
         body = {"credential": dict(payload)} if kind == "GENERIC" else dict(payload)
-        path = f"/api/credentials/{_segment(name)}"
-        self._send("POST", path, json={f"{kind.lower()}_credential": body})
+        self._send(
+            "POST",
+            f"/api/credentials/{_segment(name)}",
+            parameters={"pool": pool},
+            json={f"{kind.lower()}_credential": body},
+        )
 
-    def delete_credential(self, name: str) -> Credentials:
+    def delete_credential(self, name: str, *, pool: str | None = None) -> Credentials:
         """What was deleted."""
-        return _parsed(Credentials, self._send("DELETE", f"/api/credentials/{_segment(name)}"))
+        path = f"/api/credentials/{_segment(name)}"
+        return _parsed(Credentials, self._send("DELETE", path, parameters={"pool": pool}))
 
     def jobs(self) -> Jobs:
         """Those of the service that are parked or overdue, and the dead letters beside them."""

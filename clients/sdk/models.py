@@ -67,6 +67,21 @@ class AuditPage(Answer):
     cursor: str | None = None
 
 
+class Artifact(Answer):
+    """A file that an attempt of a task left; `url` opens it for an hour."""
+
+    task: str
+    retry: int
+    path: str
+    size: int
+    url: str
+
+
+class ArtifactPage(Answer):
+    artifacts: list[Artifact]
+    cursor: str | None = None
+
+
 class ContainerDetail(Answer):
     """`state`: waiting, running or terminated. `exit_code` is the container's own."""
 

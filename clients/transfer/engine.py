@@ -8,32 +8,33 @@ The first failure ends the transfer: what was moved until then is whole, nothing
 and the same command moves the rest.
 """
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from threading import Event, Lock, Thread
-from typing import Protocol, TypeVar
+from threading import Event, Lock
 
-from clients.sdk.errors import BadInput
+from clients.transfer.work import (
+    Inside,
+    Moved,
+    Unwatched,
+    Watch,
+    prepare,
+    side_by_side,
+)
 from operators.shared.files import (
     PARTS,
     TransferFailed,
     files_below,
-    human,
     matching,
     regular,
+    require_room,
     safe,
 )
 from operators.shared.object_stores import PIECE, Found, Remote, Verified
-from operators.shared.patience import Stopped
 
 THREADS = 20
 """As OSMO's client has; each holds one connection, and up to a few pieces in memory."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,40 +44,6 @@ class LocalFile:
     file: Path
     path: str
     size: int
-
-
-@dataclass(slots=True)
-class Moved:
-    """What a transfer did. `unverified`: files that were compared by size alone."""
-
-    files: int = 0
-    bytes: int = 0
-    passed_over: int = 0
-    unverified: int = 0
-
-
-class Watch(Protocol):
-    """Is told how a transfer goes, from several threads."""
-
-    def begins(self, files: int, size: int) -> None: ...
-
-    def moved(self, size: int) -> None: ...
-
-
-class Unwatched:
-    def begins(self, files: int, size: int) -> None:
-        """Nobody looks."""
-
-    def moved(self, size: int) -> None:
-        """Nobody looks."""
-
-
-@contextmanager
-def as_bad_input() -> Iterator[None]:
-    try:
-        yield
-    except TransferFailed as error:
-        raise BadInput(str(error)) from None
 
 
 def files_of(
@@ -167,10 +134,10 @@ def download(
     moved, lock = Moved(), Lock()
     places = {one: _place(folder, one, remote) for one in found}
     folder.mkdir(parents=True, exist_ok=True)
-    require_room(folder, sum(one.size for one in found))
+    require_room(str(folder), sum(one.size for one in found))
     parts = folder / PARTS
-    _prepare(parts, {one.part for one in found} if resume else set())
-    inside = _Inside(folder)
+    prepare(parts, {one.part for one in found} if resume else set())
+    inside = Inside(folder)
     watch.begins(len(found), sum(one.size for one in found))
 
     def get(one: Found) -> None:
@@ -210,39 +177,6 @@ def _is_there(remote: Remote, one: Found, target: Path) -> bool:
     return known is None or known == _checksum(target)
 
 
-def _prepare(parts: Path, kept: set[str]) -> None:
-    parts.mkdir(exist_ok=True)
-    for left in parts.iterdir():
-        if left.name not in kept:
-            left.unlink()
-
-
-class _Inside:
-    """Makes folders, none of which a link leads out of the one that was named."""
-
-    def __init__(self, folder: Path) -> None:
-        self._root = folder.resolve()
-        self._made: set[Path] = set()
-
-    def make(self, folder: Path) -> None:
-        if folder in self._made:
-            return
-        folder.mkdir(parents=True, exist_ok=True)
-        if not folder.resolve().is_relative_to(self._root):
-            raise TransferFailed(f"{folder} is behind a link that leaves {self._root}: remove it.")
-        self._made.add(folder)
-
-
-def require_room(folder: Path, size: int) -> None:
-    """Raises `TransferFailed`, before anything is half done."""
-    free = shutil.disk_usage(folder).free
-    if size > free:
-        raise TransferFailed(
-            f"{folder} has room for {human(free)}, and {human(size)} are to come: make room, or "
-            "choose fewer with --regex."
-        )
-
-
 def _count(moved: Moved, size: int, passed_over: bool) -> None:
     if passed_over:
         moved.passed_over += 1
@@ -257,40 +191,3 @@ def _checksum(file: Path) -> str:
         while piece := body.read(PIECE):
             whole.update(piece)
     return whole.hexdigest()
-
-
-def side_by_side(
-    items: Sequence[T], work: Callable[[T], None], *, threads: int, stop: Event
-) -> None:
-    """Raises the first failure, when all threads have ended; what interrupts ends them, too."""
-    left = iter(items)
-    lock = Lock()
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        while not stop.is_set():
-            with lock:
-                item = next(left, None)
-            if item is None:
-                return
-            try:
-                work(item)
-            except Stopped:
-                return
-            except BaseException as error:
-                failures.append(error)
-                stop.set()
-
-    workers = [Thread(target=run) for _ in range(min(threads, len(items)))]
-    for worker in workers:
-        worker.start()
-    try:
-        for worker in workers:
-            worker.join()
-    except BaseException:
-        stop.set()
-        for worker in workers:
-            worker.join()
-        raise
-    if failures:
-        raise failures[0]

@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from http import HTTPStatus
@@ -175,6 +176,22 @@ def follow(name: str) -> Response[str]:
             "live": has.websocket_url,
         }
     )
+
+
+@app.get("/api/workflow/<name>/artifacts")
+def list_artifacts(name: str) -> Response[str]:
+    from xylem.usecases import artifacts  # noqa: PLC0415 - no pod waits for what people ask
+
+    _require_reader()
+    has = ports()
+    page = artifacts.page(
+        _possible(name),
+        task=_query("task_name"),
+        cursor=_query("cursor") or None,
+        workflows=has.workflows,
+        data=has.data,
+    )
+    return _json({"artifacts": [asdict(one) for one in page.artifacts], "cursor": page.cursor})
 
 
 @app.post("/runtime/logs")

@@ -81,6 +81,7 @@ class Logger(Construct):
             "GET /api/workflow/{name}/logs",
             "GET /api/workflow/{name}/logs/follow",
             "GET /api/workflow/{name}/error_logs",
+            "GET /api/workflow/{name}/artifacts",
         )
         http.serves(
             function,

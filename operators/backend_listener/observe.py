@@ -41,7 +41,11 @@ from xylem.protocol.limits import MESSAGE_CHARS
 
 CTRL = "osmo-ctrl"
 PREFLIGHT = "preflight-test"
-OFFSET = {"osmo-init": 255, PREFLIGHT: 1000, CTRL: 2000}
+INIT = "osmo-init"
+OFFSET = {INIT: 255, PREFLIGHT: 1000, CTRL: 2000}
+KILLED = 128
+"""A container that a signal ended exits with this and the signal's number."""
+
 MOST_EXIT_CODE = 2**31 - 10_000
 """Kubernetes' exit codes are int32; the offsets come on top."""
 
@@ -191,7 +195,8 @@ def _by_phase(phase: str, pod: Json, status: Json) -> Verdict:
         return Verdict(TaskStatus.FAILED_EXEC_TIMEOUT)
     if _out_of_memory(status):
         return Verdict(TaskStatus.FAILED_EVICTED, ExitCode.EVICTED, message)
-    return Verdict(reached, ExitCode.UNKNOWN if highest is None else highest, message)
+    code = ExitCode.UNKNOWN if highest is None else highest
+    return Verdict(reached, code, message, disrupted=_runtime_was_killed(status))
 
 
 def _by_waiting(
@@ -260,6 +265,18 @@ def _doomed(status: Json) -> bool:
             or _state(container, "terminated").get("reason") == "StartError"
         )
         for container in status.get("containerStatuses") or ()
+    )
+
+
+def _runtime_was_killed(status: Json) -> bool:
+    """What downloads, uploads and ships the log was ended from outside: nothing that the command
+    did is to blame, and nothing that it made may be lost. It says a code when it fails itself."""
+    return any(
+        (ended := _state(container, "terminated"))
+        and (ended.get("exitCode") or 0) > KILLED
+        and "code" not in _said(ended.get("message"))
+        for container in _containers(status)
+        if container["name"] in {CTRL, INIT}
     )
 
 

@@ -108,6 +108,18 @@ def safe(path: str) -> str:
     return path
 
 
+def require_room(folder: str, size: int) -> None:
+    """Raises `TransferFailed`, before anything is half done. What else is written meanwhile, nobody
+    knows."""
+    disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    if size > free:
+        raise TransferFailed(
+            f"{folder} has room for {human(free)}, and {human(size)} are to come: make room, or "
+            "choose fewer by a regex."
+        )
+
+
 def is_there(path: str, size: int) -> bool:
     try:
         return os.stat(path, follow_symlinks=False).st_size == size

@@ -50,6 +50,9 @@ CUTS = 6
 CHANGES = 3
 """So often a file may change while it is sent before that is a failure."""
 
+WHOLE = 16 * 1024 * 1024
+"""What is not larger is sent by one request."""
+
 PIECE = 8 * 1024 * 1024
 PARTS_AT_ONCE = 4
 """Of one file, which are in memory together."""
@@ -262,7 +265,7 @@ class Remote:
         """None: the file changed between its hash and its end. What is there then has a hash that
         is not its own, and is replaced or told of."""
         before = os.fstat(body.fileno())
-        if before.st_size <= PIECE:
+        if before.st_size <= WHOLE:
             content = body.read()
             digest = sha256(content).hexdigest()
             self._send(content, key, digest, len(content))
@@ -283,6 +286,7 @@ class Remote:
                 key,
                 body,
                 attributes={CHECKSUM: digest},
+                use_multipart=size > WHOLE,
                 chunk_size=max(PIECE, size // MOST_PARTS + 1),
                 max_concurrency=PARTS_AT_ONCE,
             )
@@ -412,8 +416,15 @@ def _opened(at: Place, keys: Keys) -> Store:
                 f"{at.url}: {at.scheme} is spoken through its S3 endpoint alone: name that as "
                 "override_url of a DATA credential for this address."
             )
-        case _:
+        case "swift" | "tos":
             return _s3(at, keys, override, keys.get("region"))
+        case _:  # s3
+            return _s3(at, keys, override or _endpoint(), keys.get("region"))
+
+
+def _endpoint() -> str | None:
+    """What AWS's own tools would ask; the library would, too, but not in which style."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
 
 
 def _s3(at: Place, keys: Keys, endpoint: str | None, region: str | None) -> S3Store:

@@ -20,7 +20,8 @@ import signal
 import sys
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from queue import SimpleQueue
 from threading import Event, Thread, Timer
 from typing import Any, NamedTuple
@@ -248,41 +249,60 @@ class Sidecar:
                 self._happened.put(runtime.Restarted(reply.body["restarts"]))
 
     def _upload(self) -> None:
+        """What cannot be brought to one place is no reason to lose what goes to another."""
+
         def work(api: Api) -> runtime.Event:
-            output = self._config["output"]
-            data.upload(output, api=api, say=self._spool.say, stop=self._stop)
-            if self._config.get("datasets"):
-                from operators.task_runtime import datasets  # noqa: PLC0415 - as below
-
-                datasets.upload(
-                    self._config["datasets"],
-                    output,
-                    api=api,
-                    say=self._spool.say,
-                    stop=self._stop,
-                )
-            kpis = [_below(kpi["path"], output) for kpi in self._config.get("kpis", [])]
-            for kpi in kpis:
-                if not os.path.exists(f"{output}/{kpi}"):
-                    self._spool.say(f"KPI {kpi}: there is no such file in the output.")
-            for one in self._config.get("outputs", []):
-                from operators.task_runtime import stores  # noqa: PLC0415 - as above
-
-                stores.upload(
-                    one["url"],
-                    one["regex"],
-                    output,
-                    self._stores,
-                    what="outputs",
-                    say=self._spool.say,
-                    stop=self._stop,
-                    always=kpis,
-                )
-            for checkpoint in self._checkpoints:
-                checkpoint.copy_last(self._stop)
+            failures: list[Exception] = []
+            for copy in self._copies(api):
+                try:
+                    copy()
+                except (Refusal, TransferFailed, OSError) as error:
+                    failures.append(error)
+            if failures:
+                raise failures[0]
             return runtime.Uploaded()
 
         self._step(work, Code.UPLOAD, "Uploading outputs failed")
+
+    def _copies(self, api: Api) -> Iterator[Callable[[], None]]:
+        """For the tasks downstream, for each URL, and of each checkpoint."""
+        output = self._config["output"]
+        yield partial(data.upload, output, api=api, say=self._spool.say, stop=self._stop)
+        if self._config.get("datasets"):
+            yield partial(self._upload_datasets, api)
+        kpis = [_below(kpi["path"], output) for kpi in self._config.get("kpis", [])]
+        for kpi in kpis:
+            if not os.path.exists(f"{output}/{kpi}"):
+                self._spool.say(f"KPI {kpi}: there is no such file in the output.")
+        for one in self._config.get("outputs", []):
+            yield partial(self._upload_to, one, kpis)
+        for checkpoint in self._checkpoints:
+            yield partial(checkpoint.copy_last, self._stop)
+
+    def _upload_datasets(self, api: Api) -> None:
+        from operators.task_runtime import datasets  # noqa: PLC0415 - for who has datasets alone
+
+        datasets.upload(
+            self._config["datasets"],
+            self._config["output"],
+            api=api,
+            say=self._spool.say,
+            stop=self._stop,
+        )
+
+    def _upload_to(self, one: dict[str, str], always: list[str]) -> None:
+        from operators.task_runtime import stores  # noqa: PLC0415 - as above
+
+        stores.upload(
+            one["url"],
+            one["regex"],
+            self._config["output"],
+            self._stores,
+            what="outputs",
+            say=self._spool.say,
+            stop=self._stop,
+            always=always,
+        )
 
     def _step(self, work: Callable[[Api], runtime.Event], code: int, failed: str) -> None:
         event: runtime.Event

@@ -23,6 +23,7 @@ from operators.shared.files import (
     matching,
     regular,
     remove,
+    require_room,
     safe,
 )
 from operators.shared.object_stores import Keys, Remote, Verified, chosen
@@ -44,6 +45,7 @@ def download(
     progress = Progress(f"Downloading input {index} from {url}", say)
     listed = list(remote.listed())
     found = {one.path: one for one in chosen(str(wanted.get("regex", "")), listed)}
+    require_room(folder, sum(one.size for one in found.values()))
     for left in set(os.listdir(parts)) - {one.part for one in found.values()}:
         remove(f"{parts}/{left}")
 

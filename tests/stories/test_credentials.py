@@ -11,9 +11,9 @@ import pytest
 
 from tests.builders import NOON
 from tests.stories.world import USER, World
-from xylem.domain.credential import data, generic
+from xylem.domain.credential import data, generic, keeper_of
 from xylem.domain.errors import InvalidSpec
-from xylem.domain.ids import TaskName
+from xylem.domain.ids import PoolName, TaskName
 from xylem.domain.plan import (
     Checkpoint,
     CredentialUse,
@@ -30,6 +30,9 @@ SECRET = "correct horse battery staple"
 TOKEN = generic("token", {"value": SECRET, "user": "alice"})
 STORE = data("store", endpoint="s3://bucket", access_key_id="id", access_key=SECRET)
 TEAM = data("team", endpoint="s3://bucket/team", access_key_id="team", access_key=SECRET)
+
+
+POOL = PoolName("default")
 
 
 def a_task(name: str = "t", **more: Any) -> TaskPlan:
@@ -50,7 +53,7 @@ def keep(world: World, *kept: Any) -> None:
 
 
 def require(world: World, *tasks: TaskPlan) -> None:
-    asked.require(a_plan(*tasks), USER, credentials=world.credentials)
+    asked.require(a_plan(*tasks), USER, pool=POOL, credentials=world.credentials)
 
 
 def test_a_plan_that_asks_for_what_is_there_is_accepted() -> None:
@@ -92,7 +95,7 @@ def test_pods_are_given_what_their_group_names_and_no_more() -> None:
     keep(world, TOKEN, generic("other", {"value": "not asked for"}))
     plan = a_plan(USES)
 
-    given = credentials.of_group(plan.groups[0], USER, credentials=world.credentials)
+    given = credentials.of_group(plan.groups[0], USER, pool=POOL, credentials=world.credentials)
 
     assert given.named == {"token": TOKEN.payload}
     assert given.stores == {}
@@ -108,7 +111,9 @@ def test_the_keys_of_a_store_are_those_of_the_longest_prefix() -> None:
         checkpoints=(Checkpoint("/osmo/data/output/c", "s3://elsewhere/c", timedelta(minutes=1)),),
     )
 
-    given = credentials.of_group(a_plan(task).groups[0], USER, credentials=world.credentials)
+    given = credentials.of_group(
+        a_plan(task).groups[0], USER, pool=POOL, credentials=world.credentials
+    )
 
     assert given.stores == {"s3://bucket": STORE.payload, "s3://bucket/team": TEAM.payload}
     assert given.named == {}
@@ -200,13 +205,50 @@ def test_the_secret_is_in_no_row_but_its_own_and_the_mail() -> None:
     assert jobs.listed(jobs=world.jobs, now=world.clock()) == []
 
 
+def test_what_a_user_has_not_is_the_pools_and_what_both_have_is_the_users() -> None:
+    world = World()
+    keeper = keeper_of(POOL)
+    own = data("own", endpoint="s3://bucket/team", access_key_id="own", access_key=SECRET)
+    keep(world, own, generic("both", {"value": "of the user"}))
+    for credential in (STORE, TEAM, TOKEN, generic("both", {"value": "of the pool"})):
+        world.credentials.put(keeper, credential, replacing=None, now=NOON)
+    urls = ("s3://bucket/team/in", "s3://bucket/else", "s3://other/x")
+    task = a_task(
+        inputs=tuple(UrlInput(url) for url in urls),
+        credentials=(
+            CredentialUse("token", environment={"TOKEN": "value"}),
+            CredentialUse("both", mount="/c"),
+        ),
+    )
+
+    require(world, task)
+    given = credentials.of_group(
+        a_plan(task).groups[0], USER, pool=POOL, credentials=world.credentials
+    )
+
+    assert {url: keys["access_key_id"] for url, keys in given.stores.items()} == {
+        "s3://bucket/team": "own",
+        "s3://bucket": "id",
+    }
+    assert given.named["both"] == {"value": "of the user"}
+    assert given.named["token"]["value"] == SECRET
+
+
+def test_what_another_pool_has_is_no_help() -> None:
+    world = World()
+    world.credentials.put(keeper_of(PoolName("other")), TOKEN, replacing=None, now=NOON)
+
+    with pytest.raises(InvalidSpec, match="neither you have nor its pool"):
+        require(world, USES)
+
+
 def test_a_workflow_without_credentials_reads_none() -> None:
     """A submission and a start cost what they did."""
     plan = a_plan(a_task())
     nobody: Any = object()
 
-    asked.require(plan, USER, credentials=nobody)
-    given = credentials.of_group(plan.groups[0], USER, credentials=nobody)
+    asked.require(plan, USER, pool=POOL, credentials=nobody)
+    given = credentials.of_group(plan.groups[0], USER, pool=POOL, credentials=nobody)
 
     assert (given.named, given.stores) == ({}, {})
 

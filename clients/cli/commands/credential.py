@@ -1,17 +1,24 @@
-"""`xylem credential …`: secrets that the service keeps for tasks, worded as OSMO's client is."""
+"""`xylem credential …`: secrets that the service keeps for tasks, worded as OSMO's client is.
+
+Keys of a store are kept on this machine, too, as OSMO's client does: `xylem data` needs them, and
+the service never shows them again.
+"""
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from clients.cli.options import FormatType, LongFormatType, SeveralValues, command_group
-from clients.cli.session import session_of
+from clients.cli.session import Session, session_of
 from clients.sdk.errors import BadInput
 from xylem.domain.credential import secret_keys
 from xylem.protocol.masking import LEAST_CHARS, maskable
+
+if TYPE_CHECKING:
+    from clients.transfer.keys import LocalKeys
 
 app = command_group("Credentials: secrets of yours that tasks may use.")
 
@@ -35,6 +42,14 @@ FIELDS = {
 }
 
 Name = Annotated[str, typer.Argument(help="Of the credential, as tasks call it.")]
+
+
+OfPool = Annotated[
+    str | None,
+    typer.Option(
+        "--pool", "-p", help="Of a pool, for all who run in it and have none: an admin keeps them."
+    ),
+]
 
 
 class Payloads(SeveralValues):
@@ -63,6 +78,14 @@ def set_credential(
             show_default=False,
         ),
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            help="Try first whether DATA keys open their store; not where the clusters alone reach "
+            "it, or they may only write.",
+        ),
+    ] = True,
+    pool: OfPool = None,
     format_type: FormatType = None,
 ) -> None:
     """Keep a credential: GENERIC (any keys), REGISTRY (registry, username, auth) or DATA (endpoint,
@@ -78,10 +101,15 @@ def set_credential(
     if not values:
         raise BadInput("a credential needs --payload KEY=VALUE or --payload-file KEY=FILE")
     _check(kind, values)
-    if kind is Kind.DATA and "endpoint" in values:
+    is_store = kind is Kind.DATA and "endpoint" in values
+    if is_store:
         values["endpoint"] = values["endpoint"].rstrip("/")
     with session.connect() as client:
-        client.set_credential(name, kind.value, values)
+        if is_store and check:
+            _try(values)
+        client.set_credential(name, kind.value, values, pool=pool)
+    if is_store and pool is None:
+        _keys(session).keep(values["endpoint"], values)
     if session.json:
         session.write_json({"cred_name": name, "cred_type": kind.value})
         return
@@ -95,11 +123,13 @@ def set_credential(
 
 
 @app.command("list")
-def list_credentials(context: typer.Context, format_type: FormatType = None) -> None:
+def list_credentials(
+    context: typer.Context, pool: OfPool = None, format_type: FormatType = None
+) -> None:
     """List your credentials; what is in them is never shown again."""
     session = session_of(context)
     with session.connect() as client:
-        found = client.credentials()
+        found = client.credentials(pool=pool)
     if session.json:
         session.write_json(found.model_dump(mode="json"))
         return
@@ -115,15 +145,43 @@ def list_credentials(context: typer.Context, format_type: FormatType = None) -> 
 
 
 @app.command()
-def delete(context: typer.Context, name: Name, format_type: FormatType = None) -> None:
+def delete(
+    context: typer.Context, name: Name, pool: OfPool = None, format_type: FormatType = None
+) -> None:
     """Delete a credential. Tasks that were started keep what they were given."""
     session = session_of(context)
     with session.connect() as client:
-        gone = client.delete_credential(name)
+        gone = client.delete_credential(name, pool=pool)
+    for one in gone.credentials if pool is None else ():
+        if one.cred_type == Kind.DATA and one.profile:
+            _keys(session).forget(one.profile)
     if session.json:
         session.write_json(gone.model_dump(mode="json"))
         return
     session.say(f"Deleted credential {name}.")
+
+
+def _try(values: dict[str, str]) -> None:
+    """From this machine, so that the service never asks an address that a user names. What is not
+    whole is for the service to refuse."""
+    if not {"access_key_id", "access_key"} <= set(values):
+        return
+    from operators.shared.files import TransferFailed  # noqa: PLC0415 - with what follows, 40 ms
+    from operators.shared.object_stores import Remote  # noqa: PLC0415
+
+    endpoint = values["endpoint"]
+    try:
+        Remote(endpoint, {endpoint: values}).check("READ")
+    except TransferFailed as error:
+        raise BadInput(
+            f"{error} Nothing was kept: change what is wrong, or say --no-check."
+        ) from None
+
+
+def _keys(session: Session) -> "LocalKeys":
+    from clients.transfer.keys import LocalKeys  # noqa: PLC0415 - as above
+
+    return LocalKeys(session.environ, session.config_folder)
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

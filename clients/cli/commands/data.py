@@ -16,8 +16,8 @@ from clients.cli.session import Session, session_of
 from clients.cli.transfer_view import summary, watching
 from clients.sdk.errors import BadInput
 from clients.transfer import engine
-from clients.transfer.engine import Moved, as_bad_input
 from clients.transfer.keys import LocalKeys
+from clients.transfer.work import Moved, as_bad_input
 from operators.shared.object_stores import Found, Remote, chosen, place
 
 app = command_group("Data: files to and from object stores.")

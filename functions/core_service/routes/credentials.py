@@ -3,17 +3,20 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
 from functions.core_service import views
 from functions.core_service.identity import User
+from functions.core_service.names import NAME_CHARS
 from functions.core_service.services import Has
 from functions.core_service.text import Text, whole
 from functions.core_service.views import View
 from xylem.domain import credential
+from xylem.domain.access import require
 from xylem.domain.credential import Credential
 from xylem.domain.errors import InvalidRequest
+from xylem.domain.ids import PoolName, UserName
 from xylem.usecases import credentials
 
 router = APIRouter(prefix="/api/credentials")
@@ -60,23 +63,43 @@ class CredentialOptions(BaseModel):
     generic_credential: GenericCredential | None = None
 
 
+PoolQuery = Annotated[
+    str | None,
+    Query(max_length=NAME_CHARS, description="Instead of yours those that an admin keeps for it."),
+]
+
+
 @router.get("")
-def list_credentials(who: User, has: Has) -> View:
-    found = credentials.listed(who.subject, credentials=has.credentials)
+def list_credentials(who: User, has: Has, pool: PoolQuery = None) -> View:
+    found = credentials.listed(_owner(pool, who, has), credentials=has.credentials)
     return {"credentials": [views.credential(one) for one in found]}
 
 
 @router.post("/{name}")
-def set_credential(name: str, body: CredentialOptions, who: User, has: Has) -> None:
+def set_credential(
+    name: str, body: CredentialOptions, who: User, has: Has, pool: PoolQuery = None
+) -> None:
     credentials.set_credential(
-        who.subject, _credential(name, body), credentials=has.credentials, clock=has.engine.clock
+        _owner(pool, who, has),
+        _credential(name, body),
+        credentials=has.credentials,
+        clock=has.engine.clock,
     )
 
 
 @router.delete("/{name}")
-def delete_credential(name: str, who: User, has: Has) -> View:
-    gone = credentials.delete(who.subject, name, credentials=has.credentials)
+def delete_credential(name: str, who: User, has: Has, pool: PoolQuery = None) -> View:
+    gone = credentials.delete(_owner(pool, who, has), name, credentials=has.credentials)
     return {"credentials": [views.credential(gone)]}
+
+
+def _owner(pool: str | None, who: User, has: Has) -> UserName:
+    """Raises `Forbidden`, `UnknownPool`."""
+    if pool is None:
+        return who.subject
+    found = has.pools.pool(PoolName(pool)).name
+    require(who, "config:Update", "config/pool", has.configs.roles)
+    return credential.keeper_of(found)
 
 
 def _credential(name: str, body: CredentialOptions) -> Credential:

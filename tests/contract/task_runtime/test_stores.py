@@ -1,7 +1,9 @@
 """Data at URLs: the real sidecar against an S3 over HTTP."""
 
+import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from threading import Event
@@ -162,6 +164,29 @@ def test_an_output_that_cannot_be_written_fails_the_task(
     assert (task.code, sidecar.code) == (0, Code.UPLOAD)
     assert f"Uploading outputs failed: x: s3://{bucket}/out" in said(services)
     assert services.outputs == {"x": b"x\n"}, "downstream tasks have theirs all the same"
+
+
+def test_what_cannot_go_to_one_place_goes_to_the_others(
+    pod: Pod, services: Services, store: ObjectStore, bucket: str
+) -> None:
+    store.put(bucket, {})
+    pod.configure(
+        outputs=[
+            {"url": f"s3://{bucket}-no-such/out", "regex": ""},
+            {"url": f"s3://{bucket}/out", "regex": ""},
+        ],
+        checkpoints=[
+            {"path": str(pod.output), "url": f"s3://{bucket}/c", "frequency": 600, "regex": ""}
+        ],
+        stores={f"s3://{bucket}": store.keys(), f"s3://{bucket}-no-such": store.keys()},
+    )
+
+    _, sidecar = pod.live("/bin/sh", "-c", f"echo x >{pod.output}/x; exit 3")
+
+    assert sidecar.code == Code.UPLOAD
+    assert store.content(bucket) == {"out/x": b"x\n", "c/x": b"x\n"}
+    assert services.outputs == {"x": b"x\n"}
+    assert f"failed: x: s3://{bucket}-no-such/out: there is no such bucket" in said(services)
 
 
 def test_a_checkpoint_is_copied_while_the_task_runs_and_once_at_its_end(
@@ -347,3 +372,43 @@ def test_an_object_that_was_replaced_in_the_middle_is_not_put_together_of_both(
 
     with pytest.raises(TransferFailed, match="a was replaced while it was downloaded"):
         remote.fetch(found, str(tmp_path / "part"), Event())
+
+
+@contextmanager
+def a_disk_of(folder: Path, size: str) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)], capture_output=True
+    )
+    if done.returncode:
+        pytest.skip("who may mount nothing has no small disk")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_what_does_not_fit_into_the_pod_is_not_begun(
+    store: ObjectStore, bucket: str, tmp_path: Path
+) -> None:
+    store.put(bucket, {"in/small": b"small", "in/large": b"x" * 2 * MB})
+
+    with a_disk_of(tmp_path / "pod", "1m"):
+        with pytest.raises(TransferFailed, match="has room for .*, and 2.1 MB are to come"):
+            download(store, f"s3://{bucket}/in", tmp_path / "pod")
+        assert files(tmp_path / "pod") == {}
+
+
+def test_a_disk_that_is_full_fails_the_task_with_its_reason(pod: Pod, services: Services) -> None:
+    services.inputs = [[("small", b"small"), ("large", b"x" * 2 * MB)]]
+    pod.configure(inputs=[{"index": 0, "task": "before", "regex": ""}], wait=True)
+
+    with a_disk_of(pod.input, "1m"):
+        task = pod.shell("echo started", wait=True)
+        code = pod.sidecar().end().code
+        left = files(pod.input)
+
+    assert (code, task.end().code) == (Code.DOWNLOAD, Code.DOWNLOAD)
+    assert "No space left on device" in said(services)
+    assert "0/large" not in left
+    assert services.logged(Stream.STDOUT) == b""

@@ -8,10 +8,12 @@ import pytest
 
 from clients.transfer import engine
 from clients.transfer.keys import LocalKeys
-from operators.shared.files import PARTS, TransferFailed
+from operators.shared.files import PARTS, TransferFailed, require_room
 from operators.shared.object_stores import Remote
 from tests.contract.task_runtime.object_store import KEY_ID, SECRET, ObjectStore
 from tests.contract.transfer.conftest import Machine, files
+from tests.unit.clients.answers import Service
+from tests.unit.clients.cli.world import xylem
 
 pytestmark = pytest.mark.embedded
 MB = 1024 * 1024
@@ -293,7 +295,7 @@ def test_what_does_not_fit_is_not_begun(machine: Machine) -> None:
     machine.home.joinpath("back").mkdir()
 
     with pytest.raises(TransferFailed, match="make room"):
-        engine.require_room(machine.home / "back", 1 << 62)
+        require_room(str(machine.home / "back"), 1 << 62)
 
 
 def test_keys_of_osmos_client_are_found_and_ours_go_before_them(
@@ -333,6 +335,37 @@ def test_a_file_of_keys_that_is_none_is_told_of_without_a_line_of_it(
 
     assert (said.code, "config.yaml" in said.err) == (2, True)
     assert SECRET not in said.err
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({}, None),
+        ({"access_key_id": "another"}, "the store refuses access"),
+        ({"override_url": "http://127.0.0.1:1"}, "(override_url) does not answer"),
+        ({"endpoint": "s3://no-such-bucket"}, "there is no such bucket"),
+    ],
+)
+def test_keys_are_tried_before_they_are_kept_and_kept_where_they_are_needed(
+    machine: Machine, bucket: str, keys: dict[str, str], says: str | None
+) -> None:
+    (machine.config / "config.yaml").unlink()
+    values = {"endpoint": machine.url, **machine.store.keys(**keys)}
+    service = Service({"POST /api/credentials/mine": None})
+    environ = {"XYLEM_URL": "https://xylem.example", "XYLEM_CONFIG_DIR": str(machine.config)}
+    words = ("credential", "set", "mine", "--type", "DATA", "--payload")
+    pairs = [f"{key}={value}" for key, value in values.items()]
+
+    said = xylem(*words, *pairs, environ=environ, service=service)
+    kept = LocalKeys({"HOME": str(machine.home)}, machine.config).all()
+
+    assert SECRET not in said.out + said.err
+    if says is None:
+        assert (said.code, len(service.requests)) == (0, 1), said.err
+        assert kept[machine.url]["access_key"] == SECRET
+    else:
+        assert (said.code, says in said.err, "--no-check" in said.err) == (2, True, True)
+        assert (service.requests, kept) == ([], {})
 
 
 class _NoPatience(Event):

@@ -19,10 +19,13 @@ TWO = {
 }
 
 
-def setting(*arguments: str, name: str = "c1", stdin: str = "") -> tuple[Any, Any]:
+def setting(
+    *arguments: str, name: str = "c1", stdin: str = "", config: Path = Path("/dev/null/none")
+) -> tuple[Any, Any]:
     """What was said, and what was sent."""
     service = Service({f"POST /api/credentials/{name}": json.loads("null")})
-    said = xylem("credential", "set", *arguments, service=service, stdin=stdin)
+    environ = {"XYLEM_URL": "https://xylem.example", "XYLEM_CONFIG_DIR": str(config)}
+    said = xylem("credential", "set", *arguments, service=service, stdin=stdin, environ=environ)
     sent = [json.loads(request.content) for request in service.requests]
     return said, sent
 
@@ -54,6 +57,7 @@ def setting(*arguments: str, name: str = "c1", stdin: str = "") -> tuple[Any, An
                 "access_key=b",
                 "--payload",
                 "region=us-east-1",
+                "--no-check",
             ),
             {
                 "data_credential": {
@@ -67,9 +71,9 @@ def setting(*arguments: str, name: str = "c1", stdin: str = "") -> tuple[Any, An
     ],
 )
 def test_a_credential_is_sent_as_osmos_client_sends_it(
-    arguments: tuple[str, ...], body: dict[str, Any]
+    arguments: tuple[str, ...], body: dict[str, Any], tmp_path: Path
 ) -> None:
-    said, sent = setting(*arguments)
+    said, sent = setting(*arguments, config=tmp_path)
 
     assert (said.code, sent) == (0, [body])
 

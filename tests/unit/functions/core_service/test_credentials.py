@@ -188,3 +188,24 @@ def test_a_user_has_fifty_at_the_most() -> None:
 
 def test_an_operator_keeps_no_credentials() -> None:
     assert put(CoreService(), "g", GENERIC, kind="operator").status == 403
+
+
+def test_an_admin_keeps_some_for_a_pool_and_nobody_else_sees_or_changes_them() -> None:
+    service = CoreService()
+    answers = [
+        service.ask(
+            method,
+            f"/api/credentials{name}",
+            query="pool=default",
+            body=json.dumps(GENERIC) if method == "POST" else None,
+            who=who,
+            roles=roles,
+        ).status
+        for who, roles in (("bob", "osmo-user"), ("root", "osmo-admin"))
+        for method, name in (("POST", "/g1"), ("GET", ""), ("DELETE", "/g1"))
+    ]
+
+    assert answers == [403, 403, 403, 200, 200, 200]
+    assert (
+        service.ask("GET", "/api/credentials", query="pool=nope", roles="osmo-admin").status == 400
+    )

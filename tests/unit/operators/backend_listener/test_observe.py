@@ -168,6 +168,7 @@ def test_a_disruption_does_not_overrule_a_pod_that_succeeded(reason: str) -> Non
 
 
 OUT_OF_MEMORY = {"name": "main", "state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}
+TOLD_CODE = '{"code": 12}'
 PREEMPTED = {**DISRUPTED, "reason": "PreemptionByScheduler"}
 
 
@@ -186,6 +187,12 @@ PREEMPTED = {**DISRUPTED, "reason": "PreemptionByScheduler"}
         (a_seen_pod("Failed", reason="DeadlineExceeded"), False),
         (a_seen_pod("Failed", containerStatuses=[OUT_OF_MEMORY]), False),
         (a_seen_pod("Failed", containerStatuses=[ended("main", 1, "")]), False),
+        (a_seen_pod("Failed", containerStatuses=[ended("osmo-ctrl", 137, "")]), True),
+        (a_seen_pod("Running", containerStatuses=[ended("osmo-ctrl", 139, "")]), True),
+        (a_seen_pod("Failed", initContainerStatuses=[ended("osmo-init", 137, "")]), True),
+        (a_seen_pod("Failed", containerStatuses=[ended("osmo-ctrl", 12, "")]), False),
+        (a_seen_pod("Failed", containerStatuses=[ended("osmo-ctrl", 137, TOLD_CODE)]), False),
+        (a_seen_pod("Failed", containerStatuses=[ended("main", 137, "")]), False),
         (a_seen_pod("Succeeded", conditions=[DISRUPTED]), False),
         (a_seen_pod("Running"), False),
     ],

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from xylem.domain.errors import InvalidRequest
+from xylem.domain.ids import PoolName, UserName
 from xylem.domain.values import dataclass, field
 
 NAME = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?", re.ASCII)
@@ -113,6 +114,11 @@ def data(
         **{key: value for key, value in optional.items() if value is not None},
     }
     return _made(name, CredentialKind.DATA, profile, payload)
+
+
+def keeper_of(pool: PoolName) -> UserName:
+    """Who has what an admin keeps for all that runs in a pool: no name of a person has a slash."""
+    return UserName(f"pool/{pool}")
 
 
 def opening(url: str, known: Iterable[KnownCredential]) -> KnownCredential | None:

@@ -1,4 +1,5 @@
-"""Whether the user has the credentials that a plan asks for: checked when it is submitted.
+"""Whether the user, or else the pool, has the credentials that a plan asks for: checked when it is
+submitted.
 
 It is apart from `credentials`, which the Worker needs, because it tells places in the spec, and
 what reads specs is nothing to start a Worker with.
@@ -7,7 +8,8 @@ what reads specs is nothing to start a Worker with.
 from collections.abc import Mapping, Sequence
 
 from xylem import spec
-from xylem.domain.ids import UserName
+from xylem.domain.credential import keeper_of
+from xylem.domain.ids import PoolName, UserName
 from xylem.domain.plan import CredentialUse, TaskPlan, WorkflowPlan
 from xylem.ports.configs import Credentials
 from xylem.usecases.credentials import lacking
@@ -17,6 +19,7 @@ def require(
     plan: WorkflowPlan,
     user: UserName,
     *,
+    pool: PoolName,
     credentials: Credentials,
     of: spec.Specification | None = None,
 ) -> None:
@@ -27,7 +30,11 @@ def require(
     ]
     if not uses:
         return
-    keys = {known.name: known.keys for known in credentials.all(user)}
+    keys = {
+        known.name: known.keys
+        for owner in (keeper_of(pool), user)
+        for known in credentials.all(owner)
+    }
     problems = []
     for task, use in uses:
         if text := _fault(task, use, keys):
@@ -40,8 +47,8 @@ def require(
 def _fault(task: TaskPlan, use: CredentialUse, keys: Mapping[str, Sequence[str]]) -> str | None:
     if use.name not in keys:
         return (
-            f"Task {task.name} asks for the credential {use.name}, which you do not have: "
-            f"`xylem credential set {use.name} --payload KEY=VALUE` makes it."
+            f"Task {task.name} asks for the credential {use.name}, which neither you have nor its "
+            f"pool: `xylem credential set {use.name} --payload KEY=VALUE` makes it."
         )
     if missing := lacking(use, keys[use.name]):
         return (

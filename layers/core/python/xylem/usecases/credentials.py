@@ -7,13 +7,15 @@ overwrites a secret by accident cannot get it back.
     set, listed, delete    what a user does with them
     require                at submission: what a plan names is there, with the keys that it asks for
     of_group               at the start: what the pods of a group are to be given
+
+What an admin keeps for a pool is used where the user has none of that name, or none for that URL.
 """
 
 from collections.abc import Iterable, Mapping
 
-from xylem.domain.credential import Credential, KnownCredential, opening
+from xylem.domain.credential import Credential, KnownCredential, keeper_of, opening
 from xylem.domain.errors import Conflict, InvalidRequest
-from xylem.domain.ids import UserName
+from xylem.domain.ids import PoolName, UserName
 from xylem.domain.plan import CredentialUse, GroupPlan, TaskPlan, UrlInput
 from xylem.domain.values import dataclass, field
 from xylem.ports.configs import Credentials
@@ -86,20 +88,23 @@ def delete(user: UserName, name: str, *, credentials: Credentials) -> KnownCrede
     raise InvalidRequest(f"Credential {name[:100]} does not exist.", code="USER")
 
 
-def of_group(plan: GroupPlan, user: UserName, *, credentials: Credentials) -> Secrets:
+def of_group(
+    plan: GroupPlan, user: UserName, *, pool: PoolName, credentials: Credentials
+) -> Secrets:
     """Raises `Missing`. Reads nothing for a group that needs none."""
-    opened: dict[str, Credential | None] = {}
+    owners = (user, keeper_of(pool))
+    opened: dict[tuple[UserName, str], Credential | None] = {}
 
-    def payload(name: str) -> Mapping[str, str] | None:
-        if name not in opened:
-            opened[name] = credentials.open(user, name)
-        found = opened[name]
+    def payload(owner: UserName, name: str) -> Mapping[str, str] | None:
+        if (owner, name) not in opened:
+            opened[owner, name] = credentials.open(owner, name)
+        found = opened[owner, name]
         return found.payload if found else None
 
     named = {}
     for task in plan.tasks:
         for use in task.credentials:
-            found = payload(use.name)
+            found = next(filter(None, (payload(owner, use.name) for owner in owners)), None)
             if found is None:
                 raise Missing(f"The credential {use.name} of {user} is not there any more.")
             if missing := lacking(use, found):
@@ -108,12 +113,14 @@ def of_group(plan: GroupPlan, user: UserName, *, credentials: Credentials) -> Se
                 )
             named[use.name] = found
     urls = {url for task in plan.tasks for url in _urls(task)}
-    known = credentials.all(user) if urls else []
-    stores = {}
+    known = {owner: credentials.all(owner) for owner in owners} if urls else {}
+    stores: dict[str, Mapping[str, str]] = {}
     for url in sorted(urls):
-        store = opening(url, known)
-        if store is not None and store.profile and (found := payload(store.name)) is not None:
-            stores[store.profile] = found
+        for owner, theirs in known.items():
+            store = opening(url, theirs)
+            if store is not None and store.profile and (found := payload(owner, store.name)):
+                stores[store.profile] = found
+                break
     return Secrets(named, stores)
 
 

@@ -84,7 +84,9 @@ def start_groups(
                 continue
             plan = spec.plan.group(group.name)
             try:
-                given = secrets.of_group(plan, workflow.user, credentials=credentials)
+                given = secrets.of_group(
+                    plan, workflow.user, pool=workflow.pool, credentials=credentials
+                )
             except secrets.Missing as missing:
                 draft.decide(id, StartImpossible(str(missing)))
                 continue

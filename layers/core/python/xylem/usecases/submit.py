@@ -138,7 +138,7 @@ def check(
     plan = configured(plan, configs.workflow())
     plan = dataset_names.pinned(plan, dataset_configs, of=specification)
     written = request.text if request.text != rendered else None
-    asked.require(plan, request.user, credentials=credentials, of=specification)
+    asked.require(plan, request.user, pool=known.name, credentials=credentials, of=specification)
     text = spec.stored_text(specification, default_platform=known.default_platform)
     template = request.template or written
     return Checked(plan, text, template, known, placement, _asked(specification.plan))

@@ -1,0 +1,93 @@
+"""Where a pod's files lie: by its token alone, whatever it asks for."""
+
+import pytest
+
+from tests.builders import an_attempt
+from tests.stories.world import World
+from xylem.domain.errors import InvalidRequest
+from xylem.domain.ids import TaskName, WorkflowId
+from xylem.domain.plan import DatasetInput
+from xylem.memory.blobs import MemoryBlobs
+from xylem.ports.task_tokens import Attempt
+from xylem.protocol.runtime import InputPage, InputQuery, OutputFile, OutputQuery
+from xylem.usecases import runtime
+
+REGEX = "__REGEX__"
+CHAIN = f"""
+workflow:
+  name: chain
+  tasks:
+  - {{name: first, image: alpine, command: ["true"]}}
+  - {{name: second, image: alpine, command: ["true"], inputs: [{{task: first, regex: '{REGEX}'}}]}}
+"""
+
+
+def _no_dataset(given: DatasetInput) -> InputPage:
+    raise AssertionError(f"no task here reads {given}")
+
+
+class Chain:
+    """`first` has completed and left files, `second` may read them."""
+
+    def __init__(self, regex: str, *left: str) -> None:
+        self.world = World()
+        self.data = MemoryBlobs()
+        self.name: WorkflowId = self.world.submit(CHAIN.replace(REGEX, regex))
+        self.world.settle()
+        self.world.up(self.name, "first")
+        self.world.exit(self.name, "first", 0)
+        self.world.settle()
+        for path in left:
+            self.data.put(f"data/{self.name}/first/0/{path}", b"x")
+
+    def inputs(self, task: str, index: int = 0) -> list[str]:
+        group = self.world.group(self.name, f"{task}-group")
+        attempt = Attempt(self.name, group.id, group.incarnation, TaskName(task), 0)
+        page = runtime.inputs(
+            attempt,
+            InputQuery(index=index),
+            workflows=self.world.workflows,
+            store=self.world.store,
+            data=self.data,
+            of_dataset=_no_dataset,
+        )
+        return [file.path for file in page.files]
+
+
+def test_an_input_is_what_its_regex_finds_of_the_attempt_that_completed() -> None:
+    chain = Chain(r"\.csv$", "a.csv", "deep/b.csv", "c.txt")
+    chain.data.put(f"data/{chain.name}/first/1/of-another-attempt.csv", b"x")
+
+    assert chain.inputs("second") == ["a.csv", "deep/b.csv"]
+
+
+def test_a_regex_that_never_ends_is_refused_and_holds_nobody_up() -> None:
+    chain = Chain("^(a+)+$", "a" * 60 + "!")
+
+    with pytest.raises(InvalidRequest, match="takes too much time on names like"):
+        chain.inputs("second")
+
+
+@pytest.mark.parametrize(("task", "index"), [("first", 0), ("second", 1)])
+def test_a_task_reads_no_input_of_another(task: str, index: int) -> None:
+    with pytest.raises(InvalidRequest, match=f"Task {task} has"):
+        Chain("", "a").inputs(task, index)
+
+
+@pytest.mark.parametrize(
+    "path", ["../other/0/a", "/etc/passwd", "a/../../b", ".", "..", "a//b", "./a", "a/", "a/./b"]
+)
+def test_no_path_leads_out_of_where_the_token_writes(path: str) -> None:
+    query = OutputQuery(files=[OutputFile(path="good", size=1), OutputFile(path=path, size=1)])
+
+    with pytest.raises(InvalidRequest, match="is not a plain relative path"):
+        runtime.outputs(an_attempt(), query, data=MemoryBlobs())
+
+
+def test_outputs_go_below_the_attempt_of_the_token() -> None:
+    mine = an_attempt()
+    query = OutputQuery(files=[OutputFile(path="deep/a", size=1)])
+
+    [target] = runtime.outputs(mine, query, data=MemoryBlobs()).files
+
+    assert f"data/{mine.workflow}/{mine.task}/{mine.retry}/deep/a" in target.url
