@@ -193,7 +193,7 @@ def _raw_terminal(wanted: bool) -> Iterator[None]:
         return
     file = sys.stdin.fileno()
     before = termios.tcgetattr(file)
-    tty.setraw(file)
+    tty.setraw(file, termios.TCSADRAIN)  # what was typed ahead is for the task, too
     try:
         yield
     finally:

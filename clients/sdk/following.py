@@ -6,8 +6,8 @@ behind it, or came without its records, is read. A push may be lost, so it reads
 where an answer of that age will do: a hundred followers cost the store no more than one
 (`usecases/shared_pages`). A push at the cursor says what that read would: nothing of the attempt
 was missed. While there are such of every attempt that it knows of, it reads once a minute, for
-those that it does not know of. After the end of a task's log it looks every second whether that was all,
-because the workflow's own end comes a moment later.
+those that it does not know of. After the end of a task's log it looks every second whether that
+was all, because the workflow's own end comes a moment later.
 
 Moments are numbers; it has no clock and no socket (`live` has).
 """

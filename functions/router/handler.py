@@ -1,94 +1,54 @@
-"""Frames for the Router: sides of sessions are attached, and what they say is passed on; followers
-of logs are subscribed."""
+"""Frames for the Router. What a side of a session says to the other one is passed on at once; all
+else is asked for seldom, and what it takes is imported then (`functions.router.asked`).
+"""
 
-from typing import Annotated, Any
+import json
+from typing import Any
 
-from pydantic import Field, TypeAdapter, ValidationError
-
-from functions.router import follow
-from xylem.domain.errors import Gone, Unavailable, XylemError
+from xylem.domain.errors import Gone, Unavailable
 from xylem.domain.ids import ConnectionId
-from xylem.protocol.following import Follow, Following, Refusal
-from xylem.protocol.message import LATER
-from xylem.protocol.session import Attach, End, Ended, Frame, PeerLost, Renew
-from xylem.usecases import sessions
-from xylem.usecases.sessions import Said, Sender
+from xylem.usecases import session_relay
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger
-
-Heard = Annotated[Attach | Renew | End | Frame | Follow, Field(discriminator="type")]
-heard: TypeAdapter[Heard] = TypeAdapter(Heard, config=LATER)
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     request = event["requestContext"]
     connection = ConnectionId(request["connectionId"])
-    who = request.get("authorizer", {})
-    sender = Sender(
-        connection, str(who.get("kind", "")), str(who.get("subject", "")), who.get("backend") or ""
-    )
-    try:
-        message = heard.validate_json(event.get("body") or "")
-    except ValidationError as error:
-        _push(Said(connection, _not_understood(error)))
-        return {"statusCode": 200}
-    if isinstance(message, Follow):
-        _tell(follow.answer(message, connection, who, ports()), connection)
-        return {"statusCode": 200}
-    if isinstance(message, Frame):
-        _relay(message, connection)
-        return {"statusCode": 200}
-    try:
-        for said in _answer(message, sender):
-            _push(said)
-    except XylemError as error:
-        # Whoever asked asks again: neither is anything done by halves, nor known to be refused.
-        logger.warning("not done", asked=message.type, session=message.sid, why=str(error))
+    body = event.get("body") or ""
+    frame = _frame(body)
+    if frame is not None:
+        _relay(frame, connection)
+    else:
+        from functions.router import asked  # noqa: PLC0415 - see above
+
+        asked.answer(body, connection, request.get("authorizer", {}))
     return {"statusCode": 200}
 
 
-def _answer(message: Any, sender: Sender) -> list[Said]:
-    """Raises `Conflict`, `Unavailable`."""
-    has = ports()
-    match message:
-        case Attach():
-            logger.info("attach", session=message.sid, subject=sender.subject)
-            return sessions.attach(message, sender, has=has)
-        case Renew():
-            return sessions.renew(message, sender, has=has)
-        case _:
-            logger.info("end", session=message.sid, code=message.code, subject=sender.subject)
-            return sessions.end(message, sender, has=has)
-
-
-def _tell(answer: Following | Refusal, connection: ConnectionId) -> None:
-    logger.info("follow", connection=connection, answer=answer.type)
+def _frame(body: str) -> dict[str, Any] | None:
     try:
-        ports().links.push(connection, answer.model_dump_json())
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) and said.get("type") == "frame" else None
+
+
+def _relay(frame: dict[str, Any], connection: ConnectionId) -> None:
+    has = ports()
+    passed = session_relay.relay(frame, connection, tokens=has.session_tokens, now=has.clock())
+    try:
+        if passed is not None:
+            has.links.push(passed.to, passed.text)
+            return
+    except Gone:
+        logger.info("the other side is gone", connection=connection)
+    except Unavailable:
+        # A frame that is lost is said again: its sender has a clock for that.
+        logger.warning("not passed on", connection=connection)
+        return
+    try:
+        has.links.push(connection, session_relay.lost(frame))
     except Gone:
         logger.info("gone before it was answered", connection=connection)
-
-
-def _relay(frame: Frame, connection: ConnectionId) -> None:
-    said = sessions.relay(frame, connection, has=ports())
-    if said is None or not _push(said):
-        _push(Said(connection, PeerLost(sid=frame.sid)))
-
-
-def _push(said: Said) -> bool:
-    """Whether there was somebody."""
-    try:
-        ports().links.push(said.to, said.message.model_dump_json())
-    except Gone:
-        return False
-    except Unavailable:
-        # A frame that is lost is said again; its sender has a clock for that.
-        logger.warning("not passed on", session=said.message.sid)
-    return True
-
-
-def _not_understood(error: ValidationError) -> Ended:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return Ended(sid="0" * 32, code="invalid_frame", message=f"{where}: {first['msg']}"[:1_000])

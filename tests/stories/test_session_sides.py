@@ -1,6 +1,7 @@
 """Two sides and the real Router between them: sockets are cut, move, and go to nobody."""
 
 import heapq
+import json
 import random
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,8 +15,8 @@ from xylem.domain.ids import ConnectionId
 from xylem.domain.session import ended
 from xylem.protocol.attachment import ROTATE_AFTER, ROTATE_SPREAD, Over, SessionSide
 from xylem.protocol.channels import Bytes, Exited, Opened
-from xylem.protocol.session import Attach, Frame, PeerLost, Renew, Side, side_message
-from xylem.usecases import sessions
+from xylem.protocol.session import Attach, Frame, Renew, Side, side_message
+from xylem.usecases import session_relay, sessions
 from xylem.usecases.sessions import Said, Sender
 
 STEP = timedelta(milliseconds=20)
@@ -117,9 +118,7 @@ class Line:
         )._replace(connection=connection)
         match message:
             case Frame():
-                passed = sessions.relay(message, connection, has=world)
-                if passed is None or not self._push(passed):
-                    self._push(Said(connection, PeerLost(sid=message.sid)))
+                self._relay(json.loads(text), connection)
             case Attach():
                 self._all(sessions.attach(message, sender, has=world))
             case Renew():
@@ -127,20 +126,28 @@ class Line:
             case _:
                 self._all(sessions.end(message, sender, has=world))
 
+    def _relay(self, frame: dict[str, Any], connection: ConnectionId) -> None:
+        world = self.scene.world
+        passed = session_relay.relay(
+            frame, connection, tokens=world.session_tokens, now=world.clock()
+        )
+        if passed is None or not self._push(passed.to, passed.text):
+            self._push(connection, session_relay.lost(frame))
+
     def _all(self, said: list[Said]) -> None:
         for one in said:
-            self._push(one)
+            self._push(one.to, one.message.model_dump_json())
 
-    def _push(self, said: Said) -> bool:
+    def _push(self, to: ConnectionId, text: str) -> bool:
         try:
-            self.scene.world.links.push(said.to, said.message.model_dump_json())
+            self.scene.world.links.push(to, text)
         except Gone:
             return False
-        for connection, text in self.scene.world.links.take():
+        for connection, told in self.scene.world.links.take():
             if connection.startswith(("client", "operator")):
-                self._send(connection, text, up=False)
+                self._send(connection, told, up=False)
             else:
-                self.scene.world.cluster.hears(text)
+                self.scene.world.cluster.hears(told)
         return True
 
     def _take(self, side: Side, events: list[Any]) -> None:

@@ -21,7 +21,7 @@ from xylem.protocol.session import (
     Renew,
     RouterMessage,
 )
-from xylem.usecases import sessions
+from xylem.usecases import session_relay, sessions
 from xylem.usecases.sessions import MOST_BYTES, MOST_OPEN, PEER_LIFE, Made, Said, Sender
 
 SPEC = """
@@ -264,6 +264,16 @@ def test_a_clients_token_is_not_an_operators() -> None:
 # Relay -------------------------------------------------------------------------------------------
 
 
+def relayed(scene: Scene, frame: Frame, connection: ConnectionId) -> tuple[str, Frame] | None:
+    passed = session_relay.relay(
+        frame.model_dump(mode="json"),
+        connection,
+        tokens=scene.world.session_tokens,
+        now=scene.world.clock(),
+    )
+    return None if passed is None else (passed.to, Frame.model_validate_json(passed.text))
+
+
 def frame(made: Made, token: str, **fields: Any) -> Frame:
     return Frame(sid=made.session.id, kind="data", peer=token, channel=1, **fields)
 
@@ -273,11 +283,11 @@ def test_a_frame_is_passed_on_without_a_read_and_without_its_token() -> None:
     made, mine, theirs = scene.paired()
     scene.world.sessions.reads = 0
 
-    there = sessions.relay(frame(made, mine, data="QQ=="), CLIENT, has=scene.world)
-    back = sessions.relay(frame(made, theirs), OPERATOR, has=scene.world)
+    there = relayed(scene, frame(made, mine, data="QQ=="), CLIENT)
+    back = relayed(scene, frame(made, theirs), OPERATOR)
 
-    assert there == Said(OPERATOR, frame(made, "", data="QQ=="))
-    assert back == Said(CLIENT, frame(made, ""))
+    assert there == (OPERATOR, frame(made, "", data="QQ=="))
+    assert back == (CLIENT, frame(made, ""))
     assert scene.world.sessions.reads == 0
 
 
@@ -285,16 +295,15 @@ def test_a_frame_with_no_token_of_its_sender_for_this_session_goes_nowhere() -> 
     scene = Scene()
     made, mine, theirs = scene.paired()
     other, others, _ = scene.paired()
-    world = scene.world
 
-    assert sessions.relay(frame(made, theirs), CLIENT, has=world) is None
-    assert sessions.relay(frame(made, mine), ConnectionId("mallory"), has=world) is None
-    assert sessions.relay(frame(made, others), CLIENT, has=world) is None
-    assert sessions.relay(frame(other, mine), CLIENT, has=world) is None
-    assert sessions.relay(frame(made, made.token), CLIENT, has=world) is None
-    assert sessions.relay(frame(made, ""), CLIENT, has=world) is None
-    world.clock.advance(PEER_LIFE)
-    assert sessions.relay(frame(made, mine), CLIENT, has=world) is None
+    assert relayed(scene, frame(made, theirs), CLIENT) is None
+    assert relayed(scene, frame(made, mine), ConnectionId("mallory")) is None
+    assert relayed(scene, frame(made, others), CLIENT) is None
+    assert relayed(scene, frame(other, mine), CLIENT) is None
+    assert relayed(scene, frame(made, made.token), CLIENT) is None
+    assert relayed(scene, frame(made, ""), CLIENT) is None
+    scene.world.clock.advance(PEER_LIFE)
+    assert relayed(scene, frame(made, mine), CLIENT) is None
 
 
 # Renew, end --------------------------------------------------------------------------------------

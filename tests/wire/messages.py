@@ -21,7 +21,7 @@ from xylem.domain.ids import (
     mail_id,
 )
 from xylem.domain.status import TaskStatus
-from xylem.protocol import agent, following, queues, runtime
+from xylem.protocol import agent, following, queues, runtime, session
 from xylem.protocol.message import Message
 
 HERE = Path(__file__).parent
@@ -99,6 +99,10 @@ STORED_JOB = agent.Job(
     after=1,
     kind="observe",
     payload_url="https://store.test/payload?signature=x",
+)
+SESSION = "0123456789abcdef" * 2
+FRAME = session.Frame(
+    sid=SESSION, channel=1, kind="data", seq=17, ack=5, window=524_288, seen=2, data="aGk="
 )
 
 NODES = agent.Nodes(
@@ -189,6 +193,41 @@ CONVERSATIONS: dict[str, Conversation] = {
             ),
             "refusal": agent.Refusal(code="invalid_frame", message="It is no JSON."),
             "jobs": agent.Jobs(jobs=[JOB, STORED_JOB], tests=TESTS),
+            "invite": agent.Invite(
+                sid=SESSION,
+                token="k1.eyJ1c2UiOiJzaWRlIn0.bWFj",
+                purpose="exec",
+                workflow=HELLO,
+                group=GROUP,
+                incarnation=0,
+                task=TaskName("lead"),
+                retry=0,
+            ),
+        },
+    ),
+    "side": Conversation(
+        session.side_message,
+        {
+            "attach": session.Attach(sid=SESSION, token="k1.e30.bWFj", number=2, nonce="p-1"),
+            "renew": session.Renew(sid=SESSION, token="k1.e30.bWFj", sent=4711),
+            "end": session.End(
+                sid=SESSION, token="k1.e30.bWFj", code="exited", message="It is done."
+            ),
+            "frame": FRAME.model_copy(update={"peer": "k1.eyJ1c2UiOiJwZWVyIn0.bWFj"}),
+        },
+    ),
+    "session": Conversation(
+        session.router_message,
+        {
+            "attached": session.Attached(
+                sid=SESSION,
+                generation=3,
+                peer="k1.eyJ1c2UiOiJwZWVyIn0.bWFj",
+                expires_at=NOON.replace(minute=2),
+            ),
+            "peer_lost": session.PeerLost(sid=SESSION),
+            "ended": session.Ended(sid=SESSION, code="exited", message="It is done."),
+            "frame": FRAME.model_copy(update={"peer": "k1.e30.bWFj"}),
         },
     ),
     "payload": Conversation(

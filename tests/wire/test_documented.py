@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from tests.wire.messages import members
 from xylem.domain.ids import BackendName
-from xylem.protocol import agent
+from xylem.protocol import agent, session
 from xylem.usecases.vetting import vet
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operator-protocol.md").read_text()
@@ -23,6 +23,32 @@ EXAMPLES = [
 ]
 TABLES = dict(re.findall(r"^\| `(\w+)` \|(.*)\|$", PAGE, re.MULTILINE))
 UNIONS = {"operator": agent.OperatorMessage, "agent": agent.AgentMessage}
+
+
+SESSIONS = (Path(__file__).parents[2] / "docs" / "session-protocol.md").read_text()
+SESSION_EXAMPLES = [
+    line
+    for block in re.findall(r"^```json\n(.*?)^```$", SESSIONS, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+]
+
+
+@pytest.mark.parametrize("text", SESSION_EXAMPLES)
+def test_an_example_of_a_session_is_a_message_of_it(text: str) -> None:
+    reader = session.side_message if '"to":"router"' in text else session.router_message
+
+    understood = json.loads(reader.validate_json(text).model_dump_json())
+
+    assert _unknown(json.loads(text), understood) == []
+
+
+@pytest.mark.parametrize("union", [session.SideMessage, session.RouterMessage], ids=repr)
+def test_the_page_of_sessions_names_every_field_of_every_message(union: Any) -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \|(.*)\|$", SESSIONS, re.MULTILINE))
+    for model in members(union):
+        kind = model.model_fields["type"].default
+        named = set(re.findall(r"`(\w+)`", rows[kind] + SESSIONS.split(f"| `{kind}` |")[1]))
+        assert set(model.model_fields) - {"to", "type", "sid"} <= named, kind
 
 
 def read(text: str) -> Any:

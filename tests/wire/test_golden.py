@@ -16,7 +16,7 @@ from tests.wire.messages import (
     models_of,
     written,
 )
-from xylem.protocol import agent, following, queues, runtime
+from xylem.protocol import agent, following, queues, runtime, session
 from xylem.protocol.message import Message
 
 UNIONS = {
@@ -24,8 +24,10 @@ UNIONS = {
     "agent": agent.AgentMessage,
     "news": queues.NewsMessage,
     "follower": following.ToFollower,
+    "side": session.SideMessage,
+    "session": session.RouterMessage,
 }
-BASES = {agent.FromOperator, queues.FromBackend}
+BASES = {agent.FromOperator, queues.FromBackend, session.ToRouter}
 """They are said by nobody: each message of their kind adds its `type`."""
 
 
@@ -57,7 +59,7 @@ def test_every_member_of_a_union_has_a_golden_of_its_tag(conversation: str) -> N
         assert value.model_dump()["type"] == name
 
 
-@pytest.mark.parametrize("module", [agent, queues, runtime, following])
+@pytest.mark.parametrize("module", [agent, queues, runtime, session, following])
 def test_every_message_of_the_protocol_is_in_a_golden(module: Any) -> None:
     said = {
         inner

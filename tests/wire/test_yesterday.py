@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from tests.wire.messages import ALL, CONVERSATIONS, GOLDEN, YESTERDAY
 from xylem.domain.status import TaskStatus
-from xylem.protocol import agent, following, queues, runtime
+from xylem.protocol import agent, following, queues, runtime, session
 
 OF_TOMORROW = "field_of_tomorrow"
 
@@ -25,6 +25,10 @@ WORDS: dict[tuple[type[BaseModel], str], set[str]] = {
     (agent.Rejected, "code"): {"unknown_entity", "not_yours", "invalid"},
     (agent.Refusal, "code"): {"invalid_frame", "too_large", "not_yours", "other_cluster"},
     (agent.Job, "kind"): {"create", "cleanup", "observe"},
+    (agent.Invite, "purpose"): {"exec", "port-forward", "rsync"},
+    (session.Frame, "kind"): {
+        *("open", "data", "err", "fin", "exit", "signal", "resize", "rst", "ack", "ask", "alive"),
+    },
     (agent.NodeTaint, "effect"): {"NoSchedule", "PreferNoSchedule", "NoExecute"},
     (agent.NodeCondition, "status"): {"True", "False", "Unknown"},
     (agent.PodObservation, "status"): {
@@ -178,7 +182,7 @@ def test_a_word_that_was_said_once_is_understood_for_ever(
 def test_every_choice_of_words_is_held_here() -> None:
     choices = {
         (model, field)
-        for module in (agent, queues, runtime, following)
+        for module in (agent, queues, runtime, session, following)
         for model in vars(module).values()
         if isinstance(model, type) and issubclass(model, BaseModel)
         for field, told in model.model_fields.items()

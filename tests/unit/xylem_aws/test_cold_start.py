@@ -57,7 +57,11 @@ print(json.dumps(sorted(sys.modules)))
             ["connections"],
             HEAVY | ENGINE | OF_WORKFLOWS | {"pydantic", "xylem_aws.tables.backends"},
         ),
-        ("functions.router.handler", ["links"], HEAVY | ENGINE | {"pydantic", "pynamodb"}),
+        (
+            "functions.router.handler",
+            ["links", "session_tokens"],
+            HEAVY | ENGINE | {"pydantic", "pynamodb"},
+        ),
         ("functions.agent.handler", ["workflows", "backends", "doorbell", "alarm", "store"], HEAVY),
         ("functions.worker.handler", ["workflows", "jobs", "credentials"], HEAVY),
         (

@@ -18,7 +18,7 @@ from xylem.domain.ids import (
     WorkflowId,
 )
 from xylem.ports.task_tokens import Attempt
-from xylem_aws.tables import backends, configs, connections, identity, logs, workflows
+from xylem_aws.tables import backends, configs, connections, identity, logs, sessions, workflows
 from xylem_aws.tables.keys import moment
 
 ROWS = Path(__file__).parents[3] / "docs" / "rows.md"
@@ -107,6 +107,8 @@ def in_code() -> set[Row]:
             connections.SocketRow,
             (connections.socket_key(ConnectionId("<connection>")), connections.SOCKET),
         ),
+        row(sessions.SessionRow, sessions.session_key("<session>")),
+        row(sessions.OpenSessionRow, sessions.open_session_key("<user>", "<session>")),
         row(
             connections.SocketRow,
             (connections.principal_key("<kind>", "<subject>"), "<connection>"),
@@ -139,7 +141,7 @@ def test_the_document_has_the_keys_of_the_code() -> None:
 
 
 def test_every_kind_of_row_is_written_down() -> None:
-    modules = (backends, configs, connections, identity, logs, workflows)
+    modules = (backends, configs, connections, identity, logs, sessions, workflows)
     kinds = {
         name
         for module in modules

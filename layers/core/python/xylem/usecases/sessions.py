@@ -3,7 +3,7 @@
     create    who may, and whether there is something to enter; a row; the operator is told
     attach    one conditional update; both sides get tokens for each other
     renew     the row is read: still open, still this connection, not too many bytes
-    relay     no row is read: the token says where the frame goes
+    relay     no row is read: the token says where the frame goes (`session_relay`)
 
 A side token names a session and a side, and lives as long as the session. A peer token names the
 sender's own connection and its peer's, and lives 120 s, so whoever lost the right loses the way
@@ -36,7 +36,7 @@ from xylem.ports.sessions import Sessions, SessionTokens
 from xylem.ports.workflows import Workflows
 from xylem.protocol.agent import Invite
 from xylem.protocol.limits import OFFLINE_AFTER
-from xylem.protocol.session import Attach, Attached, End, Ended, Frame, PeerLost, Renew
+from xylem.protocol.session import Attach, Attached, End, Ended, PeerLost, Renew
 
 LIFE = timedelta(hours=24)
 PEER_LIFE = timedelta(seconds=120)
@@ -200,7 +200,7 @@ class Said(NamedTuple):
     """To be pushed, in this order."""
 
     to: ConnectionId
-    message: Attached | PeerLost | Ended | Frame
+    message: Attached | PeerLost | Ended
 
 
 def attach(asked: Attach, sender: Sender, *, has: Has) -> list[Said]:
@@ -243,22 +243,6 @@ def end(asked: End, sender: Sender, *, has: Has) -> list[Said]:
     if session is None:
         return [_refusal(asked.sid, sender.connection)]
     return _end(asked.sid, asked.code, asked.message, sender.connection, has)
-
-
-def relay(frame: Frame, connection: ConnectionId, *, has: Has) -> Said | None:
-    """Where it goes, without a read; None: its sender has no token for this connection, and is
-    told so by `PeerLost`."""
-    claims = has.session_tokens.read(frame.peer)
-    if (
-        claims is None
-        or claims.get("use") != "peer"
-        or claims.get("sid") != frame.sid
-        or claims.get("own") != connection
-        or int(claims.get("exp", 0)) <= has.clock().timestamp()
-    ):
-        return None
-    passed = frame.model_copy(update={"peer": ""})
-    return Said(ConnectionId(str(claims["peer"])), passed)
 
 
 def _told(
