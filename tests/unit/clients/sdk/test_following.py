@@ -1,10 +1,13 @@
 """A follower sees each record once and in order, whatever becomes of what it is told."""
 
+from itertools import pairwise
+
 import pytest
 
 from clients.sdk.following import (
     ENDING_SECONDS,
     LOOK_SECONDS,
+    READ_AT_LEAST_SECONDS,
     READ_EVERY_SECONDS,
     Follower,
     Read,
@@ -111,6 +114,32 @@ def test_a_line_whose_push_was_lost_is_found_by_the_next_read_of_a_quiet_task() 
     assert follower.next_read(READ_EVERY_SECONDS) is not None, "there may be more of it"
     follower.read(a_page(10), now=READ_EVERY_SECONDS)
     assert follower.next_read(2 * READ_EVERY_SECONDS * 0.99) is None
+
+
+def test_who_is_told_of_every_attempt_all_the_time_reads_once_a_minute() -> None:
+    follower = caught_up()
+    moments = [moment for moment in range(1, 200) if told_and_read(follower, moment)]
+
+    assert moments[0] == READ_AT_LEAST_SECONDS
+    assert all(b - a >= READ_AT_LEAST_SECONDS for a, b in pairwise(moments))
+
+
+def told_and_read(follower: Follower, moment: int) -> bool:
+    """It is told of ten bytes each second; whether it reads then."""
+    follower.told(said(10 * (moment - 1)), now=moment)
+    read = follower.next_read(moment) is not None
+    if read:
+        follower.read(a_page(10 * moment), now=moment)
+    return read
+
+
+def test_an_attempt_that_is_quiet_is_read_every_fifteen_seconds_whatever_the_others_say() -> None:
+    follower = caught_up()
+    follower.told(said(0, task="quiet"), now=0)
+    moments = [moment for moment in range(1, 100) if told_and_read(follower, moment)]
+
+    assert all(b - a <= 2 * READ_EVERY_SECONDS for a, b in pairwise([0, *moments]))
+    assert all(b - a <= READ_EVERY_SECONDS for a, b in pairwise(moments))
 
 
 def test_each_attempt_has_a_cursor_of_its_own() -> None:
