@@ -59,7 +59,7 @@ print(json.dumps(sorted(sys.modules)))
         ),
         (
             "functions.router.handler",
-            ["links", "session_tokens"],
+            ["links"],
             HEAVY | ENGINE | {"pydantic", "pynamodb"},
         ),
         ("functions.agent.handler", ["workflows", "backends", "doorbell", "alarm", "store"], HEAVY),
