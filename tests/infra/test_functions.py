@@ -40,6 +40,7 @@ HTTP_ROUTES = {
     "POST /api/auth/jwt/access_token": ("core-service", False),
     "GET /api/workflow/{name}/logs": ("logger", True),
     "GET /api/workflow/{name}/logs/follow": ("logger", True),
+    "GET /api/workflow/{name}/error_logs": ("logger", True),
     "GET /api/workflow/{name}/artifacts": ("logger", True),
     "ANY /runtime/{proxy+}": ("logger", False),
 }
