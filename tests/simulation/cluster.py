@@ -143,6 +143,8 @@ class Kube:
         self._pods_of: dict[str, dict[str, None]] = {}
         self._silent: dict[str, float] = {}
         """Nodes of which nothing is heard, and until when."""
+        self.returned_at = 0.0
+        """When a node of which nothing was heard was heard of again."""
         self._clocks = dict.fromkeys((CONTROL_PLANE, *NODES), habits.skew)
 
     # The API -------------------------------------------------------------------------------------
@@ -477,6 +479,7 @@ class Kube:
     def _return(self, node: str) -> None:
         """Its kubelet says again what is true: what was called Unknown runs, or begins to."""
         del self._silent[node]
+        self.returned_at = self._schedule.seconds
         for pod in self._on(node):
             if pod["status"]["phase"] == "Unknown":
                 ran = self._truth(pod).started_at is not None

@@ -427,6 +427,9 @@ class Process:
         for want in wants:
             match want:
                 case News(pod):
+                    self._ends.pop(
+                        pod.uid, None
+                    )  # a node that is back takes the end of its pod back
                     if pod.status.final:
                         self._ends[pod.uid] = pod
                     self._link.report(pod, self._now())

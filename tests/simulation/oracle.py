@@ -238,7 +238,8 @@ class Oracle:
         since = self._schedule.seconds - MEETS_WITHIN
         if group is None or known is None or known.status.final:
             return
-        if self.calm_since is None or max(self.calm_since, self._shrank_at[group.id]) > since:
+        quiet = self._shrank_at[group.id], self._kube.returned_at
+        if self.calm_since is None or max(self.calm_since, *quiet) > since:
             return
         alive = {attempt_of(pod) for pod in self._kube.pods_of(group.id) if self._kube.answers(pod)}
         for task in group.tasks:
