@@ -38,6 +38,7 @@ MODULES = (
             "api",
             "checkpoints",
             "data",
+            "datasets",
             "http1",
             "logs",
             "masking",

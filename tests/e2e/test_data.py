@@ -67,7 +67,7 @@ def _until_it_uploads(stack: Stack, prefix: str) -> None:
     [bucket] = [
         one["Name"]
         for one in s3.list_buckets()["Buckets"]
-        if one["Name"].startswith("xylem-local-data")
+        if one["Name"].startswith("xylem-local-data-")
     ]
     deadline = time.monotonic() + 60
     while not s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("KeyCount"):
