@@ -123,6 +123,12 @@ UNSEEN = (
         "Makes S3 answer 404 rather than 403 for a content that is not there yet.",
     ),
     Unseen("core-service", "s3:AbortMultipartUpload", "*-datasets-*", "Two who sent one content."),
+    Unseen(
+        "core-service",
+        "dynamodb:DeleteItem",
+        "*-connections",
+        "A session that no operator could be told of is ended where it was made.",
+    ),
     Unseen("worker", "dynamodb:*", "*-identity", CREDENTIALS),
     Unseen("worker", "ssm:GetParameter", "*/keys/credentials", CREDENTIALS),
     Unseen("worker", "dynamodb:*", "*-logs", LONG),

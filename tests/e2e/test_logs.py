@@ -74,6 +74,7 @@ def test_a_log_of_several_megabytes_is_one_object_and_its_parts_are_read_alone(
     assert sorted(said) == [*(f"line {n:08d}" for n in range(1, 300_001)), "oops"]
     assert whole == again
     assert "oops" in stack.client.logs(failed.name, stream="stderr")
+    assert len(stack.client.logs(failed.name, query="line ").splitlines()) == 300_000
     assert stack.client.logs(failed.name, query="line 00123456").count("\n") == 1
     assert len(stack.client.error_logs(failed.name, task="t").splitlines()) == 100
     assert stack.client.logs(failed.name, until=failed.submit_time) == ""
