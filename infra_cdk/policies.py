@@ -114,8 +114,7 @@ UNSEEN = (
     Unseen("delayed-job-monitor", "dynamodb:*Item", "*-catalog", CLEAN_UP),
     Unseen("delayed-job-monitor", "s3:*", "*-datasets-*", CLEAN_UP),
     Unseen("logger", "dynamodb:*", "*-catalog", "Of tasks that read or write datasets."),
-    Unseen("logger", "dynamodb:GetItem", "*-configs", "As above."),
-    Unseen("logger", "s3:*", "*-datasets-*", "As above."),
+    Unseen("logger", "s3:*", "*-datasets-*", "Of tasks that read or write datasets."),
     Unseen(
         "core-service",
         "s3:ListBucket",

@@ -69,7 +69,7 @@ class Logger(Construct):
                 objects(data.data, "", "GetObject", "PutObject"),
                 listing(data.data),
                 rows(data.catalog, *READ, *CHANGE, CHECK, "BatchGetItem"),
-                rows(data.configs, "GetItem"),
+                rows(data.configs, "BatchGetItem"),
                 objects(data.datasets, "", *DATASET_OBJECTS),
                 listing(data.datasets),
                 key(service.environment, "hmac"),
