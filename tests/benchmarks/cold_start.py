@@ -8,7 +8,7 @@ authorizer, for one) stays so; the next request finds none and starts one, as AW
 * connections: the handshake of a socket, which waits for `$connect`;
 * ingest: an operator's hello. It is said for a cluster that is not the backend's, so it is refused
   after the backend's row was read, and nothing is changed;
-* router: a frame for the Router.
+* router: a frame of a session.
 
 This machine's processor is not Lambda's: 1,024 MB are 0.58 of a processor there, 512 MB 0.29
 (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html), though a start may use
@@ -46,6 +46,9 @@ HTTP_LIMIT = 0.700
 SOCKET_LIMIT = 0.250
 PATIENCE = 15.0
 RETURN_SECONDS = 0.2
+STRAY = {"to": "router", "type": "frame", "sid": "0" * 32, "channel": 1, "kind": "data"}
+"""A frame of a session without its token: looked at as each is, and answered to its sender."""
+
 SETTLE_SECONDS = 0.3
 """From then until the pool has acted on it."""
 
@@ -106,7 +109,7 @@ def asked_of(stack: Settings, client: Client, pool: str, opened: ExitStack) -> d
         def ask() -> None:
             socket.send(json.dumps(frame))
             answer = json.loads(socket.recv(timeout=PATIENCE))
-            if answer.get("type") != "refusal":
+            if answer.get("type") not in ("refusal", "peer_lost"):
                 sys.exit(f"A refusal was expected: {answer}")
 
         return ask
@@ -117,7 +120,7 @@ def asked_of(stack: Settings, client: Client, pool: str, opened: ExitStack) -> d
         "submit": Asked("core_service", lambda: client.submit(request), HTTP_LIMIT),
         "connections": Asked("connections", handshake, SOCKET_LIMIT),
         "ingest": Asked("agent/ingest", answered(hello), SOCKET_LIMIT),
-        "router": Asked("router", answered({"to": "router"}), SOCKET_LIMIT),
+        "router": Asked("router", answered(STRAY), SOCKET_LIMIT),
     }
 
 
