@@ -24,8 +24,8 @@ from xylem.protocol.limits import (
     NODE_USES,
 )
 from xylem.protocol.message import LATER, Message
-from xylem.protocol.session import SessionId
-from xylem.protocol.session import Token as SessionToken
+from xylem.protocol.session_ids import SessionId
+from xylem.protocol.session_ids import Token as SessionToken
 
 BootId = Annotated[str, Field(min_length=1, max_length=64)]
 Seq = Annotated[int, Field(ge=1)]

@@ -28,7 +28,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from xylem.protocol.session import PAYLOAD_BYTES, Frame, Kind, SessionId, Side
+from xylem.protocol.session import PAYLOAD_BYTES, Frame, Kind, Side
+from xylem.protocol.session_ids import SessionId
 from xylem.protocol.streams import (
     BYTES,
     LEAST_WINDOW,

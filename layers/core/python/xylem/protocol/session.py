@@ -19,15 +19,12 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, TypeAdapter
 
 from xylem.protocol.message import LATER, Message
+from xylem.protocol.session_ids import SessionId, Token
 
 PAYLOAD_BYTES = 23_000
 """Of a frame, before base64, which makes 30,668 of it: with a token of 1 KB at the most it stays
 below the 32 KB of a frame (`xylem.protocol.limits`)."""
 
-TOKEN_CHARS = 1_024
-
-SessionId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-Token = Annotated[str, Field(max_length=TOKEN_CHARS)]
 Number = Annotated[int, Field(ge=0, lt=2**53)]
 """What every language has exactly in a JSON number."""
 
