@@ -77,7 +77,7 @@ class Desk:
     def text(self, **wanted: object) -> list[str]:
         found = log_reading.text(
             HELLO,
-            Wanted(**wanted),  # type: ignore[arg-type]
+            Wanted(**wanted),  # type: ignore[arg-type]  # a test names its fields
             workflows=self.workflows,
             logs=self.logs,
             store=self.store,

@@ -48,8 +48,6 @@ log = logging.getLogger(__name__)
 MOST_SESSIONS = 200
 ARGUMENTS = 1_000
 PORT = Annotated[int, Field(ge=1, le=65535)]
-UNATTENDED_SECONDS = 60.0
-"""A session that nobody came to is put away; who comes later is told of it again."""
 
 
 class _Words(BaseModel):
@@ -89,10 +87,6 @@ class Entrances:
         self._dice = dice
         self._nonce = uuid4().hex
         self._open: set[str] = set()
-
-    @property
-    def count(self) -> int:
-        return len(self._open)
 
     async def enter(self, invite: Invite) -> None:
         """Returns when the session is over; at once for one that is there already."""

@@ -109,10 +109,6 @@ class SessionLine:
         self._ended(Over(code, message))
         self._pump.stir()
 
-    @property
-    def attached(self) -> bool:
-        return self._side.attached
-
     async def settled(self) -> None:
         """Returns when no channel has anything left to say, or the session is over."""
         while not (self._side.channels.is_idle or self.over.done()):

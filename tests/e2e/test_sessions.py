@@ -66,7 +66,7 @@ def wait_for_running(stack: Stack, name: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while str(stack.client.query(name).groups[0].tasks[0].status) != "RUNNING":
         assert time.monotonic() < deadline, "the task never ran"
-        time.sleep(0.2)
+        time.sleep(0.2)  # between two looks
 
 
 def enter(
@@ -140,7 +140,7 @@ def test_a_terminal_is_one_there_too(stack: Stack, host: str) -> None:
         until(rb"33 101")
         until(rb"ready-2")
         os.write(ours, b"sleep 100\n")
-        time.sleep(1)
+        time.sleep(1)  # it says nothing when it has begun
         os.write(ours, b"\x03")
         os.write(ours, b"echo after-$((2+2)); exit 5\n")
         until(rb"after-4")
@@ -286,5 +286,5 @@ def test_a_session_ends_when_the_operator_is_killed_and_another_one_can_begin(
     deadline = time.monotonic() + PATIENCE
     while (done := enter(stack, host, "main", "--", "echo", "again")).returncode:
         assert time.monotonic() < deadline, done.stderr
-        time.sleep(1)
+        time.sleep(1)  # another operator is on its way
     assert done.stdout == b"again\n"

@@ -212,7 +212,7 @@ def test_of_very_many_attempts_the_newest_are_shown_and_the_others_named() -> No
 def errors(desk: Desk, **wanted: object) -> list[str]:
     found = error_text(
         HELLO,
-        Wanted(**wanted),  # type: ignore[arg-type]
+        Wanted(**wanted),  # type: ignore[arg-type]  # a test names its fields
         workflows=desk.workflows,
         logs=desk.logs,
         store=desk.store,
@@ -248,7 +248,7 @@ def test_the_error_log_of_a_failed_task_is_what_it_said_last() -> None:
 def downloaded(desk: Desk, **wanted: object) -> Download:
     return download(
         HELLO,
-        Wanted(**wanted),  # type: ignore[arg-type]
+        Wanted(**wanted),  # type: ignore[arg-type]  # a test names its fields
         workflows=desk.workflows,
         logs=desk.logs,
         store=desk.store,

@@ -96,11 +96,6 @@ class SessionSide:
         self._over_at: datetime | None = None
         self._sent = 0
 
-    @property
-    def attached(self) -> bool:
-        """Whether the other side can be spoken to."""
-        return self._peer is not None
-
     # Connections ---------------------------------------------------------------------------------
 
     def dial(self, now: datetime) -> int | None:
