@@ -3,7 +3,8 @@
 An admin's alone to read as well: a template may say where a cluster's secrets are.
 """
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -14,6 +15,7 @@ from functions.core_service.services import Has, change_configs
 from functions.core_service.views import View
 from xylem.domain.config import ConfigKind, Note
 from xylem.domain.pool_book import PoolBook
+from xylem.domain.templates import Template
 from xylem.domain.values import replace
 from xylem.spec import group_templates, pod_templates, validations
 from xylem.spec.pools import NAME
@@ -58,31 +60,17 @@ def get_template(name: str, who: User, has: Has) -> View:
 
 @router.put("/pod_template")
 def put_templates(body: PutTemplates, who: User, has: Has) -> None:
-    given = {
-        name: pod_templates.template_of(one, f"configs.{name}")
-        for name, one in body.configs.items()
-    }
-
-    def into(book: PoolBook) -> PoolBook:
-        for name, template in given.items():
-            book = pod_templates.put_template(name, template, book)
-        return book
-
-    note = noted(body, ConfigKind.POD_TEMPLATE, "", "Put complete pod template")
-    change_configs(into, who, has, note)
+    _put_all(OF_PODS, body, who, has)
 
 
 @router.put("/pod_template/{name}")
 def put_template(name: Name, body: PutTemplate, who: User, has: Has) -> None:
-    template = pod_templates.template_of(body.configs)
-    note = noted(body, ConfigKind.POD_TEMPLATE, name, f"Put complete pod template {name}")
-    change_configs(lambda book: pod_templates.put_template(name, template, book), who, has, note)
+    _put(OF_PODS, name, body, who, has)
 
 
 @router.delete("/pod_template/{name}")
 def delete_template(name: str, who: User, has: Has, body: Change | None = None) -> None:
-    note = noted(body, ConfigKind.POD_TEMPLATE, name, f"Delete pod template {name}")
-    change_configs(lambda book: pod_templates.delete_template(name, book), who, has, note)
+    _delete(OF_PODS, name, body, who, has)
 
 
 @router.get("/group_template")
@@ -97,31 +85,66 @@ def get_group_template(name: str, who: User, has: Has) -> View:
 
 @router.put("/group_template")
 def put_group_templates(body: PutTemplates, who: User, has: Has) -> None:
-    given = {
-        name: group_templates.template_of(one, f"configs.{name}")
-        for name, one in body.configs.items()
-    }
-
-    def into(book: PoolBook) -> PoolBook:
-        for name, template in given.items():
-            book = group_templates.put_template(name, template, book)
-        return book
-
-    note = noted(body, ConfigKind.GROUP_TEMPLATE, "", "Put complete group template")
-    change_configs(into, who, has, note)
+    _put_all(OF_GROUPS, body, who, has)
 
 
 @router.put("/group_template/{name}")
 def put_group_template(name: Name, body: PutTemplate, who: User, has: Has) -> None:
-    template = group_templates.template_of(body.configs)
-    note = noted(body, ConfigKind.GROUP_TEMPLATE, name, f"Put complete group template {name}")
-    change_configs(lambda book: group_templates.put_template(name, template, book), who, has, note)
+    _put(OF_GROUPS, name, body, who, has)
 
 
 @router.delete("/group_template/{name}")
 def delete_group_template(name: str, who: User, has: Has, body: Change | None = None) -> None:
-    note = noted(body, ConfigKind.GROUP_TEMPLATE, name, f"Delete group template {name}")
-    change_configs(lambda book: group_templates.delete_template(name, book), who, has, note)
+    _delete(OF_GROUPS, name, body, who, has)
+
+
+class _Rules(NamedTuple):
+    """Of one kind of template."""
+
+    kind: ConfigKind
+    words: str
+    check: Callable[[Template, str], Template]
+    put: Callable[[str, Template, PoolBook], PoolBook]
+    delete: Callable[[str, PoolBook], PoolBook]
+
+
+OF_PODS = _Rules(
+    ConfigKind.POD_TEMPLATE,
+    "pod template",
+    pod_templates.template_of,
+    pod_templates.put_template,
+    pod_templates.delete_template,
+)
+OF_GROUPS = _Rules(
+    ConfigKind.GROUP_TEMPLATE,
+    "group template",
+    group_templates.template_of,
+    group_templates.put_template,
+    group_templates.delete_template,
+)
+
+
+def _put_all(rules: _Rules, body: PutTemplates, who: User, has: Has) -> None:
+    given = {name: rules.check(one, f"configs.{name}") for name, one in body.configs.items()}
+
+    def into(book: PoolBook) -> PoolBook:
+        for name, template in given.items():
+            book = rules.put(name, template, book)
+        return book
+
+    note = noted(body, rules.kind, "", f"Put complete {rules.words}")
+    change_configs(into, who, has, note)
+
+
+def _put(rules: _Rules, name: str, body: PutTemplate, who: User, has: Has) -> None:
+    template = rules.check(body.configs, "configs")
+    note = noted(body, rules.kind, name, f"Put complete {rules.words} {name}")
+    change_configs(lambda book: rules.put(name, template, book), who, has, note)
+
+
+def _delete(rules: _Rules, name: str, body: Change | None, who: User, has: Has) -> None:
+    note = noted(body, rules.kind, name, f"Delete {rules.words} {name}")
+    change_configs(lambda book: rules.delete(name, book), who, has, note)
 
 
 @router.get("/resource_validation")
