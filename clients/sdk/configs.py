@@ -20,9 +20,6 @@ from xylem.domain.config import ConfigKind
 WHOLE = frozenset({ConfigKind.SERVICE, ConfigKind.WORKFLOW})
 """Of which there is one each, without a name."""
 
-STALE = "stale"
-"""The code of what is refused because others changed the config since it was seen."""
-
 
 class Revision(Answer):
     config_type: str

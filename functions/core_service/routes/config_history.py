@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from functions.core_service import config_views
-from functions.core_service.config_notes import Change, Tags, noted
+from functions.core_service.config_notes import MOST_REVISION, Change, Tags, noted
 from functions.core_service.identity import User
 from functions.core_service.services import Has, change_configs
 from functions.core_service.views import View
@@ -17,11 +17,6 @@ from xylem.usecases import config_history
 
 router = APIRouter(prefix="/api/configs")
 
-DATASET = "DATASET"
-"""Of OSMO's history alone, long past there, too."""
-
-MOST_REVISION = 10**9
-Kind = ConfigKind | Literal["DATASET"]
 Number = Annotated[int, Field(gt=0, le=MOST_REVISION)]
 
 
@@ -29,7 +24,7 @@ class HistoryQuery(BaseModel):
     offset: int = 0
     limit: int = 20
     order: Literal["ASC", "DESC"] = "ASC"
-    config_types: list[Kind] = []
+    config_types: list[ConfigKind] = []
     name: str | None = None
     revision: Number | None = None
     tags: list[str] = []
@@ -68,9 +63,7 @@ class TagsRequest(BaseModel):
 @router.get("/history")
 def get_history(query: Annotated[HistoryQuery, Query()], who: User, has: Has) -> View:
     wanted = config_history.Filter(
-        kinds=[kind for kind in query.config_types if isinstance(kind, ConfigKind)]
-        if query.config_types
-        else tuple(ConfigKind),
+        kinds=query.config_types or tuple(ConfigKind),
         name=query.name,
         number=query.revision,
         tags=query.tags,
