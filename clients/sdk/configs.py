@@ -63,9 +63,10 @@ class Configs:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def show(self, kind: ConfigKind, name: str | None = None) -> Any:
-        """All of a kind, or one of its names."""
-        return self._connection.get(_path(kind, name), {}).json()
+    def show(self, kind: ConfigKind, name: str | None = None, *, verbose: bool = False) -> Any:
+        """All of a kind, or one of its names. `verbose`: of pools, with what their names come
+        to."""
+        return self._connection.get(_path(kind, name), {"verbose": verbose or None}).json()
 
     def put(self, kind: ConfigKind, name: str | None, config: Any, *, note: Note = NO_NOTE) -> None:
         """In the place of what is there. Without a name all that is named in `config`; what is not
