@@ -32,6 +32,7 @@ COMMANDS = (
     "user",
     "role",
     "config",
+    "apply",
     "backend",
     "job",
     "local",
