@@ -11,6 +11,7 @@ from typing import TextIO
 import httpx
 import typer
 from rich.console import Console
+from rich.control import strip_control_codes
 
 from clients.sdk.client import Client
 from clients.sdk.errors import BadInput, NotLoggedIn
@@ -67,15 +68,17 @@ class Session:
 
     def say(self, text: str) -> None:
         """A line for a person, as it is: no markup, no wrapping."""
-        self.out.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.write(f"{text}\n")
 
     def hint(self, text: str) -> None:
         """A line beside the answer, which must not get into a pipe with it."""
         self.err.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def write(self, text: str) -> None:
-        """Text of the service's, with its own line ends."""
-        self.out.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+        """Text of the service's, with its own line ends. Not through Rich, which takes a second for
+        5 MB to find that there is nothing to lay out."""
+        self.out.file.write(strip_control_codes(text))
+        self.out.file.flush()
 
     def write_json(self, value: object) -> None:
         """In the form that was asked for; JSON unless it was YAML."""

@@ -26,6 +26,9 @@ from clients.sdk.spec_files import NeedsRendering, with_local_files
 
 Answered = TypeVar("Answered")
 
+MOST_FAILURES = 10
+"""Of which each gets a line: whoever sees more looks at a list."""
+
 _WORKFLOW_ID = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?-[0-9]+")
 
 File = Annotated[Path, typer.Argument(help="YAML file with the workflow; - reads standard input.")]
@@ -191,8 +194,13 @@ def tell(session: Session, client: Client, submitted: Submission, *, follow: boo
         session.write_json(ended.model_dump(mode="json"))
     else:
         session.out.print(render.result(ended))
-        for task in render.failures(ended):
+        failed = render.failures(ended)
+        for task in failed[:MOST_FAILURES]:
             session.say(f"Its log: xylem workflow logs {ended.name} --task {task.name}")
+        if len(failed) > MOST_FAILURES:
+            session.say(
+                f"{len(failed)} failed: xylem task list --workflow-id {ended.name} --status FAILED"
+            )
     if ended.status.failed:
         raise typer.Exit(Exit.FAILED)
 

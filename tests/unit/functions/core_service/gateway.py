@@ -1,9 +1,12 @@
 """The Core Service as API Gateway asks it: events of payload 2.0 into Mangum, the real application
 behind it, everything that it stores in memory."""
 
+import asyncio
 import base64
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal
@@ -121,3 +124,18 @@ def _parsed(body: str) -> Any:
         return json.loads(body)
     except json.JSONDecodeError:
         return body
+
+
+@contextmanager
+def a_loop() -> Iterator[None]:
+    """Mangum takes the thread's, which the threads of a transfer do not have."""
+    if threading.current_thread() is threading.main_thread():
+        yield
+        return
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
