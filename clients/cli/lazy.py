@@ -36,6 +36,7 @@ COMMANDS = (
     "backend",
     "job",
     "local",
+    "doctor",
     "version",
 )
 """Modules below `clients.cli.commands`, in the order of the help."""
