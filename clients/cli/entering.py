@@ -15,6 +15,8 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from clients.cli import completion
+from clients.cli.options import Workflow
 from clients.cli.session import Session, session_of
 from clients.sdk import sessions
 from clients.sdk.errors import BadInput
@@ -28,8 +30,9 @@ PORTS = 30
 
 _PORT = re.compile(r"(?:([0-9]{1,5})(?:-([0-9]{1,5}))?:)?([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
-Workflow = Annotated[str, typer.Argument(help="Id of the workflow, e.g. hello-1.")]
-Task = Annotated[str, typer.Argument(help="Name of the task.")]
+Task = Annotated[
+    str, typer.Argument(help="Name of the task.", autocompletion=completion.task_names)
+]
 Retry = Annotated[int | None, typer.Option("--retry-id", "--retry", "-r", min=0)]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import typer
 from typer.core import TyperCommand
 
+from clients.cli import completion
 from clients.cli.session import Format, choose_format
 
 if TYPE_CHECKING:
@@ -27,11 +28,22 @@ LongFormatType = Annotated[
 Mode = Annotated[
     Literal["used", "free"], typer.Option("--mode", "-m", help="What is used, or what is free.")
 ]
+Workflow = Annotated[
+    str,
+    typer.Argument(
+        help="Id of the workflow, e.g. hello-1.", autocompletion=completion.workflow_names
+    ),
+]
+Task = Annotated[
+    str | None,
+    typer.Option("--task", "-t", help="Of this task alone.", autocompletion=completion.task_names),
+]
 Pool = Annotated[
     str | None,
     typer.Option(
         "--pool",
         "-p",
+        autocompletion=completion.pool_names,
         help="Default: the one of your login, or the only one there is. Several, with commas "
         "between them: the one is chosen that starts it soonest.",
     ),
@@ -75,7 +87,14 @@ Users = Annotated[
 ]
 AllUsers = Annotated[bool, typer.Option("--all-users", "-a", help="Not yours alone.")]
 Pools = Annotated[
-    list[str] | None, typer.Option("--pool", "-p", help="One or several.", metavar="POOL")
+    list[str] | None,
+    typer.Option(
+        "--pool",
+        "-p",
+        help="One or several.",
+        metavar="POOL",
+        autocompletion=completion.pool_names,
+    ),
 ]
 Priorities = Annotated[
     list[str] | None,

@@ -15,7 +15,7 @@ from rich.control import strip_control_codes
 
 from clients.sdk.client import Client
 from clients.sdk.errors import BadInput, NotLoggedIn
-from clients.sdk.login import Login, config_folder, current_login
+from clients.sdk.login import Login, cache_folder, config_folder, current_login
 
 _WIDE = 200
 """Columns where nobody watches: a name that is cut is no name for the next program."""
@@ -45,6 +45,10 @@ class Session:
     @property
     def config_folder(self) -> Path:
         return config_folder(self.environ)
+
+    @property
+    def cache_folder(self) -> Path:
+        return cache_folder(self.environ)
 
     def login(self) -> Login:
         """Raises `NotLoggedIn`."""

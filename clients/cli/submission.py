@@ -10,7 +10,7 @@ import typer
 
 from clients.cli import render
 from clients.cli.follow import follow_in
-from clients.cli.options import FormatType, Pool
+from clients.cli.options import FormatType, Pool, Workflow
 from clients.cli.problems import Exit, SubmissionRefused
 from clients.cli.session import Session, session_of
 from clients.sdk.client import Client, SubmitRequest
@@ -162,12 +162,12 @@ def _request(session: Session, client: Client, given: Given, choices: Choices) -
 
 def restart(
     context: typer.Context,
-    workflow: Annotated[str, typer.Argument(help="Id of a workflow that failed, e.g. hello-1.")],
+    workflow: Workflow,
     pool: Pool = None,
     follow: Follow = False,
     format_type: FormatType = None,
 ) -> None:
-    """Run again what did not complete, as a new workflow, which reads what did."""
+    """Run again what did not complete of one that failed, as a new workflow."""
     session = session_of(context)
     with session.connect() as client:
         submitted = client.restart(workflow, pool=pool or _pool_of(client, workflow))

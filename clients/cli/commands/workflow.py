@@ -19,7 +19,9 @@ from clients.cli.options import (
     Order,
     Pools,
     Priorities,
+    Task,
     Users,
+    Workflow,
     command_group,
     examples,
     several,
@@ -29,8 +31,6 @@ from clients.sdk.errors import BadInput
 
 app = command_group("Workflows: submit them and see what became of them.")
 
-Workflow = Annotated[str, typer.Argument(help="Id of the workflow, e.g. hello-1.")]
-Task = Annotated[str | None, typer.Option("--task", "-t", help="Of this task alone.")]
 Retry = Annotated[
     int | None, typer.Option("--retry-id", "--retry", "-r", min=0, help="Of this attempt.")
 ]
