@@ -58,6 +58,7 @@ from xylem.usecases import (
     log_merging,
     news,
     operators,
+    partition,
     submit,
     timers,
 )
@@ -333,7 +334,7 @@ class World:
 
     def bodies(self, message: agent.OperatorMessage) -> list[str]:
         """What ingest would make of a frame, were frames of any size."""
-        return list(operators.split(message, backend=self.backend, connection=self.connection))
+        return list(partition.split(message, backend=self.backend, connection=self.connection))
 
     def observed(self, workflow: WorkflowId, *pods: agent.PodObservation) -> None:
         """The question that was pushed last is answered with these pods."""
