@@ -59,6 +59,7 @@ OPERATIONS = {
             "GetObject",
             "HeadObject",
             "ListObjectsV2",
+            "ListParts",
             "PutObject",
             "UploadPart",
         }
