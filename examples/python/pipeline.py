@@ -8,7 +8,7 @@ own, and both read the files that the first task left.
 
 from pathlib import Path
 
-from clients.sdk.workflows import OUTPUT, Workflow, group, shell, task
+from clients.workflows import OUTPUT, Workflow, group, shell, task
 
 
 @task

@@ -3,7 +3,7 @@
 python -m examples.python.serial | xylem workflow submit - --follow
 """
 
-from clients.sdk.workflows import Workflow, task
+from clients.workflows import Workflow, task
 
 
 @task

@@ -8,7 +8,7 @@ A template would do this with Jinja; here it is a loop and an `if`, and nothing 
 import sys
 from pathlib import Path
 
-from clients.sdk.workflows import OUTPUT, WORKFLOW_ID, Resources, Workflow, group, host, shell
+from clients.workflows import OUTPUT, WORKFLOW_ID, Resources, Workflow, group, host, shell
 
 PYTORCH = "nvcr.io/nvidia/pytorch:24.03-py3"
 NODE = Resources(gpu=8, cpu=16, memory="30Gi", storage="30Gi")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clients.sdk.workflows import OUTPUT, Workflow, shell, task
+from clients.workflows import OUTPUT, Workflow, shell, task
 from examples.python.pipeline import pipeline
 from examples.python.serial import serial
 from examples.python.train import train

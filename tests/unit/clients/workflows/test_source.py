@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from clients.sdk.errors import BadInput
-from clients.sdk.workflows import OUTPUT, CannotTravel, host, task
-from clients.sdk.workflows.source import source_of
+from clients.workflows import OUTPUT, CannotTravel, host, task
+from clients.workflows.source import source_of
 from tests import builders
 
 FACTOR = 3

@@ -23,11 +23,11 @@ Python of whoever submits, and which nobody can read in the spec; and a language
 loops and conditions, since the workflow is built where Python runs.
 """
 
-from clients.sdk.workflows.building import Workflow, container, group, host, shell
-from clients.sdk.workflows.options import Options, Resources
-from clients.sdk.workflows.promises import OUTPUT, WORKFLOW_ID
-from clients.sdk.workflows.source import CannotTravel
-from clients.sdk.workflows.tasks import Task, task
+from clients.workflows.building import Workflow, container, group, host, shell
+from clients.workflows.options import Options, Resources
+from clients.workflows.promises import OUTPUT, WORKFLOW_ID
+from clients.workflows.source import CannotTravel
+from clients.workflows.tasks import Task, task
 
 __all__ = [
     "OUTPUT",

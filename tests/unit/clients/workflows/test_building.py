@@ -11,7 +11,7 @@ import yaml
 from clients.sdk.client import Client
 from clients.sdk.errors import BadInput
 from clients.sdk.login import Login
-from clients.sdk.workflows import (
+from clients.workflows import (
     OUTPUT,
     WORKFLOW_ID,
     Resources,

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, Unpack
 
 from clients.sdk.client import Client, SubmitRequest
 from clients.sdk.errors import BadInput
-from clients.sdk.workflows import promises
-from clients.sdk.workflows.text import as_yaml
+from clients.workflows import promises
+from clients.workflows.text import as_yaml
 from xylem.domain.ids import TaskName
 from xylem.domain.tokens import TOKEN, references
 from xylem.spec.workflow import dns_form, is_name
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from clients.sdk.models import Submission
-    from clients.sdk.workflows.options import Options, Resources
+    from clients.workflows.options import Options, Resources
 
 FOLDER = "/tmp/xylem"
 """In the container: every image has /tmp."""

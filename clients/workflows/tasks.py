@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from clients.sdk.errors import BadInput
-from clients.sdk.workflows import building, promises
-from clients.sdk.workflows.building import FOLDER, Text
-from clients.sdk.workflows.options import Options
-from clients.sdk.workflows.source import source_of
+from clients.workflows import building, promises
+from clients.workflows.building import FOLDER, Text
+from clients.workflows.options import Options
+from clients.workflows.source import source_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
