@@ -26,8 +26,9 @@ from xylem.domain.node import CORE, Amounts, Node, Use
 from xylem.domain.status import TaskStatus
 from xylem.memory.configs import MemoryConfigs
 from xylem.ports.backends import NodeFacts
-from xylem.ports.workflows import Scope
+from xylem.ports.listing import Filter
 from xylem.protocol.agent import Heartbeat
+from xylem.usecases import listing
 from xylem.usecases.queries import spec_file
 
 NAME = BackendName("default")
@@ -127,7 +128,7 @@ class OsmoSystem:
         world.settle()
         world.answer()
         world.settle()
-        for entry in list(world.workflows.entries(Scope("all"))):
+        for entry in list(listing.every(Filter(), world.workflows)):
             if not entry.status.final:
                 self._step(entry.id)
         world.settle()

@@ -15,7 +15,8 @@ from functions.core_service.views import View
 from xylem.domain.errors import InvalidRequest
 from xylem.domain.label_filter import label_selector
 from xylem.domain.status import WorkflowStatus
-from xylem.usecases import queries
+from xylem.ports.listing import Filter
+from xylem.usecases import listing, queries
 
 router = APIRouter(prefix="/api/workflow")
 
@@ -31,6 +32,8 @@ class ListQuery(BaseModel):
     statuses: list[WorkflowStatus] = []
     offset: int = 0
     limit: int = 20
+    cursor: Annotated[str, Field(max_length=CURSOR_CHARS)] = ""
+    """Where the page before this one ended. Ours."""
     order: Literal["ASC", "DESC"] = "ASC"
     all_users: bool = False
     pools: list[NameOfAny] = []
@@ -47,7 +50,7 @@ class ListQuery(BaseModel):
 @router.get("")
 def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) -> View:
     pools = query.pools if query.pools and not query.all_pools else _own_pool(who, query, has)
-    wanted = queries.Filter(
+    wanted = Filter(
         users=() if query.all_users else (query.users or [who.subject]),
         pools=pools,
         statuses=query.statuses,
@@ -60,16 +63,18 @@ def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) ->
         no_labels=query.no_label,
         app=_app(query.app),
     )
-    page = queries.page(
+    page = listing.page(
         wanted,
         workflows=has.engine.workflows,
         limit=query.limit,
         offset=query.offset,
+        cursor=query.cursor,
         newest_first=query.order == "DESC",
     )
     now = has.engine.clock()
     shown = [views.entry(one, now) for one in page.entries]
-    return {"workflows": shown, "more_entries": page.more}
+    further = {"cursor": page.cursor} if page.cursor else {}
+    return {"workflows": shown, "more_entries": page.more, **further}
 
 
 @router.get("/{name}")
