@@ -85,7 +85,11 @@ def start_groups(
             plan = spec.plan.group(group.name)
             try:
                 given = secrets.of_group(
-                    plan, workflow.user, pool=workflow.pool, credentials=credentials
+                    plan,
+                    workflow.user,
+                    pool=workflow.pool,
+                    runtime_image=rendering.runtime_image,
+                    credentials=credentials,
                 )
             except secrets.Missing as missing:
                 draft.decide(id, StartImpossible(str(missing)))
@@ -186,6 +190,8 @@ def _facts(
         limits=group.limits,
         credentials=given.named,
         stores=given.stores,
+        registries=given.registries,
+        runtime_registry=given.runtime_registry,
         scheduling=spec.scheduling,
         topology_labels=spec.topology_labels,
         scheduler=spec.scheduler,
