@@ -2,21 +2,25 @@
 nowhere else."""
 
 import base64
+import gzip
 import json
+import random
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.builders import NOON
+from tests.builders import NOON, a_mail
 from tests.stories.world import USER, World
 from xylem.domain.credential import data, generic, keeper_of, registry
 from xylem.domain.errors import InvalidSpec
-from xylem.domain.ids import PoolName, TaskName
+from xylem.domain.ids import BackendName, PoolName, TaskName
 from xylem.domain.plan import (
     Checkpoint,
     CredentialUse,
+    File,
     GroupPlan,
     TaskPlan,
     UrlInput,
@@ -24,7 +28,7 @@ from xylem.domain.plan import (
     WorkflowPlan,
 )
 from xylem.domain.status import TaskStatus, WorkflowStatus
-from xylem.usecases import asked, credentials, jobs
+from xylem.usecases import asked, credentials, jobs, mailbox
 
 SECRET = "correct horse battery staple"
 TOKEN = generic("token", {"value": SECRET, "user": "alice"})
@@ -192,28 +196,86 @@ def test_a_credential_that_is_gone_at_the_start_fails_its_group_and_says_so(
     assert world.look(workflow).workflow.status is WorkflowStatus.FAILED_SERVER_ERROR
 
 
-def test_the_secret_is_in_no_row_but_its_own_and_the_mail() -> None:
-    """The store keeps the spec and what is too large for a row; neither has it."""
+def test_the_secret_is_in_no_row_but_its_own_and_in_no_object() -> None:
+    """The store keeps the spec and what is too large for a row, here of files that do not pack."""
     world = World()
     keep(world, TOKEN, STORE)
-    workflow = world.make(a_plan(replace(USES, outputs=(UrlOutput("s3://bucket/o"),))))
+    noise = base64.b64encode(random.Random(1).randbytes(30_000)).decode()
+    large = replace(USES, name=TaskName("large"), files=(File("/noise", noise),))
+    small = replace(USES, outputs=(UrlOutput("s3://bucket/o"),))
+    workflow = world.make(a_plan(small, large))
     world.settle()
+    assert SECRET not in everything_in(world)
     world.answer()
-    world.up(workflow, "t")
+    world.up(workflow, "t", "large")
     world.exit(workflow, "t", 0)
+    world.exit(workflow, "large", 0)
     world.settle()
 
+    assert world.look(workflow).workflow.status is WorkflowStatus.COMPLETED
+    assert SECRET not in everything_in(world)
+    assert jobs.listed(jobs=world.jobs, now=world.clock()) == []
+
+
+def everything_in(world: World) -> str:
+    """Of the rows and the store, unpacked where it is packed."""
     rows = {
         name: value
         for name, value in vars(world.rows).items()
         if name not in {"workflows", "jobs", "timers"}
     }
-    keys = world.store.keys()
-    stored = b"".join(world.store.get(key) or b"" for key in keys)
-    assert world.look(workflow).workflow.status is WorkflowStatus.COMPLETED
-    assert SECRET not in repr(rows)
-    assert SECRET.encode() not in stored
-    assert jobs.listed(jobs=world.jobs, now=world.clock()) == []
+    mail = [one.payload or b"" for one in world.rows.mail.values()]
+    stored = [world.store.get(key) or b"" for key in sorted(world.store.keys())]
+    return repr((rows, [unpacked(one) for one in (*mail, *stored)]))
+
+
+def unpacked(content: bytes) -> bytes:
+    """With the Secrets in it decoded, so that a text in base64 is found, too."""
+    text = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    words = re.findall(rb'"([A-Za-z0-9+/]{8,}={0,2})"', text)
+    return text + b"".join(base64.b64decode(word) for word in words if len(word) % 4 == 0)
+
+
+def test_a_create_that_lies_in_the_store_comes_with_the_key_that_opens_it() -> None:
+    world = World()
+    keep(world, TOKEN)
+    noise = base64.b64encode(random.Random(1).randbytes(30_000)).decode()
+    world.make(a_plan(replace(USES, files=(File("/noise", noise),))))
+    world.settle()
+
+    [job] = world.cluster.jobs
+    assert (job.payload, job.payload_data_key is None) == (None, False)
+
+
+def test_a_create_of_before_payloads_were_sealed_is_pushed_as_it_is() -> None:
+    world = World()
+    row = a_mail(payload=gzip.compress(b'{"objects":[]}'))
+
+    [frame] = mailbox.frames([row], store=world.store, seals=world.seals)
+
+    [job] = json.loads(frame)["jobs"]
+    assert base64.b64decode(job["payload"]) == row.payload
+
+
+def test_an_operator_that_knows_no_data_keys_is_given_a_large_create_in_the_open() -> None:
+    world = World(data_keys=False)
+    noise = base64.b64encode(random.Random(1).randbytes(30_000)).decode()
+    world.make(a_plan(replace(a_task(), files=(File("/noise", noise),))))
+    world.settle()
+
+    [job] = world.cluster.jobs
+    [key] = [key for key in sorted(world.store.keys()) if key.startswith("payloads/")]
+    assert job.payload_data_key is None
+    assert json.loads(gzip.decompress(world.store.get(key) or b""))["objects"]
+
+
+def test_a_sealed_create_in_anothers_row_does_not_open() -> None:
+    world = World()
+    row = mailbox.sealed(a_mail(), seals=world.seals)
+    elsewhere = replace(row, backend=BackendName("another"))
+
+    with pytest.raises(ValueError, match="another place"):
+        list(mailbox.frames([elsewhere], store=world.store, seals=world.seals))
 
 
 def test_what_a_user_has_not_is_the_pools_and_what_both_have_is_the_users() -> None:

@@ -160,6 +160,7 @@ def _greet(
         version=hello.version,
         connection=connection,
         now=clock(),
+        data_keys=hello.data_keys,
     )
     try:
         welcome = Welcome(epoch=backend.epoch, bundles=True, nodes=True)
