@@ -42,6 +42,7 @@ from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.identity import MemoryIdentity
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
+from xylem.memory.seals import MemorySeals
 from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
 from xylem.memory.task_secrets import MemoryTaskSecrets
@@ -102,8 +103,9 @@ class Cluster:
 
 
 class World:
-    def __init__(self, backend: BackendName = BACKEND) -> None:
+    def __init__(self, backend: BackendName = BACKEND, *, data_keys: bool = True) -> None:
         self.backend = backend
+        self.data_keys = data_keys
         self.clock = FakeClock(NOON)
         self.ids = FakeIds()
         self.rows = MemoryStore()
@@ -113,6 +115,7 @@ class World:
         self.links = MemoryLinks()
         self.connections = MemoryConnections()
         self.store = MemoryBlobs()
+        self.seals = MemorySeals()
         self.logs = MemoryLogs()
         self.doorbell = MemoryDoorbell()
         self.alarm = MemoryAlarm()
@@ -285,7 +288,13 @@ class World:
         """The operator says hello over this connection, and from then on everything."""
         self.connection = connection
         self.say(
-            agent.Hello(backend=self.backend, cluster_uid="uid", boot_id=boot, version=version)
+            agent.Hello(
+                backend=self.backend,
+                cluster_uid="uid",
+                boot_id=boot,
+                version=version,
+                data_keys=self.data_keys,
+            )
         )
         self.settle()
 

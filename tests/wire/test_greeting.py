@@ -47,6 +47,7 @@ HELLOS = st.fixed_dictionaries(
         "cluster_uid": TEXTS | st.none() | st.integers(),
         "boot_id": TEXTS,
         "version": TEXTS | st.lists(st.integers()),
+        "data_keys": st.booleans() | st.none() | st.integers(),
         "of_tomorrow": st.integers(),
     },
 )
@@ -58,8 +59,14 @@ def test_what_is_read_without_the_models_reads_the_same_with_them(said: dict[str
     found = greeting.read(text)
 
     match found:
-        case greeting.Hello(backend, uid, boot, version):
-            model = agent.Hello(backend=backend, cluster_uid=uid, boot_id=boot, version=version)
+        case greeting.Hello(backend, uid, boot, version, data_keys):
+            model = agent.Hello(
+                backend=backend,
+                cluster_uid=uid,
+                boot_id=boot,
+                version=version,
+                data_keys=data_keys,
+            )
             assert agent.operator_message.validate_json(text) == model
         case greeting.Heartbeat():
             assert agent.operator_message.validate_json(text) == agent.Heartbeat()
@@ -67,18 +74,22 @@ def test_what_is_read_without_the_models_reads_the_same_with_them(said: dict[str
             pass
 
 
-@given(TEXTS, TEXTS, TEXTS, TEXTS)
+@given(TEXTS, TEXTS, TEXTS, TEXTS, st.booleans())
 def test_what_an_operator_says_first_is_read_without_the_models(
-    backend: str, uid: str, boot: str, version: str
+    backend: str, uid: str, boot: str, version: str, data_keys: bool
 ) -> None:
     uid, boot = (uid or "u")[:CLUSTER_UID_CHARS], (boot or "b")[:BOOT_ID_CHARS]
     model = agent.Hello(
-        backend=BackendName(backend), cluster_uid=uid, boot_id=boot, version=version
+        backend=BackendName(backend),
+        cluster_uid=uid,
+        boot_id=boot,
+        version=version,
+        data_keys=data_keys,
     )
     text = model.model_dump_json()
 
     assert len(text) > greeting.CHARS or greeting.read(text) == greeting.Hello(
-        BackendName(backend), uid, boot, version
+        BackendName(backend), uid, boot, version, data_keys
     )
 
 
@@ -99,6 +110,7 @@ def test_a_heartbeat_is_read_without_the_models() -> None:
         json.dumps(HELLO | {"version": "1", "boot_id": ""}),
         json.dumps(HELLO | {"version": "1", "cluster_uid": "u" * (CLUSTER_UID_CHARS + 1)}),
         json.dumps(HELLO | {"version": "1", "to": "router"}),
+        json.dumps(HELLO | {"version": "1", "data_keys": "yes"}),
         json.dumps(HELLO | {"version": "\ud800"}),
         json.dumps(HELLO | {"version": "1", "more": "x" * greeting.CHARS}),
         json.dumps({"type": "news", "boot_id": "b", "events": []}),

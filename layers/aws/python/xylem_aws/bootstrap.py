@@ -152,18 +152,16 @@ class Ports:
     def credentials(self) -> "DynamoCredentials":
         from xylem_aws.credentials import DynamoCredentials
 
-        return DynamoCredentials(
-            self.settings.region, self.settings.table("identity"), self._envelopes
-        )
+        return DynamoCredentials(self.settings.region, self.settings.table("identity"), self.seals)
 
     @cached_property
     def task_secrets(self) -> "DynamoTaskSecrets":
         from xylem_aws.task_secrets import DynamoTaskSecrets
 
-        return DynamoTaskSecrets(self.settings.region, self.settings.table("logs"), self._envelopes)
+        return DynamoTaskSecrets(self.settings.region, self.settings.table("logs"), self.seals)
 
     @cached_property
-    def _envelopes(self) -> "Envelopes":
+    def seals(self) -> "Envelopes":
         from xylem_aws.envelopes import Envelopes
 
         region, path = self.settings.region, self.settings.keys_path

@@ -398,4 +398,5 @@ def _mail_row(mail: Mail) -> MailRow:
         written_at=mail.written_at,
         payload=mail.payload,
         payload_key=mail.payload_key,
+        sealed_by=mail.sealed_by,
     )

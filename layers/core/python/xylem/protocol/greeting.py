@@ -25,6 +25,7 @@ class Hello:
     cluster_uid: str
     boot_id: str
     version: str
+    data_keys: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,12 @@ def read(text: str) -> Hello | Heartbeat | None:
         } if 0 < len(uid) <= CLUSTER_UID_CHARS and 0 < len(boot) <= BOOT_ID_CHARS:
             if any(map(_has_half_a_character, (backend, uid, boot, version))):
                 return None
-            return Hello(BackendName(backend), uid, boot, version)
+            keys = said.get("data_keys", False)
+            return (
+                Hello(BackendName(backend), uid, boot, version, keys)
+                if isinstance(keys, bool)
+                else None
+            )
     return None
 
 

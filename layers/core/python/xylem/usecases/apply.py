@@ -13,6 +13,7 @@ from xylem.domain.ids import BackendName, ConnectionId, GroupId, WorkflowId
 from xylem.ports.backends import Backends, Links, Mail
 from xylem.ports.blobs import Blobs
 from xylem.ports.jobs import Alarm, Doorbell
+from xylem.ports.seals import Seals
 from xylem.ports.workflows import Commit, Workflows
 from xylem.ports.world import Clock, Ids
 from xylem.usecases.draft import Draft
@@ -41,6 +42,8 @@ class Engine(Protocol):
     def links(self) -> Links: ...
     @property
     def store(self) -> Blobs: ...
+    @property
+    def seals(self) -> Seals: ...
     @property
     def clock(self) -> Clock: ...
     @property
@@ -137,7 +140,7 @@ def push(
     from xylem.usecases.mailbox import frames  # noqa: PLC0415
 
     try:
-        for frame in frames(mail, store=engine.store):
+        for frame in frames(mail, store=engine.store, seals=engine.seals):
             engine.links.push(connection, frame)
     except Gone:
         engine.backends.disconnected(backend, connection)

@@ -21,6 +21,7 @@ class Greeting:
     version: str
     connection: ConnectionId
     at: datetime
+    data_keys: bool = False
 
 
 def greeted(known: Backend | None, hello: Greeting) -> Backend:
@@ -41,6 +42,7 @@ def greeted(known: Backend | None, hello: Greeting) -> Backend:
         previous=_previous(known, hello),
         connected_at=hello.at,
         last_seen=hello.at,
+        data_keys=hello.data_keys,
     )
 
 

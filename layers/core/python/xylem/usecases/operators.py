@@ -89,7 +89,13 @@ def _take_vetted(text: str, wires: Wires) -> Taken:
     vetted = vet(text)
     message = vetted.message
     if isinstance(message, agent.Hello):
-        said = Hello(message.backend, message.cluster_uid, message.boot_id, message.version)
+        said = Hello(
+            message.backend,
+            message.cluster_uid,
+            message.boot_id,
+            message.version,
+            message.data_keys,
+        )
         _greet(said, wires)
         return Taken("hello")
     wires.backends.seen(wires.backend, wires.clock())
@@ -113,6 +119,7 @@ def _greet(hello: Hello, wires: Wires) -> None:
         version=hello.version,
         connection=connection,
         now=wires.clock(),
+        data_keys=hello.data_keys,
     )
     try:
         wires.links.push(connection, greeting.welcome(backend.epoch))
