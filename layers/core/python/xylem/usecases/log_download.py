@@ -20,7 +20,7 @@ from xylem.ports.logs import Logs
 from xylem.ports.workflows import Workflows
 from xylem.ports.world import Clock, Ids
 from xylem.usecases.log_closing import closing
-from xylem.usecases.log_lines import Wanted, choosing
+from xylem.usecases.log_lines import Wanted
 from xylem.usecases.log_reading import MERGED_ATTEMPTS, attempts, text
 
 ANSWER_BYTES = 5 * 1024 * 1024
@@ -54,7 +54,6 @@ def download(
     ids: Ids,
 ) -> Download:
     """Raises as `text` does, and `TooLarge`."""
-    choosing(wanted)
     id = workflows.resolve(workflow)
     if wanted == EVERYTHING and store.has(whole_key(id)):
         return Download(url=store.get_url(whole_key(id), expires=VIEW_LIFE))
