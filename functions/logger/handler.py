@@ -18,6 +18,7 @@ from functions.logger.services import Remembered, Services
 from xylem.domain import errors
 from xylem.domain.access import ADMIN, USER
 from xylem.ports.task_tokens import Attempt
+from xylem.protocol.following import said_record
 from xylem.protocol.runtime import (
     AtBarrier,
     DatasetContents,
@@ -179,18 +180,11 @@ def follow(name: str) -> Response[str]:
         ),
     )
     records = [
-        {
-            "task": shown.attempt.task,
-            "retry": shown.attempt.retry,
-            "stream": shown.record.stream.name.lower(),
-            "time": shown.record.at.isoformat(),
-            "text": shown.record.data.decode(errors="replace"),
-        }
-        for shown in page.records
+        said_record(shown.attempt.task, shown.attempt.retry, shown.record) for shown in page.records
     ]
     return _json(
         {
-            "records": records,
+            "records": [record.model_dump() for record in records],
             "cursor": page.cursor,
             "closed": page.closed,
             "live": has.websocket_url,
