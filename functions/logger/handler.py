@@ -140,24 +140,23 @@ def read(name: str) -> Response[str]:
         clock=has.clock,
         ids=has.ids,
     )
-    if found.url:
-        return Response(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", "", {"Location": found.url})
-    return _text(found.body)
+    return _answer_of(found)
 
 
 @app.get("/api/workflow/<name>/error_logs")
 def read_errors(name: str) -> Response[str]:
     _require_reader()
     has = _has()
-    text = log_errors.error_text(
+    found = log_errors.download(
         _possible(name),
         _wanted(),
         workflows=has.workflows,
         logs=has.logs,
         store=has.store,
         clock=has.clock,
+        ids=has.ids,
     )
-    return _text(text.encode())
+    return _answer_of(found)
 
 
 @app.get("/api/workflow/<name>/logs/follow")
@@ -455,10 +454,13 @@ def _body(model: type[T]) -> T:
         raise errors.InvalidRequest(f"The body is wrong at {where}: {first['msg']}") from None
 
 
-def _text(body: bytes) -> Response[str]:
+def _answer_of(found: log_download.Download) -> Response[str]:
+    if found.url:
+        return Response(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", "", {"Location": found.url})
     headers = {"X-Content-Type-Options": "nosniff"}
-    return Response(HTTPStatus.OK, "text/plain; charset=utf-8", body.decode(), headers)
+    return Response(HTTPStatus.OK, "text/plain; charset=utf-8", found.body.decode(), headers)
 
 
 def _json(body: object) -> Response[str]:
-    return Response(HTTPStatus.OK, "application/json", json.dumps(body))
+    """Lambda escapes it once more, so it is shortest as it is."""
+    return Response(HTTPStatus.OK, "application/json", json.dumps(body, ensure_ascii=False))

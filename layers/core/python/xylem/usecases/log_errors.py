@@ -10,11 +10,28 @@ from xylem.domain.values import replace
 from xylem.ports.blobs import Blobs
 from xylem.ports.logs import Logs
 from xylem.ports.workflows import Workflows
-from xylem.ports.world import Clock
+from xylem.ports.world import Clock, Ids
+from xylem.usecases.log_download import Download, answered
 from xylem.usecases.log_lines import Wanted, choosing
 from xylem.usecases.log_reading import Found, attempts, text
 
 ERROR_LINES = 100
+
+
+def download(
+    workflow: str,
+    wanted: Wanted,
+    *,
+    workflows: Workflows,
+    logs: Logs,
+    store: Blobs,
+    clock: Clock,
+    ids: Ids,
+) -> Download:
+    """As for a log: a line of it may be a megabyte long. Raises as `error_text` does."""
+    id = workflows.resolve(workflow)
+    said = error_text(id, wanted, workflows=workflows, logs=logs, store=store, clock=clock)
+    return answered(id, said.encode(), store=store, ids=ids)
 
 
 def error_text(

@@ -45,8 +45,8 @@ POLL_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 20
 FOLLOW_RECORDS = 2_000
 FOLLOW_BYTES = 256 * 1024
-"""Of the spool, in one page of a follower, with one chunk beyond it. A byte becomes six in JSON
-where it is no text (`\\u0000`), and Lambda answers 6 MB at the most."""
+"""Of the spool, in one page of a follower, with one chunk beyond it. A byte becomes seven in JSON
+within JSON where it is no text (`\\\\u0000`), and Lambda answers 6 MB at the most."""
 
 MERGED_ATTEMPTS = 200
 """Of a whole workflow's text, the newest: each is a query or more, and 30 s are all there is. Who
