@@ -347,6 +347,7 @@ CONVERSATIONS: dict[str, Conversation] = {
                         stream="stdout",
                         time="2026-06-01T12:00:00+00:00",
                         text='"hello" — ü\n',
+                        raw="ImhlbGxvIiDigJQgw7wK",
                     )
                 ],
             ),
