@@ -128,6 +128,9 @@ UNSEEN = (
         "*-connections",
         "A session that no operator could be told of is ended where it was made.",
     ),
+    Unseen(
+        "router", "dynamodb:BatchGetItem", "*-configs", "Of followers with roles of an admin's."
+    ),
     Unseen("worker", "dynamodb:*", "*-identity", CREDENTIALS),
     Unseen("worker", "ssm:GetParameter", "*/keys/credentials", CREDENTIALS),
     Unseen("worker", "dynamodb:*", "*-logs", LONG),
