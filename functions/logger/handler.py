@@ -107,9 +107,10 @@ def unknown(error: Exception) -> Response[str]:
 
 @app.get("/api/workflow/<name>/logs")
 def read(name: str) -> Response[str]:
+    _require_reader(name)
     has = ports()
     found = log_download.download(
-        _readable(name),
+        _possible(name),
         _wanted(),
         workflows=has.workflows,
         logs=has.logs,
@@ -124,9 +125,10 @@ def read(name: str) -> Response[str]:
 
 @app.get("/api/workflow/<name>/error_logs")
 def read_errors(name: str) -> Response[str]:
+    _require_reader(name)
     has = ports()
     lines = log_errors.error_text(
-        _readable(name),
+        _possible(name),
         _wanted(),
         workflows=has.workflows,
         logs=has.logs,
@@ -138,8 +140,9 @@ def read_errors(name: str) -> Response[str]:
 
 @app.get("/api/workflow/<name>/logs/follow")
 def follow(name: str) -> Response[str]:
+    _require_reader(name)
     has = ports()
-    place = (_readable(name), _wanted(), _query("cursor") or "")
+    place = (_possible(name), _wanted(), _query("cursor") or "")
     page = PAGES.page(
         place,
         age=timedelta(seconds=max(0, min(_number("age") or 0, MOST_AGE.seconds))),
@@ -178,9 +181,10 @@ def follow(name: str) -> Response[str]:
 def list_artifacts(name: str) -> Response[str]:
     from xylem.usecases import artifacts  # noqa: PLC0415 - no pod waits for what people ask
 
+    _require_reader(name)
     has = ports()
     page = artifacts.page(
-        _readable(name),
+        _possible(name),
         task=_query("task_name"),
         cursor=_query("cursor") or None,
         workflows=has.workflows,
@@ -334,17 +338,17 @@ def _token() -> str:
     return token.strip()
 
 
-def _readable(name: str) -> str:
+def _require_reader(name: str) -> None:
     """The gateway's authorizer stands before these routes; what its word allows is checked here.
     Raises `Forbidden`, `UnknownWorkflow`."""
     from xylem.usecases import reading_rights  # noqa: PLC0415 - no pod waits for what people ask
 
-    who = reading_rights.said(app.current_event.request_context.authorizer.get_lambda or {})
-    has, possible = ports(), _possible(name)
     reading_rights.require_reader(
-        who, possible, workflows=has.workflows, stored=lambda: has.configs.roles()
+        reading_rights.said(app.current_event.request_context.authorizer.get_lambda or {}),
+        _possible(name),
+        workflows=ports().workflows,
+        stored=lambda: ports().configs.roles(),
     )
-    return possible
 
 
 def _possible(name: str) -> str:

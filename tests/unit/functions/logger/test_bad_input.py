@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.builders import an_attempt
+from tests.contract.conftest import create_tables
 from tests.unit.functions.environment import KEYS_PATH, Context, deployed
 from xylem.domain.errors import XylemError
 from xylem_aws.keys import read_keys
@@ -39,7 +40,9 @@ def token() -> Iterator[str]:
         LOGS_TABLE="logs",
         STORE_BUCKET="store",
         DATA_BUCKET="data",
+        CONFIGS_TABLE="configs",
     ) as ssm:
+        create_tables({"configs": "configs"})
         tokens = HmacTaskTokens(read_keys(ssm, KEYS_PATH, "hmac"))
         yield tokens.sign(an_attempt(), expires=datetime.now(UTC) + timedelta(hours=1))
 
@@ -141,13 +144,19 @@ def test_a_task_that_sends_nonsense_is_told_so(
 
 @pytest.mark.usefixtures("token")
 @pytest.mark.parametrize(
-    "who", [None, {"kind": "operator", "roles": "osmo-user"}, {"kind": "user", "roles": ""}]
+    ("who", "says"),
+    [
+        (None, "Logs are for people"),
+        ({"kind": "operator", "roles": "osmo-user"}, "Logs are for people"),
+        ({"kind": "user", "subject": "eve", "roles": ""}, "eve may not do workflow:Read"),
+        ({"kind": "user", "subject": "eve", "roles": "osmo-ctrl"}, "eve may not do workflow:Read"),
+    ],
 )
-def test_who_may_not_read_logs_is_told_which_role_it_takes(who: dict[str, str] | None) -> None:
+def test_who_may_not_read_logs_is_told_why(who: dict[str, str] | None, says: str) -> None:
     answer = ask("GET", LOGS, who=who)
 
     assert (answer.status, answer.body["error_code"]) == (403, "forbidden")
-    assert "osmo-user" in answer.body["message"]
+    assert says in answer.body["message"]
 
 
 @pytest.mark.usefixtures("token")
