@@ -110,7 +110,11 @@ CREDENTIALS = "Only for tasks with credentials of their user's, or with data at 
 
 CLEAN_UP = "Of datasets that were deleted or given up a week ago."
 
+PROVIDERS = "Of people whom an identity provider knows; tests/unit/security shows it."
+
 UNSEEN = (
+    Unseen("authorizer-*", "dynamodb:*Item", "*", PROVIDERS),
+    Unseen("authorizer-*", "ssm:GetParameter", "*/keys/providers", PROVIDERS),
     Unseen("delayed-job-monitor", "dynamodb:*Item", "*-catalog", CLEAN_UP),
     Unseen("delayed-job-monitor", "s3:*", "*-datasets-*", CLEAN_UP),
     Unseen("logger", "dynamodb:*", "*-catalog", "Of tasks that read or write datasets."),

@@ -2,20 +2,25 @@
 
 For an operator one row is read: what an admin decided about its backend. Of a person who comes with
 a token of some minutes nothing is read; of others whether they were called back since
-(`xylem.usecases.signing_out`). The HTTP API's caller is never an operator.
+(`xylem.usecases.signing_out`), and of whom a provider knows, the roles that are kept of him. What
+that takes is imported for them alone. The HTTP API's caller is never an operator.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any, Protocol
 
 from xylem.domain.access import ADMIN, USER, Principal, operator_of
 from xylem.domain.errors import Unauthenticated
 from xylem.domain.ids import UserName
+from xylem.domain.provider import said_issuer
 from xylem.domain.registration import admit, read_credential
+from xylem.domain.values import replace
 from xylem.ports.backends import Backends
+from xylem.ports.configs import Configs
 from xylem.ports.identity import Identity
+from xylem.ports.tokens import Providers
 from xylem.usecases.signing_out import require_signed_in
 
 BEARER = "bearer "
@@ -30,6 +35,8 @@ class Verifier(Protocol):
 class Settings(Protocol):
     @property
     def environment(self) -> str: ...
+    @property
+    def api_url(self) -> str: ...
 
 
 class Has(Protocol):
@@ -37,6 +44,10 @@ class Has(Protocol):
     def settings(self) -> Settings: ...
     @property
     def verifier(self) -> Verifier: ...
+    @property
+    def providers(self) -> Providers: ...
+    @property
+    def configs(self) -> Configs: ...
     @property
     def backends(self) -> Backends: ...
     @property
@@ -82,6 +93,9 @@ def context_of(found: Principal) -> dict[str, str]:
 
 def _principal(headers: Mapping[str, str], source: str, has: Has) -> Principal:
     if token := _bearer(headers):
+        issuer = said_issuer(token)
+        if issuer is not None and issuer != has.settings.api_url:
+            return _of_a_provider(token, issuer, has)
         return has.verifier.verify(token, has.clock())
     name = headers.get("x-osmo-user", "").strip()
     if name and has.settings.environment == "local" and _is_this_machine(source):
@@ -89,6 +103,22 @@ def _principal(headers: Mapping[str, str], source: str, has: Has) -> Principal:
         token_name = headers.get("x-osmo-token-name", "").strip() or None
         return Principal("user", UserName(name), roles, token=token_name)
     raise Unauthenticated("no bearer token")
+
+
+def _of_a_provider(token: str, issuer: str, has: Has) -> Principal:
+    """With the roles that are kept of him, which his login may have changed."""
+    from xylem.usecases import users  # noqa: PLC0415 - see above
+
+    now = has.clock()
+    known, claims = has.providers.verify(token, issuer, now)
+    signed_at = datetime.fromtimestamp(claims["iat"], UTC)
+    until = datetime.fromtimestamp(claims["exp"], UTC)
+    came = Principal("user", known.name, signed_at=signed_at, until=until)
+    require_signed_in(came, identity=lambda: has.identity, always=True)
+    user = users.sign_in(
+        known.name, known.external, known=has.configs.roles(), identity=has.identity, now=now
+    )
+    return replace(came, roles=user.role_names)
 
 
 def _is_this_machine(source: str) -> bool:

@@ -48,11 +48,14 @@ class Authorizer(Construct):
                 "KEYS_PATH": rights.keys_path(service.environment),
                 "API_URL": issuer,
                 "IDENTITY_TABLE": data.identity.name,
+                "CONFIGS_TABLE": data.configs.name,
                 **(settings or {}),
             },
             rights=[
                 rights.key(service.environment, "verifying"),
-                rights.rows(data.identity, "Query"),
+                rights.key(service.environment, "providers"),
+                rights.rows(data.identity, "Query", "PutItem", "DeleteItem"),
+                rights.rows(data.configs, "BatchGetItem"),
                 *more,
             ],
         )

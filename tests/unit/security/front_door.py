@@ -16,6 +16,8 @@ from xylem.domain.access import ADMIN, Principal
 from xylem.domain.errors import Unauthenticated
 from xylem.domain.ids import ConnectionId, UserName
 from xylem.domain.role import USER
+from xylem.memory.tokens import MemoryProviders
+from xylem.ports.tokens import Providers
 from xylem_aws.identity import Signer, Verifier
 from xylem_aws.keys import KeyRing, new_signing_keys, public_halves
 from xylem_aws.settings import Settings
@@ -41,6 +43,11 @@ class _Has:
     world: World
     settings: Settings
     verifier: Verifier
+    providers: Providers
+
+    @property
+    def configs(self) -> Any:
+        return self.world.configs
 
     @property
     def backends(self) -> Any:
@@ -56,12 +63,14 @@ class _Has:
 
 
 class FrontDoor:
-    def __init__(self, environment: str = "prod") -> None:
+    def __init__(self, environment: str = "prod", providers: Providers | None = None) -> None:
         self.world = World()
         self.signer = Signer(keys(), HERE)
-        self.core = CoreService(self.world, self.signer)
+        trusted = providers or MemoryProviders()
+        self.core = CoreService(self.world, self.signer, trusted)
+        settings = Settings({"XYLEM_ENVIRONMENT": environment, "API_URL": HERE})
         verifier = Verifier(public_halves(keys()), HERE)
-        self.has = _Has(self.world, Settings({"XYLEM_ENVIRONMENT": environment}), verifier)
+        self.has = _Has(self.world, settings, verifier, trusted)
 
     # Who ------------------------------------------------------------------------------------------
 

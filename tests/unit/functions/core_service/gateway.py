@@ -13,8 +13,8 @@ from mangum import Mangum
 from functions.core_service.api import Application
 from tests.stories.world import World
 from xylem.memory.queues import MemoryDeadLetters
-from xylem.memory.tokens import MemorySigner
-from xylem.ports.tokens import Signer
+from xylem.memory.tokens import MemoryProviders, MemorySigner
+from xylem.ports.tokens import Providers, Signer
 
 WEBSOCKET_URL = "wss://sockets.test/live"
 SUBMIT = "/api/pool/default/workflow"
@@ -35,6 +35,7 @@ class ServicesOf:
         world: World,
         dead_letters: MemoryDeadLetters | None = None,
         signer: Signer | None = None,
+        providers: Providers | None = None,
     ) -> None:
         self.engine = world
         self.joining = world
@@ -49,6 +50,7 @@ class ServicesOf:
         self.identity = world.identity
         self.apps = world.apps
         self.signer: Signer = signer or MemorySigner()
+        self.providers: Providers = providers or MemoryProviders()
         self._secrets = count(1)
         self.dead_letters = dead_letters or MemoryDeadLetters("jobs", "news", "timers")
 
@@ -57,10 +59,15 @@ class ServicesOf:
 
 
 class CoreService:
-    def __init__(self, world: World | None = None, signer: Signer | None = None) -> None:
+    def __init__(
+        self,
+        world: World | None = None,
+        signer: Signer | None = None,
+        providers: Providers | None = None,
+    ) -> None:
         self.world = world or World()
         self.dead_letters = MemoryDeadLetters("jobs", "news", "timers")
-        services = ServicesOf(self.world, self.dead_letters, signer)
+        services = ServicesOf(self.world, self.dead_letters, signer, providers)
         self._handler = Mangum(Application(services), lifespan="off")
 
     def ask(

@@ -20,6 +20,9 @@ USER_NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9_.@-]*[a-zA-Z0-9])?", re.ASCII)
 TOKEN_NAME = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?", re.ASCII)
 """OSMO's, both."""
 
+PROVIDER = UserName("provider")
+"""Who gave what a login brought."""
+
 NAME_CHARS = 128
 TOKEN_BYTES = 32
 TOKEN_CHARS = 43
@@ -110,6 +113,21 @@ def with_role(user: User, role: str, known: Roles, *, by: UserName, now: datetim
         raise _wrong(f"{user.id} has {MOST_ROLES} roles already, which is the most.")
     roles = sorted((*user.roles, UserRole(role, by, now)), key=lambda one: one.role)
     return replace(user, roles=tuple(roles))
+
+
+def synchronised(user: User, external: Collection[str], known: Roles, *, now: datetime) -> User:
+    """With the roles that what he is at his provider stands for: `import` gives them, `force` takes
+    them away as well where he is not that any more, `ignore` does neither. The same where nothing
+    changes."""
+    for name in sorted(known):
+        role = known[name]
+        if role.sync_mode == "ignore":
+            continue
+        if not set(role.external_roles).isdisjoint(external):
+            user = with_role(user, name, known, by=PROVIDER, now=now)
+        elif role.sync_mode == "force" and name in user.role_names:
+            user = without_role(user, name)
+    return user
 
 
 def without_role(user: User, role: str) -> User:

@@ -36,11 +36,15 @@ def close_sockets(user: UserName, *, connections: Connections, links: Links) -> 
 
 
 def require_signed_in(
-    who: Principal, *, identity: Callable[[], Identity], opening: bool = False
+    who: Principal,
+    *,
+    identity: Callable[[], Identity],
+    opening: bool = False,
+    always: bool = False,
 ) -> None:
-    """`identity` is asked for where a row is read; `opening`: a socket, which outlives its token.
-    Raises `Unauthenticated`."""
-    if who.signed_at is None or not (opening or who.outlives(TOKEN_LIFE)):
+    """`identity` is asked for where a row is read; `opening`: a socket, which outlives its token;
+    `always`: however short that lives. Raises `Unauthenticated`."""
+    if who.signed_at is None or not (always or opening or who.outlives(TOKEN_LIFE)):
         return
     out = identity().signed_out(who.subject)
     if out is not None and who.signed_at <= out:

@@ -64,6 +64,27 @@ def ensure(id: UserName, *, identity: Identity, now: datetime) -> None:
     _change(id, into, identity)
 
 
+def sign_in(
+    id: UserName, external: Collection[str], *, known: Roles, identity: Identity, now: datetime
+) -> User:
+    """Of whom a provider knows: he is kept from his first login on, with the roles that it brings.
+    `external`: what he is there. Raises `InvalidRequest`, `Conflict`."""
+
+    def into(before: Stored[User] | None) -> tuple[Saved | None, User]:
+        was = before.value if before is not None else User(id, now, rules.PROVIDER)
+        after = rules.synchronised(was, external, known, now=now)
+        if before is not None and after is was:
+            return None, after
+        tokens = {one.name: one for one in identity.tokens(id)} if before is not None else {}
+        changed: dict[str, AccessToken] = {}
+        for role in was.role_names - after.role_names:
+            for token in rules.bereft([*(tokens | changed).values()], role):
+                changed[token.name] = token
+        return Saved(after, tokens=list(changed.values())), after
+
+    return _change(id, into, identity)
+
+
 def find(id: str, *, identity: Identity) -> User:
     """Raises `InvalidRequest`."""
     found = identity.user(UserName(id[: rules.NAME_CHARS + 1]))
