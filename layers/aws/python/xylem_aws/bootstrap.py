@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from xylem_aws.jobs import DynamoJobs, DynamoTimers
     from xylem_aws.links import ApiGatewayLinks
     from xylem_aws.logs import DynamoLogs
+    from xylem_aws.provider_keys import ProviderTokens
     from xylem_aws.queues import SqsAlarm, SqsDeadLetters, SqsDoorbell, SqsNewsQueue
     from xylem_aws.sessions import DynamoSessions
     from xylem_aws.task_secrets import DynamoTaskSecrets
@@ -254,6 +255,14 @@ class Ports:
 
         ssm = clients.ssm(self.settings.region)
         return Verifier(read_keys(ssm, self.settings.keys_path, "verifying"), self.settings.api_url)
+
+    @cached_property
+    def providers(self) -> "ProviderTokens":
+        from xylem_aws.provider_keys import ProviderTokens, fetching, read_providers
+
+        ssm, path = clients.ssm(self.settings.region), self.settings.keys_path
+        local = self.settings.environment == "local"
+        return ProviderTokens(lambda: read_providers(ssm, path), fetching(local=local))
 
     @cached_property
     def signer(self) -> "Signer":
