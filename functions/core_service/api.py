@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from functions.core_service import client_version, described_errors, errors
+from functions.core_service import client_version, described_errors, errors, once
 from functions.core_service.services import Services
 
 Part = Literal[
@@ -122,6 +122,7 @@ class Application(FastAPI):
         self.state.services = services
         self._loaded: set[Part] = set()
         errors.install(self)
+        self.middleware("http")(once.once)
         self.middleware("http")(client_version.told)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from xylem.domain.access import Principal
     from xylem.domain.config import Note
     from xylem.domain.pool_book import PoolBook
+    from xylem.ports.answers import Answers
     from xylem.ports.apps import Apps
     from xylem.ports.backends import Backends
     from xylem.ports.configs import Configs, Credentials, Pools
@@ -59,6 +60,8 @@ class Services(Protocol):
     def entering(self) -> sessions.Has: ...
     @property
     def datasets(self) -> DatasetEngine: ...
+    @property
+    def answers(self) -> Answers: ...
     @property
     def dead_letters(self) -> DeadLetters: ...
 

@@ -32,6 +32,7 @@ from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
 from xylem.domain.values import replace
 from xylem.manifests import names
+from xylem.memory.answers import MemoryAnswers
 from xylem.memory.apps import MemoryApps
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
@@ -122,6 +123,7 @@ class World:
         self.credentials = MemoryCredentials()
         self.identity = MemoryIdentity()
         self.apps = MemoryApps()
+        self.answers = MemoryAnswers()
         self.task_secrets = MemoryTaskSecrets()
         self.sessions = MemorySessions()
         self.session_tokens = HmacSessionTokens({"k1": bytes(range(32))}, "k1")

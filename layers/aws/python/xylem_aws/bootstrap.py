@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from xylem.usecases.config_book import ConfigBook
     from xylem.usecases.session_tokens import HmacSessionTokens
+    from xylem_aws.answers import DynamoAnswers
     from xylem_aws.apps import DynamoApps
     from xylem_aws.backends import DynamoBackends
     from xylem_aws.blobs import S3Blobs
@@ -154,6 +155,14 @@ class Ports:
 
         return DynamoCredentials(
             self.settings.region, self.settings.table("identity"), self._envelopes
+        )
+
+    @cached_property
+    def answers(self) -> "DynamoAnswers":
+        from xylem_aws.answers import DynamoAnswers
+
+        return DynamoAnswers(
+            self.settings.region, self.settings.table("workflows"), self._envelopes
         )
 
     @cached_property

@@ -19,6 +19,9 @@ WEBSOCKET_URL = "wss://sockets.test/live"
 SUBMIT = "/api/pool/default/workflow"
 
 
+NO_HEADERS: Mapping[str, str] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
@@ -42,6 +45,7 @@ class ServicesOf:
         self.datasets = world
         self.identity = world.identity
         self.apps = world.apps
+        self.answers = world.answers
         self.signer = MemorySigner()
         self._secrets = count(1)
         self.dead_letters = dead_letters or MemoryDeadLetters("jobs", "news", "timers")
@@ -68,6 +72,7 @@ class CoreService:
         who: str = "alice",
         roles: str = "osmo-user",
         kind: Literal["user", "operator"] = "user",
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> Answer:
         """`query` as on the wire. `who` is what the authorizer found."""
         event = {
@@ -78,6 +83,7 @@ class CoreService:
             "headers": {
                 "host": "api.test",
                 **({"content-type": content_type} if content_type else {}),
+                **headers,
             },
             "requestContext": {
                 "http": {"method": method, "path": path, "sourceIp": "192.0.2.1"},

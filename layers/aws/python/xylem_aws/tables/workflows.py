@@ -240,9 +240,11 @@ class CounterRow(WorkflowsTable):
 
 
 class IdempotencyRow(WorkflowsTable):
-    """`expires_at`: seconds since 1970; DynamoDB removes it some time later (TTL)."""
+    """`request`: what the key came with, hashed. `expires_at`: seconds since 1970; DynamoDB removes
+    it some time later (TTL)."""
 
     workflow = UnicodeAttribute()
+    request = UnicodeAttribute(null=True)
     expires_at = NumberAttribute()
 
 
