@@ -129,6 +129,7 @@ UNSEEN = (
         "A session that no operator could be told of is ended where it was made.",
     ),
     Unseen("worker", "dynamodb:*", "*-identity", CREDENTIALS),
+    Unseen("worker", "ses:SendEmail", "*", "The embedded AWS has no mail that could be verified."),
     Unseen("worker", "ssm:GetParameter", "*/keys/credentials", CREDENTIALS),
     Unseen("worker", "dynamodb:*", "*-logs", LONG),
     Unseen("worker", "s3:*", "*/logs/*", LONG),

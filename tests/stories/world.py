@@ -42,6 +42,7 @@ from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.identity import MemoryIdentity
 from xylem.memory.logs import MemoryLogs
+from xylem.memory.outside import MemoryMailer, MemoryOutside
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
@@ -58,6 +59,7 @@ from xylem.usecases import (
     jobs,
     log_merging,
     news,
+    notifying,
     operators,
     submit,
     timers,
@@ -124,6 +126,8 @@ class World:
         self.identity = MemoryIdentity()
         self.apps = MemoryApps()
         self.answers = MemoryAnswers()
+        self.outside = MemoryOutside()
+        self.mailer = MemoryMailer()
         self.task_secrets = MemoryTaskSecrets()
         self.sessions = MemorySessions()
         self.session_tokens = HmacSessionTokens({"k1": bytes(range(32))}, "k1")
@@ -212,6 +216,7 @@ class World:
                 rendering=rendering,
             ),
             merge=self.merge,
+            notify=lambda job, work: notifying.perform(job, work, engine=self),
             engine=self,
             workflows=self.workflows,
         )

@@ -17,7 +17,7 @@ from xylem.domain import idempotency
 from xylem.domain.app import AppUse
 from xylem.domain.errors import InvalidRequest, InvalidSpec
 from xylem.domain.values import replace
-from xylem.usecases import again, apps, placing, submit
+from xylem.usecases import again, apps, notifying, placing, submit
 
 router = APIRouter(prefix="/api/pool/{pool_name}/workflow")
 
@@ -46,7 +46,7 @@ class SubmitQuery(BaseModel):
     app_version: int | None = None
     dry_run: bool = False
     validation_only: bool = False
-    priority: Priority = "NORMAL"
+    priority: Priority = Priority.NORMAL
     env_vars: list[str] = []
     label: list[str] = []
 
@@ -91,7 +91,7 @@ def _request(query: SubmitQuery, body: TemplateSpec | None, who: User, has: Has)
     said: dict[str, Any] = {
         "env_vars": query.env_vars,
         "labels": query.label,
-        "priority": query.priority,
+        "priority": query.priority.value,
     }
     if query.workflow_id is not None:
         if body is not None:
@@ -152,6 +152,10 @@ def _submit(
         raise
     if validation_only:
         return views.validated(checked.plan.name)
+    hearers = notifying.heard_by(
+        who.subject, identity=has.identity, credentials=has.credentials, configs=has.configs
+    )
+    request = replace(request, heard_by=hearers)
     return views.submitted(submit.submit(request, checked, engine=has.engine))
 
 

@@ -12,6 +12,7 @@ from mangum import Mangum
 
 from functions.core_service.api import Application
 from tests.stories.world import World
+from xylem.domain.target import PUBLIC
 from xylem.memory.queues import MemoryDeadLetters
 from xylem.memory.tokens import MemorySigner
 
@@ -46,6 +47,7 @@ class ServicesOf:
         self.identity = world.identity
         self.apps = world.apps
         self.answers = world.answers
+        self.receivers = PUBLIC
         self.signer = MemorySigner()
         self._secrets = count(1)
         self.dead_letters = dead_letters or MemoryDeadLetters("jobs", "news", "timers")

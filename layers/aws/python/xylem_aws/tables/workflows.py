@@ -90,6 +90,7 @@ class WorkflowRow(WorkflowsTable):
     tags = Json(tuple[str, ...], null=True)
     app = Json(AppUse, null=True)
     refusal = UnicodeAttribute(null=True)
+    heard_by = Json(tuple[str, ...], null=True)
 
 
 class UuidRow(WorkflowsTable):

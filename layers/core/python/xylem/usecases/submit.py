@@ -97,6 +97,8 @@ class Request:
     fingerprint: str = ""
     parent: WorkflowId | None = None
     app: AppUse | None = None
+    heard_by: tuple[str, ...] = ()
+    """Who is to hear of its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +397,7 @@ def _creation(
         labels=plan.labels,
         parent=request.parent,
         app=request.app,
+        heard_by=request.heard_by,
         templated=checked.template is not None,
         limits=plan.limits,
         placement=checked.placement,
