@@ -136,6 +136,7 @@ UNSEEN = (
         "router", "dynamodb:BatchGetItem", "*-configs", "Of followers with roles of an admin's."
     ),
     Unseen("worker", "dynamodb:*", "*-identity", CREDENTIALS),
+    Unseen("worker", "ses:SendEmail", "*", "The embedded AWS has no mail that could be verified."),
     Unseen("worker", "dynamodb:*", "*-logs", LONG),
     Unseen("worker", "s3:*", "*/logs/*", LONG),
     Unseen("worker", "s3:ListBucket", "*-store-*", LONG),

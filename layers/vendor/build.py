@@ -45,7 +45,9 @@ LAMBDA_LIMIT = 250 * 1024 * 1024
 VENDOR_LIMIT = LAMBDA_LIMIT - 50 * 1024 * 1024
 
 # Those that xylem_aws calls, and sts because botocore loads it for some kinds of credentials.
-SERVICES = frozenset({"apigatewaymanagementapi", "dynamodb", "s3", "sqs", "ssm", "sts", "xray"})
+SERVICES = frozenset(
+    {"apigatewaymanagementapi", "dynamodb", "s3", "sesv2", "sqs", "ssm", "sts", "xray"}
+)
 
 OPERATIONS = {
     "ssm": frozenset({"GetParameter", "PutParameter"}),
@@ -68,7 +70,7 @@ OPERATIONS = {
 """Of the services that have many more, those that xylem_aws calls: botocore reads a description
 whole, 9 ms for all of SSM's. What pynamodb calls is its own affair."""
 
-ENDPOINTS = SERVICES - {"apigatewaymanagementapi"} | {"execute-api"}
+ENDPOINTS = SERVICES - {"apigatewaymanagementapi", "sesv2"} | {"execute-api", "email"}
 """As botocore's endpoints.json calls them."""
 
 NEVER_OPENED = (

@@ -32,6 +32,7 @@ from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
 from xylem.domain.values import replace
 from xylem.manifests import names
+from xylem.memory.answers import MemoryAnswers
 from xylem.memory.apps import MemoryApps
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
@@ -41,6 +42,7 @@ from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.identity import MemoryIdentity
 from xylem.memory.logs import MemoryLogs
+from xylem.memory.outside import MemoryMailer, MemoryOutside
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.seals import MemorySeals
 from xylem.memory.sessions import MemorySessions
@@ -58,6 +60,7 @@ from xylem.usecases import (
     jobs,
     log_merging,
     news,
+    notifying,
     operators,
     partition,
     submit,
@@ -126,6 +129,9 @@ class World:
         self.credentials = MemoryCredentials()
         self.identity = MemoryIdentity()
         self.apps = MemoryApps()
+        self.answers = MemoryAnswers()
+        self.outside = MemoryOutside()
+        self.mailer = MemoryMailer()
         self.task_secrets = MemoryTaskSecrets()
         self.sessions = MemorySessions()
         self.session_tokens = HmacSessionTokens({"k1": bytes(range(32))}, "k1")
@@ -214,6 +220,7 @@ class World:
                 rendering=rendering,
             ),
             merge=self.merge,
+            notify=lambda job, work: notifying.perform(job, work, engine=self),
             engine=self,
             workflows=self.workflows,
         )

@@ -51,25 +51,25 @@ class ConfigChanges(BaseModel):
     default_bucket: Text | None = None
 
 
-class Change(BaseModel):
+class DatasetChange(BaseModel):
     description: Text | None = None
     tags: list[Text] | None = None
 
 
-class PutConfig(Change):
+class PutConfig(DatasetChange):
     configs: ConfigBody
 
 
-class PatchConfig(Change):
+class PatchConfig(DatasetChange):
     configs_dict: ConfigChanges
 
 
-class PatchBucket(Change):
+class PatchBucket(DatasetChange):
     configs_dict: BucketChanges
 
 
 @router.get("")
-def get_config(who: User, has: Has) -> View:
+def get_dataset_configs(who: User, has: Has) -> View:
     return views.config(has.datasets.dataset_configs.datasets())
 
 
@@ -105,7 +105,7 @@ def patch_bucket(alias: str, body: PatchBucket, who: User, has: Has) -> View:
 
 
 @router.delete("/{alias}")
-def delete_bucket(alias: str, who: User, has: Has, body: Change | None = None) -> None:
+def delete_bucket(alias: str, who: User, has: Has, body: DatasetChange | None = None) -> None:
     """Its datasets stay where they are, out of reach until it is there again."""
 
     def into(config: DatasetConfig) -> DatasetConfig:

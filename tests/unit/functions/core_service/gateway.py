@@ -12,12 +12,16 @@ from mangum import Mangum
 
 from functions.core_service.api import Application
 from tests.stories.world import World
+from xylem.domain.target import PUBLIC
 from xylem.memory.queues import MemoryDeadLetters
 from xylem.memory.tokens import MemoryProviders, MemorySigner
 from xylem.ports.tokens import Providers, Signer
 
 WEBSOCKET_URL = "wss://sockets.test/live"
 SUBMIT = "/api/pool/default/workflow"
+
+
+NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class ServicesOf:
         self.apps = world.apps
         self.signer: Signer = signer or MemorySigner()
         self.providers: Providers = providers or MemoryProviders()
+        self.answers = world.answers
+        self.receivers = PUBLIC
         self._secrets = count(1)
         self.dead_letters = dead_letters or MemoryDeadLetters("jobs", "news", "timers")
 
