@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clients.cli import artifacts, cancellation, capacity_view, entering, render, submission
+from clients.cli import artifacts, cancellation, capacity_view, entering, render, rsync, submission
 from clients.cli.audit_view import audit_table
 from clients.cli.follow import all_records
 from clients.cli.moments import moment
@@ -35,6 +35,7 @@ app.command("schema")(submission.schema)
 app.command("cancel")(cancellation.cancel)
 app.command("exec")(entering.exec_in_task)
 app.command("port-forward")(entering.port_forward)
+app.add_typer(rsync.app, name="rsync")
 app.add_typer(artifacts.app, name="artifacts")
 
 
