@@ -38,9 +38,13 @@ def synced(
     ours, theirs = socket.socketpair()
 
     def sends() -> Outcome:
-        with ours, ours.makefile("rb") as heard, ours.makefile("wb") as said:
-            with Tree(str(source)) as tree:
-                return send(Wire(heard, said), tree, start, lambda _: None)
+        with (
+            ours,
+            ours.makefile("rb") as heard,
+            ours.makefile("wb") as said,
+            Tree(str(source)) as tree,
+        ):
+            return send(Wire(heard, said), tree, start, lambda _: None)
 
     def receives() -> Outcome:
         with theirs, theirs.makefile("wb") as said, Tree(str(target), create=True) as tree:
@@ -62,7 +66,7 @@ def contents(root: Path) -> dict[str, object]:
     for path in sorted(root.rglob("*")):
         name, seen = str(path.relative_to(root)), path.lstat()
         if path.is_symlink():
-            found[name] = os.readlink(path)
+            found[name] = str(path.readlink())
         elif path.is_dir():
             found[name] = None
         else:

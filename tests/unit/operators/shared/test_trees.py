@@ -83,7 +83,7 @@ def test_a_link_that_leaves_is_not_laid(root: Path) -> None:
             tree.lay_link("out", "../token")
         tree.lay_link("sub/in", "../file")
 
-    assert os.readlink(root / "sub/in") == "../file"
+    assert str((root / "sub/in").readlink()) == "../file"
     assert not (root / "out").is_symlink()
 
 
