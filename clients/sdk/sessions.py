@@ -84,7 +84,7 @@ async def run_command(
     what["stdin"] = source is not None
     if tty is not None:
         what |= {"rows": tty.rows, "cols": tty.cols}
-    channel = _opened(line, what)
+    channel = opened(line, what)
     if resized is not None:
         resized(lambda size: line.signal(channel, "resize", _size(size)))
     sending = asyncio.create_task(_send(line, channel, source)) if source else None
@@ -125,7 +125,7 @@ async def carry(
 ) -> str:
     """A local stream and a channel, each what the other is; why it ended, where it did not end
     well. Raises `SessionBroken`."""
-    channel = _opened(line, what)
+    channel = opened(line, what)
     sending = asyncio.create_task(_send(line, channel, reader))
     try:
         async for event in line.events(channel):
@@ -175,7 +175,7 @@ async def _said(line: SessionLine) -> None:
         return
 
 
-def _opened(line: SessionLine, what: Mapping[str, object]) -> int:
+def opened(line: SessionLine, what: Mapping[str, object]) -> int:
     try:
         return line.open(json.dumps(what).encode())
     except ChannelOver as over:

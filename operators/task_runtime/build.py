@@ -52,7 +52,15 @@ MODULES = (
     ),
     *(
         (ROOT, f"operators/shared/{name}.py")
-        for name in ("__init__", "files", "object_stores", "patience", "tree_sync", "trees")
+        for name in (
+            "__init__",
+            "datagrams",
+            "files",
+            "object_stores",
+            "patience",
+            "tree_sync",
+            "trees",
+        )
     ),
     (CORE, "xylem/__init__.py"),
     *((CORE, f"xylem/{name}.py") for name in ("matching", "sandbox")),

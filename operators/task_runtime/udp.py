@@ -1,8 +1,6 @@
 """Datagrams to a port of the pod and back: `xylem-udp PORT`, which the operator runs in the sidecar
 when a session asks for it, because the API's port-forward carries TCP alone.
 
-    flow (4 bytes), length (2), a datagram     on the standard input, and on the output
-
 A flow is one who asks, on the other end: it gets a socket, and so a port, of its own here, and its
 answers come back under its number. Datagrams may be lost, as everywhere: what comes back is dropped
 by the kernel while nobody reads. Of more flows than there may be the one that was silent longest
@@ -15,27 +13,10 @@ import socket
 import sys
 from collections import OrderedDict
 from contextlib import suppress
-from struct import Struct
 
-HEAD = Struct(">IH")
-FLOWS = 256
-DATAGRAM_BYTES = 65_535
+from operators.shared.datagrams import DATAGRAM_BYTES, FLOWS, datagrams, framed
+
 READ_BYTES = 64 * 1024
-
-
-def datagrams(buffer: bytearray) -> list[tuple[int, bytes]]:
-    """Those that are whole, taken out of it."""
-    found = []
-    at = 0
-    while len(buffer) >= at + HEAD.size:
-        flow, length = HEAD.unpack_from(buffer, at)
-        end = at + HEAD.size + length
-        if len(buffer) < end:
-            break
-        found.append((flow, bytes(buffer[at + HEAD.size : end])))
-        at = end
-    del buffer[:at]
-    return found
 
 
 class Relay:
@@ -89,7 +70,7 @@ def _answer(peer: socket.socket, flow: int, sink: int) -> None:
         datagram = peer.recv(DATAGRAM_BYTES)
     except OSError:
         return  # what was sent met nobody
-    left = memoryview(HEAD.pack(flow, len(datagram)) + datagram)
+    left = memoryview(framed(flow, datagram))
     while left:
         left = left[os.write(sink, left) :]
 

@@ -7,7 +7,8 @@ from threading import Thread
 
 import pytest
 
-from operators.task_runtime.udp import FLOWS, HEAD, datagrams, run
+from operators.shared.datagrams import FLOWS, datagrams, framed
+from operators.task_runtime.udp import run
 
 
 class Relayed:
@@ -25,7 +26,7 @@ class Relayed:
         self._heard = bytearray()
 
     def say(self, flow: int, datagram: bytes) -> None:
-        os.write(self._into, HEAD.pack(flow, len(datagram)) + datagram)
+        os.write(self._into, framed(flow, datagram))
 
     def hear(self) -> tuple[int, bytes]:
         while not (found := datagrams(self._heard)):
@@ -81,7 +82,7 @@ def test_of_too_many_flows_the_most_silent_gives_way(relay: Relayed) -> None:
 
 
 def test_datagrams_are_found_however_the_stream_is_cut() -> None:
-    said = b"".join(HEAD.pack(flow, flow) + b"x" * flow for flow in range(5))
+    said = b"".join(framed(flow, b"x" * flow) for flow in range(5))
     buffer, found = bytearray(), []
     for byte in said:
         buffer.append(byte)
