@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from clients.cli import artifacts, cancellation, capacity_view, entering, render, submission
+from clients.cli import (
+    artifacts,
+    cancellation,
+    capacity_view,
+    entering,
+    forwarding,
+    render,
+    rsync,
+    submission,
+)
 from clients.cli.audit_view import audit_table
 from clients.cli.follow import all_records
 from clients.cli.moments import moment
@@ -34,7 +43,9 @@ app.command("validate")(submission.validate)
 app.command("schema")(submission.schema)
 app.command("cancel")(cancellation.cancel)
 app.command("exec")(entering.exec_in_task)
-app.command("port-forward")(entering.port_forward)
+app.command("port-forward")(forwarding.port_forward)
+app.command("web")(forwarding.web)
+app.add_typer(rsync.app, name="rsync")
 app.add_typer(artifacts.app, name="artifacts")
 
 
