@@ -38,6 +38,13 @@ Task = Annotated[
     str | None,
     typer.Option("--task", "-t", help="Of this task alone.", autocompletion=completion.task_names),
 ]
+TaskName = Annotated[
+    str, typer.Argument(help="Name of the task.", autocompletion=completion.task_names)
+]
+RetryOfTask = Annotated[
+    int | None,
+    typer.Option("--retry-id", "--retry", "-r", min=0, help="This attempt; default: the last."),
+]
 Pool = Annotated[
     str | None,
     typer.Option(

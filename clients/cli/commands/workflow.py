@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from clients.cli import artifacts, cancellation, capacity_view, entering, render, submission
+from clients.cli import (
+    artifacts,
+    cancellation,
+    capacity_view,
+    entering,
+    forwarding,
+    render,
+    rsync,
+    submission,
+)
 from clients.cli.audit_view import audit_table
 from clients.cli.follow import all_records
 from clients.cli.moments import moment
@@ -48,7 +57,9 @@ app.command("validate")(submission.validate)
 app.command("schema")(submission.schema)
 app.command("cancel")(cancellation.cancel)
 app.command("exec")(entering.exec_in_task)
-app.command("port-forward")(entering.port_forward)
+app.command("port-forward")(forwarding.port_forward)
+app.command("web")(forwarding.web)
+app.add_typer(rsync.app, name="rsync")
 app.add_typer(artifacts.app, name="artifacts")
 
 
@@ -181,6 +192,7 @@ def logs(
     format_type: LongFormatType = None,
 ) -> None:
     """Show what the tasks wrote."""
+    _require_task_of(retry_id, task)
     session = session_of(context)
     begin, end = moment(since, session.now()), moment(until, session.now())
     narrowed = any((query, stream, since, until, error))
@@ -229,8 +241,7 @@ def events(
     format_type: LongFormatType = None,
 ) -> None:
     """Show what the cluster said of the pods: why they wait, what was done to them."""
-    if retry_id is not None and task is None:
-        raise BadInput("An attempt is one of a task: name it with --task.")
+    _require_task_of(retry_id, task)
     session = session_of(context)
     with session.connect() as client:
         text = client.events(workflow, task=task, retry=retry_id)
@@ -310,3 +321,8 @@ def spec(
         session.write_json({"spec": text})
         return
     session.write(text)
+
+
+def _require_task_of(retry: int | None, task: str | None) -> None:
+    if retry is not None and task is None:
+        raise BadInput("An attempt is one of a task: name it with --task.")

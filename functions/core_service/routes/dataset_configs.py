@@ -66,7 +66,7 @@ class PatchBucket(Change):
 
 
 @router.get("")
-def get_config(who: User, has: Has) -> View:
+def get_dataset_configs(who: User, has: Has) -> View:
     return views.config(has.datasets.dataset_configs.datasets())
 
 
