@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from clients.cli import completion
 from clients.cli.session import Format, choose_format
@@ -114,9 +114,9 @@ def as_sent(order: str) -> "SentOrder":
     return "DESC" if order.lower() == "desc" else "ASC"
 
 
-def command_group(help: str) -> typer.Typer:
+def command_group(help: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
     """A word with words below it. Completion is installed for the whole program, by its root."""
-    return typer.Typer(add_completion=False, no_args_is_help=True, help=help)
+    return typer.Typer(cls=cls, add_completion=False, no_args_is_help=True, help=help)
 
 
 def examples(*lines: str) -> str:
