@@ -94,14 +94,18 @@ class Session:
         be asked: a script that means it says so."""
         if force:
             return True
+        answer = self.ask(question)
+        if answer is None:
+            raise BadInput(f"nobody answered, so {what}: say --force to go on without asking")
+        if not answer:
+            self.hint(f"{what[:1].upper()}{what[1:]}.")
+        return answer
+
+    def ask(self, question: str) -> bool | None:
+        """None: nobody is there to answer."""
         self.hint(f"{question} [y/N]")
         answer = self.stdin.readline()
-        if not answer:
-            raise BadInput(f"nobody answered, so {what}: say --force to go on without asking")
-        if answer.strip().lower() in ("y", "yes"):
-            return True
-        self.hint(f"{what[:1].upper()}{what[1:]}.")
-        return False
+        return answer.strip().lower() in ("y", "yes") if answer else None
 
 
 def _as_yaml(value: object) -> str:
