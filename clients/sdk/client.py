@@ -254,7 +254,9 @@ class Client:
             return Dialled(url, self._who)
 
         question = Follow(workflow=workflow, task=task, retry=retry)
-        return live.pages(question, live.World(read, dial, time.monotonic), every=every)
+        return live.pages(
+            question, live.World(read, dial, time.monotonic, random.random), every=every
+        )
 
     def events(self, workflow: str, *, task: str | None = None, retry: int | None = None) -> str:
         """What its cluster said of its pods so far, a line each, by time; of a task that of its

@@ -18,16 +18,15 @@ def answer(
     """`who`: the authorizer's word at `$connect`."""
     try:
         _require_reader(who)
-        workflow = following.subscribe(
+        return following.subscribe(
             asked.workflow,
-            Follower(connection, asked.task, asked.retry),
+            Follower(connection, asked.task, asked.retry if asked.task else None),
             workflows=has.workflows,
             followers=has.followers,
             clock=has.clock,
         )
     except XylemError as error:
         return Refusal(code=error.code, message=str(error))
-    return Following(workflow=workflow)
 
 
 def _require_reader(who: Mapping[str, Any]) -> None:
