@@ -119,9 +119,7 @@ class Follower:
             case LogEnded(task=task, retry=retry):
                 self._heard[attempt_key(task, retry)] = inf
                 self._ending_until = now + ENDING_SECONDS
-                self._read_at = min(
-                    self._read_at, now + LOOK_SECONDS + self._spread(LOOK_SPREAD_SECONDS)
-                )
+                self._look_soon(now)
             case Reached():
                 self._reached(message, now)
         return ()
@@ -170,9 +168,7 @@ class Follower:
             self.closed = reached.closed
             self._looked(now)
         else:  # it missed a push, or one is on its way
-            self._read_at = min(
-                self._read_at, now + LOOK_SECONDS + self._spread(LOOK_SPREAD_SECONDS)
-            )
+            self._look_soon(now)
 
     def _looked(self, now: float) -> None:
         """It, or another one for it, and nothing is to be read now."""
@@ -181,6 +177,10 @@ class Follower:
         else:
             self._read_at = now + READ_EVERY_SECONDS + self._spread(SPREAD_SECONDS)
         self._latest = now + READ_AT_LEAST_SECONDS + self._spread(SPREAD_SECONDS)
+
+    def _look_soon(self, now: float) -> None:
+        look = now + LOOK_SECONDS + self._spread(LOOK_SPREAD_SECONDS)
+        self._read_at = min(self._read_at, look)
 
     def _spread(self, longest: float) -> float:
         """Truncated exponential, as receivers of a multicast wait who would all ask for the same
