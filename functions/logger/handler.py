@@ -16,7 +16,6 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from functions.logger.services import Remembered, Services
 from xylem.domain import errors
-from xylem.domain.access import ADMIN, USER
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol.following import said_record
 from xylem.protocol.runtime import (
@@ -129,7 +128,7 @@ def unknown(error: Exception) -> Response[str]:
 
 @app.get("/api/workflow/<name>/logs")
 def read(name: str) -> Response[str]:
-    _require_reader()
+    _require_reader(name)
     has = _has()
     found = log_download.download(
         _possible(name),
@@ -145,7 +144,7 @@ def read(name: str) -> Response[str]:
 
 @app.get("/api/workflow/<name>/error_logs")
 def read_errors(name: str) -> Response[str]:
-    _require_reader()
+    _require_reader(name)
     has = _has()
     found = log_errors.download(
         _possible(name),
@@ -161,7 +160,7 @@ def read_errors(name: str) -> Response[str]:
 
 @app.get("/api/workflow/<name>/logs/follow")
 def follow(name: str) -> Response[str]:
-    _require_reader()
+    _require_reader(name)
     has = _has()
     wanted = _wanted()
     place = (_possible(name), wanted, _query("cursor") or "")
@@ -202,7 +201,7 @@ def follow(name: str) -> Response[str]:
 def list_artifacts(name: str) -> Response[str]:
     from xylem.usecases import artifacts  # noqa: PLC0415 - no pod waits for what people ask
 
-    _require_reader()
+    _require_reader(name)
     has = _has()
     page = artifacts.page(
         _possible(name),
@@ -376,12 +375,18 @@ def _token() -> str:
     return token.strip()
 
 
-def _require_reader() -> None:
-    """The gateway's authorizer stands before these routes; its word on roles is checked here."""
-    context = app.current_event.request_context.authorizer.get_lambda or {}
-    roles = str(context.get("roles", "")).split(",")
-    if context.get("kind") != "user" or not {ADMIN, USER} & set(roles):
-        raise errors.Forbidden(f"Reading logs takes the role {USER}: ask an admin.")
+def _require_reader(name: str) -> None:
+    """The gateway's authorizer stands before these routes; what its word allows is checked here.
+    Raises `Forbidden`, `UnknownWorkflow`."""
+    from xylem.usecases import reading_rights  # noqa: PLC0415 - no pod waits for what people ask
+
+    has = _has()
+    reading_rights.require_reader(
+        reading_rights.said(app.current_event.request_context.authorizer.get_lambda or {}),
+        _possible(name),
+        workflows=has.workflows,
+        stored=lambda: has.configs.roles(),
+    )
 
 
 def _possible(name: str) -> str:

@@ -10,6 +10,7 @@ from xylem.usecases.shared_pages import SharedPages
 
 if TYPE_CHECKING:
     from xylem.ports.blobs import Blobs
+    from xylem.ports.configs import Configs
     from xylem.ports.followers import Broadcast, Followers
     from xylem.ports.jobs import Jobs
     from xylem.ports.logs import Logs
@@ -25,6 +26,8 @@ class Services(Protocol):
 
     @property
     def workflows(self) -> Workflows: ...
+    @property
+    def configs(self) -> Configs: ...
     @property
     def logs(self) -> Logs: ...
     @property

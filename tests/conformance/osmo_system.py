@@ -29,10 +29,11 @@ from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
 from xylem.memory.configs import MemoryConfigs
 from xylem.ports.backends import NodeFacts
+from xylem.ports.listing import Filter
 from xylem.ports.task_tokens import Attempt
-from xylem.ports.workflows import Scope
 from xylem.protocol.agent import Heartbeat
 from xylem.protocol.spool import EPOCH, Record, Stream
+from xylem.usecases import listing
 from xylem.usecases.queries import spec_file
 
 NAME = BackendName("default")
@@ -139,7 +140,7 @@ class OsmoSystem:
         world.settle()
         world.answer()
         world.settle()
-        for entry in list(world.workflows.entries(Scope("all"))):
+        for entry in list(listing.every(Filter(), world.workflows)):
             if not entry.status.final:
                 self._step(entry.id)
         world.settle()

@@ -75,6 +75,7 @@ OURS: dict[str, str] = {
     "draining": "it may be drained, which its pools show as MAINTENANCE",
     "registered_by": "A backend is registered before it joins",
     "max_retry_disrupted": "three times (`max_retry_disrupted` of the config `workflow`)",
+    "cursor": "`more_entries: true` and the `cursor` of the next",
     "keep_refused_submissions": "`keep_refused_submissions` of the config WORKFLOW",
 }
 """Fields that OSMO's answers do not have: words of the line that says so."""

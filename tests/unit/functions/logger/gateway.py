@@ -24,6 +24,7 @@ class ServicesOf:
 
     def __init__(self, world: World) -> None:
         self.workflows = world.workflows
+        self.configs = world.configs
         self.logs = world.logs
         self.store = world.store
         self.data = MemoryBlobs()

@@ -102,15 +102,21 @@ def test_a_task_that_sends_nonsense_is_told_so(
 
 
 @pytest.mark.parametrize(
-    "who", [None, {"kind": "operator", "roles": "osmo-user"}, {"kind": "user", "roles": ""}]
+    ("who", "says"),
+    [
+        (None, "Logs are for people"),
+        ({"kind": "operator", "roles": "osmo-user"}, "Logs are for people"),
+        ({"kind": "user", "subject": "eve", "roles": ""}, "eve may not do workflow:Read"),
+        ({"kind": "user", "subject": "eve", "roles": "osmo-ctrl"}, "eve may not do workflow:Read"),
+    ],
 )
-def test_who_may_not_read_logs_is_told_which_role_it_takes(
-    logger: Logger, who: dict[str, str] | None
+def test_who_may_not_read_logs_is_told_why(
+    logger: Logger, who: dict[str, str] | None, says: str
 ) -> None:
     answer = logger.ask("GET", LOGS, who=who)
 
     assert (answer.status, answer.body["error_code"]) == (403, "forbidden")
-    assert "osmo-user" in answer.body["message"]
+    assert says in answer.body["message"]
 
 
 @pytest.mark.usefixtures("logger")
