@@ -65,6 +65,7 @@ STATUS: dict[type[errors.XylemError], int] = {
     errors.Forbidden: 403,
     errors.TooLarge: 413,
     errors.Refused: 409,
+    errors.KeyReused: 422,
     errors.Conflict: 503,
     errors.Gone: 410,
     errors.Unavailable: 503,
