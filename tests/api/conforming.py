@@ -61,7 +61,7 @@ def operations(changed: Callable[[dict[str, Any]], None] = lambda _: None) -> It
 
 def cases(operation: Operation) -> st.SearchStrategy[AnyCase]:
     @st.composite
-    def draw_case(draw: st.DrawFn) -> Case:
+    def draw_case(draw: st.DrawFn) -> AnyCase:
         mode = draw(st.sampled_from(GenerationMode))
         case: AnyCase = draw(operation.as_strategy(generation_mode=mode))
         for place in (case.path_parameters, case.query):
