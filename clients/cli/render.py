@@ -161,31 +161,32 @@ def result(workflow: Workflow) -> Text:
 
 class LogLines:
     """Whole lines out of records, as `GET …/logs` writes them. A record holds several lines, or
-    ends in the middle of one, whose rest comes with a later record of the same stream."""
+    ends in the middle of one (of a letter even), whose rest comes with a later record of the same
+    stream, and whose time is that of its end."""
 
     def __init__(self) -> None:
-        self._unfinished: dict[tuple[str, int, str], LogRecord] = {}
+        self._unfinished: dict[tuple[str, int, str], tuple[LogRecord, bytes]] = {}
+        """The last record of a line that has not ended, and what there is of it."""
 
     def take(self, records: Iterable[LogRecord]) -> list[str]:
         lines = []
         for record in records:
             stream = (record.task, record.retry, record.stream)
-            begun = self._unfinished.pop(stream, None)
-            if begun is not None:
-                record = begun.model_copy(update={"text": begun.text + record.text})
-            *whole, rest = record.text.split("\n")
-            lines += [_log_line(record, text) for text in whole]
+            _, begun = self._unfinished.pop(stream, (record, b""))
+            *whole, rest = (begun + record.data).split(b"\n")
+            lines += [_log_line(record, said) for said in whole]
             if rest:
-                self._unfinished[stream] = record.model_copy(update={"text": rest})
+                self._unfinished[stream] = (record, rest)
         return lines
 
     def rest(self) -> list[str]:
         """What will not be finished any more."""
         left, self._unfinished = list(self._unfinished.values()), {}
-        return [_log_line(record, record.text) for record in left]
+        return [_log_line(last, begun) for last, begun in left]
 
 
-def _log_line(record: LogRecord, text: str) -> str:
+def _log_line(record: LogRecord, said: bytes) -> str:
+    text = said.decode(errors="replace")
     name = attempt_name(record.task, record.retry)
     source = f"[{name}]" + ("[osmo]" if record.stream == "control" else "")
     return f"{record.time:%Y/%m/%d %H:%M:%S} {source} {text.rstrip()}"

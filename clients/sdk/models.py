@@ -5,6 +5,7 @@ newer service may say more, and `--format-type json` passes it on. Times are nai
 and aware here, so that nobody subtracts one kind from the other.
 """
 
+import base64
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -195,6 +196,13 @@ class LogRecord(Answer):
     stream: Literal["stdout", "stderr", "control"]
     time: Moment
     text: str
+    raw: str | None = None
+    """Base64 of what was printed, where it is no text by itself."""
+
+    @property
+    def data(self) -> bytes:
+        """What was printed, to the byte."""
+        return self.text.encode() if self.raw is None else base64.b64decode(self.raw)
 
 
 class LogPage(Answer):

@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import Any, Literal, get_args
 
 from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
 
 from functions.core_service import client_version, errors, once
 from functions.core_service.services import Services
@@ -133,7 +134,7 @@ class Application(FastAPI):
         if scope["type"] == "http":
             path = scope["path"]
             self.load(*(PARTS if path == DESCRIPTION else [part_of(path)]))
-        await super().__call__(scope, receive, send)
+        await super().__call__(scope, receive, _no_page(send))
 
     def load(self, *parts: Part) -> None:
         for part in parts:
@@ -148,3 +149,15 @@ class Application(FastAPI):
 
             self.openapi_schema = document(self)
         return self.openapi_schema
+
+
+def _no_page(send: Send) -> Send:
+    """What users wrote is in what is answered: no browser takes any of it for a page
+    (https://fetch.spec.whatwg.org/#x-content-type-options-header)."""
+
+    async def told(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["x-content-type-options"] = "nosniff"
+        await send(message)
+
+    return told

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xylem.ports.dead_letters import DeadLetters
     from xylem.ports.identity import Identity
     from xylem.ports.jobs import Jobs
-    from xylem.ports.tokens import Signer
+    from xylem.ports.tokens import Providers, Signer
     from xylem.usecases import joining, sessions
     from xylem.usecases.apply import Engine
     from xylem.usecases.clusters import Clusters
@@ -53,6 +53,8 @@ class Services(Protocol):
     def identity(self) -> Identity: ...
     @property
     def signer(self) -> Signer: ...
+    @property
+    def providers(self) -> Providers: ...
     def new_secret(self) -> str:
         """Of an access token, which nobody can guess."""
         ...

@@ -101,6 +101,7 @@ class CoreService(Construct):
                 key(service.environment, "credentials"),
                 key(service.environment, "sessions"),
                 key(service.environment, "signing"),
+                key(service.environment, "providers"),
                 objects(data.store, "specs/", "GetObject", "PutObject"),
                 rows(data.catalog, *READ, *CHANGE, CHECK, "BatchGetItem"),
                 objects(data.datasets, "", *DATASET_OBJECTS),

@@ -38,6 +38,7 @@ from xylem.domain.plan import DatasetInput
 from xylem.domain.values import replace
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.credentials import MemoryCredentials
+from xylem.memory.seals import MemorySeals
 from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.memory.time import FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
@@ -163,6 +164,7 @@ class Service:
         self.backends = variant.backends(self.rows, gate)
         self.links = _Redirected(self, sockets, variant)
         self.store = SimulatedBlobs(gate)
+        self.seals = MemorySeals()
         self.clock = gate.now
         self.ids = FakeIds()
         self.tokens = MemoryTaskTokens()

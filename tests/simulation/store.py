@@ -339,6 +339,7 @@ class SimulatedBackends(MemoryBackends):
         version: str,
         connection: ConnectionId,
         now: datetime,
+        data_keys: bool = False,
     ) -> Backend:
         act = partial(
             super().hello,
@@ -348,6 +349,7 @@ class SimulatedBackends(MemoryBackends):
             version=version,
             connection=connection,
             now=now,
+            data_keys=data_keys,
         )
         return self._gate.write("hello", act)
 

@@ -44,6 +44,7 @@ from xylem.memory.identity import MemoryIdentity
 from xylem.memory.logs import MemoryLogs
 from xylem.memory.outside import MemoryMailer, MemoryOutside
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
+from xylem.memory.seals import MemorySeals
 from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
 from xylem.memory.task_secrets import MemoryTaskSecrets
@@ -61,6 +62,7 @@ from xylem.usecases import (
     news,
     notifying,
     operators,
+    partition,
     submit,
     timers,
 )
@@ -104,8 +106,9 @@ class Cluster:
 
 
 class World:
-    def __init__(self, backend: BackendName = BACKEND) -> None:
+    def __init__(self, backend: BackendName = BACKEND, *, data_keys: bool = True) -> None:
         self.backend = backend
+        self.data_keys = data_keys
         self.clock = FakeClock(NOON)
         self.ids = FakeIds()
         self.rows = MemoryStore()
@@ -115,6 +118,7 @@ class World:
         self.links = MemoryLinks()
         self.connections = MemoryConnections()
         self.store = MemoryBlobs()
+        self.seals = MemorySeals()
         self.logs = MemoryLogs()
         self.doorbell = MemoryDoorbell()
         self.alarm = MemoryAlarm()
@@ -291,7 +295,13 @@ class World:
         """The operator says hello over this connection, and from then on everything."""
         self.connection = connection
         self.say(
-            agent.Hello(backend=self.backend, cluster_uid="uid", boot_id=boot, version=version)
+            agent.Hello(
+                backend=self.backend,
+                cluster_uid="uid",
+                boot_id=boot,
+                version=version,
+                data_keys=self.data_keys,
+            )
         )
         self.settle()
 
@@ -340,7 +350,7 @@ class World:
 
     def bodies(self, message: agent.OperatorMessage) -> list[str]:
         """What ingest would make of a frame, were frames of any size."""
-        return list(operators.split(message, backend=self.backend, connection=self.connection))
+        return list(partition.split(message, backend=self.backend, connection=self.connection))
 
     def observed(self, workflow: WorkflowId, *pods: agent.PodObservation) -> None:
         """The question that was pushed last is answered with these pods."""

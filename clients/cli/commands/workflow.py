@@ -135,6 +135,7 @@ def logs(
     format_type: LongFormatType = None,
 ) -> None:
     """Show what the tasks wrote."""
+    _require_task_of(retry_id, task)
     session = session_of(context)
     begin, end = moment(since, session.now()), moment(until, session.now())
     narrowed = any((query, stream, since, until, error))
@@ -183,8 +184,7 @@ def events(
     format_type: LongFormatType = None,
 ) -> None:
     """Show what the cluster said of the pods: why they wait, what was done to them."""
-    if retry_id is not None and task is None:
-        raise BadInput("An attempt is one of a task: name it with --task.")
+    _require_task_of(retry_id, task)
     session = session_of(context)
     with session.connect() as client:
         text = client.events(workflow, task=task, retry=retry_id)
@@ -225,3 +225,8 @@ def spec(
         session.write_json({"spec": text})
         return
     session.write(text)
+
+
+def _require_task_of(retry: int | None, task: str | None) -> None:
+    if retry is not None and task is None:
+        raise BadInput("An attempt is one of a task: name it with --task.")

@@ -11,6 +11,8 @@ from functions.core_service.config_notes import Change, Tags, noted
 from functions.core_service.identity import User
 from functions.core_service.services import Has, change_configs
 from functions.core_service.views import View
+from xylem.domain import granting
+from xylem.domain.access import require
 from xylem.domain.config import ConfigKind
 from xylem.domain.errors import InvalidRequest
 from xylem.usecases import config_history
@@ -100,14 +102,20 @@ def get_diff(
 
 @router.post("/history/rollback")
 def roll_back(body: RollBackRequest, who: User, has: Has) -> None:
+    """A change of that kind of config, for whoever may change it in any other way."""
+    kind = body.config_type
+    require(who, "config:Update", f"config/{kind.lower()}", has.configs.roles)
     config_history.roll_back(
-        body.config_type,
+        kind,
         body.revision,
         configs=has.configs,
         change_book=lambda into, note: change_configs(into, who, has, note),
+        require_roles=lambda before, after: granting.require(
+            who, granting.gained(before, after), lambda: before
+        ),
         author=who.subject,
         now=has.engine.clock(),
-        note=noted(body, body.config_type, "", ""),
+        note=noted(body, kind, "", ""),
     )
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel, ConfigDict
 
 from functions.core_service import views
-from functions.core_service.identity import User
+from functions.core_service.identity import User, require_read
 from functions.core_service.names import Name, Priority, known_length
 from functions.core_service.once import HEADER
 from functions.core_service.services import Has, clusters_of
@@ -99,6 +99,7 @@ def _request(query: SubmitQuery, body: TemplateSpec | None, who: User, has: Has)
                 "Send the workflow in the body, or name an earlier one in `workflow_id`: not both."
             )
         name = known_length(query.workflow_id)
+        _require_read(name, who, has)
         return again.resubmission(
             name, by=who.subject, workflows=has.engine.workflows, store=has.engine.store, **said
         )
@@ -118,6 +119,13 @@ def _request(query: SubmitQuery, body: TemplateSpec | None, who: User, has: Has)
         set_string_variables=body.set_string_variables,
         **said,
     )
+
+
+def _require_read(name: str, who: User, has: Has) -> None:
+    """Whoever submits a workflow again can read its spec afterwards. Raises `Forbidden`,
+    `UnknownWorkflow`."""
+    workflows = has.engine.workflows
+    require_read(who, workflows.workflow(workflows.resolve(name)).value, has)
 
 
 def _app(query: SubmitQuery, who: User, has: Has) -> AppUse | None:
@@ -169,6 +177,7 @@ def restart_workflow(
     idempotency_key: Key = None,
 ) -> View:
     """A new workflow of what did not complete; `Idempotency-Key` as for a submission."""
+    _require_read(name, who, has)
     request = again.restart(
         name, by=who.subject, workflows=has.engine.workflows, store=has.engine.store
     )

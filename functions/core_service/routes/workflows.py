@@ -14,7 +14,9 @@ from functions.core_service.services import Has
 from functions.core_service.views import View
 from xylem.domain.errors import InvalidRequest
 from xylem.domain.label_filter import label_selector
-from xylem.usecases import queries
+from xylem.domain.status import WorkflowStatus
+from xylem.ports.listing import Filter
+from xylem.usecases import listing, queries
 
 router = APIRouter(prefix="/api/workflow")
 
@@ -30,6 +32,8 @@ class ListQuery(BaseModel):
     statuses: list[listed.WorkflowStatus] = []
     offset: int = 0
     limit: int = 20
+    cursor: Annotated[str, Field(max_length=CURSOR_CHARS)] = ""
+    """Where the page before this one ended. Ours."""
     order: listed.Order = listed.Order.ASC
     all_users: bool = False
     pools: list[NameOfAny] = []
@@ -46,10 +50,15 @@ class ListQuery(BaseModel):
 @router.get("")
 def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) -> View:
     pools = query.pools if query.pools and not query.all_pools else _own_pool(who, query, has)
-    wanted = queries.Filter(
+    statuses = [
+        WorkflowStatus(one) for one in query.statuses if one.value in WorkflowStatus.__members__
+    ]
+    if query.statuses and not statuses:
+        return {"workflows": [], "more_entries": False}
+    wanted = Filter(
         users=() if query.all_users else (query.users or [who.subject]),
         pools=pools,
-        statuses=[one.value for one in query.statuses],
+        statuses=statuses,
         priorities=query.priority,
         name=query.name,
         after=_utc(query.submitted_after),
@@ -59,16 +68,18 @@ def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) ->
         no_labels=query.no_label,
         app=_app(query.app),
     )
-    page = queries.page(
+    page = listing.page(
         wanted,
         workflows=has.engine.workflows,
         limit=query.limit,
         offset=query.offset,
+        cursor=query.cursor,
         newest_first=query.order is listed.Order.DESC,
     )
     now = has.engine.clock()
     shown = [views.entry(one, now) for one in page.entries]
-    return {"workflows": shown, "more_entries": page.more}
+    further = {"cursor": page.cursor} if page.cursor else {}
+    return {"workflows": shown, "more_entries": page.more, **further}
 
 
 @router.get("/{name}")

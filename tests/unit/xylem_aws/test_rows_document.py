@@ -115,6 +115,7 @@ def in_code() -> set[Row]:
         row(identity.TokenRow, (identity.user_key("<user>"), identity.token_key("<name>"))),
         row(identity.DigestRow, identity.digest_key("<sha256>")),
         row(identity.ProfileRow, (identity.user_key("<user>"), identity.PROFILE)),
+        row(identity.SignedOutRow, (identity.user_key("<user>"), identity.SIGNED_OUT)),
         row(apps.AppRow, apps.app_key("<uuid>")),
         row(apps.AppRow, apps.listed_key(apps.AppRow(created_at=NOON, uuid="<uuid>"))),
         row(apps.AppNameRow, apps.name_key("<app>")),

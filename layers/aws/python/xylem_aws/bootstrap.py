@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from xylem_aws.logs import DynamoLogs
     from xylem_aws.mailer import SesMailer
     from xylem_aws.outside import HttpsOutside
+    from xylem_aws.provider_keys import ProviderTokens
     from xylem_aws.queues import SqsAlarm, SqsDeadLetters, SqsDoorbell, SqsNewsQueue
     from xylem_aws.sessions import DynamoSessions
     from xylem_aws.task_secrets import DynamoTaskSecrets
@@ -156,17 +157,13 @@ class Ports:
     def credentials(self) -> "DynamoCredentials":
         from xylem_aws.credentials import DynamoCredentials
 
-        return DynamoCredentials(
-            self.settings.region, self.settings.table("identity"), self._envelopes
-        )
+        return DynamoCredentials(self.settings.region, self.settings.table("identity"), self.seals)
 
     @cached_property
     def answers(self) -> "DynamoAnswers":
         from xylem_aws.answers import DynamoAnswers
 
-        return DynamoAnswers(
-            self.settings.region, self.settings.table("workflows"), self._envelopes
-        )
+        return DynamoAnswers(self.settings.region, self.settings.table("workflows"), self.seals)
 
     @property
     def receivers(self) -> "Policy":
@@ -191,10 +188,10 @@ class Ports:
     def task_secrets(self) -> "DynamoTaskSecrets":
         from xylem_aws.task_secrets import DynamoTaskSecrets
 
-        return DynamoTaskSecrets(self.settings.region, self.settings.table("logs"), self._envelopes)
+        return DynamoTaskSecrets(self.settings.region, self.settings.table("logs"), self.seals)
 
     @cached_property
-    def _envelopes(self) -> "Envelopes":
+    def seals(self) -> "Envelopes":
         from xylem_aws.envelopes import Envelopes
 
         region, path = self.settings.region, self.settings.keys_path
@@ -287,6 +284,14 @@ class Ports:
 
         ssm = clients.ssm(self.settings.region)
         return Verifier(read_keys(ssm, self.settings.keys_path, "verifying"), self.settings.api_url)
+
+    @cached_property
+    def providers(self) -> "ProviderTokens":
+        from xylem_aws.provider_keys import ProviderTokens, fetching, read_providers
+
+        ssm, path = clients.ssm(self.settings.region), self.settings.keys_path
+        local = self.settings.environment == "local"
+        return ProviderTokens(lambda: read_providers(ssm, path), fetching(local=local))
 
     @cached_property
     def signer(self) -> "Signer":

@@ -394,6 +394,7 @@ def test_what_a_failed_task_said_last_is_a_question_of_its_own() -> None:
         (("--until", "10x"), "'10x' is no moment"),
         (("-f", "--query", "x"), "leave out --follow"),
         (("--format-type", "json", "--error"), "leave out --follow"),
+        (("-r", "1"), "one of a task: name it with --task"),
     ],
     ids=str,
 )

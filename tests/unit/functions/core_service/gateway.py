@@ -14,13 +14,11 @@ from functions.core_service.api import Application
 from tests.stories.world import World
 from xylem.domain.target import PUBLIC
 from xylem.memory.queues import MemoryDeadLetters
-from xylem.memory.tokens import MemorySigner
+from xylem.memory.tokens import MemoryProviders, MemorySigner
+from xylem.ports.tokens import Providers, Signer
 
 WEBSOCKET_URL = "wss://sockets.test/live"
 SUBMIT = "/api/pool/default/workflow"
-
-
-NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,13 @@ class Answer:
 class ServicesOf:
     """A world's ports, as the routes ask for them."""
 
-    def __init__(self, world: World, dead_letters: MemoryDeadLetters | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        dead_letters: MemoryDeadLetters | None = None,
+        signer: Signer | None = None,
+        providers: Providers | None = None,
+    ) -> None:
         self.engine = world
         self.joining = world
         self.entering = world
@@ -48,7 +52,8 @@ class ServicesOf:
         self.apps = world.apps
         self.answers = world.answers
         self.receivers = PUBLIC
-        self.signer = MemorySigner()
+        self.signer: Signer = signer or MemorySigner()
+        self.providers: Providers = providers or MemoryProviders()
         self._secrets = count(1)
         self.dead_letters = dead_letters or MemoryDeadLetters("jobs", "news", "timers")
 
@@ -57,10 +62,15 @@ class ServicesOf:
 
 
 class CoreService:
-    def __init__(self, world: World | None = None) -> None:
+    def __init__(
+        self,
+        world: World | None = None,
+        signer: Signer | None = None,
+        providers: Providers | None = None,
+    ) -> None:
         self.world = world or World()
         self.dead_letters = MemoryDeadLetters("jobs", "news", "timers")
-        services = ServicesOf(self.world, self.dead_letters)
+        services = ServicesOf(self.world, self.dead_letters, signer, providers)
         self._handler = Mangum(Application(services), lifespan="off")
 
     def ask(
@@ -74,9 +84,10 @@ class CoreService:
         who: str = "alice",
         roles: str = "osmo-user",
         kind: Literal["user", "operator"] = "user",
-        headers: Mapping[str, str] = NO_HEADERS,
+        headers: Mapping[str, str] | None = None,
+        context: Mapping[str, str] | None = None,
     ) -> Answer:
-        """`query` as on the wire. `who` is what the authorizer found."""
+        """`query` as on the wire. `who` is what the authorizer found, or all of `context`."""
         event = {
             "version": "2.0",
             "routeKey": "ANY /api/{proxy+}",
@@ -85,11 +96,11 @@ class CoreService:
             "headers": {
                 "host": "api.test",
                 **({"content-type": content_type} if content_type else {}),
-                **headers,
+                **(headers or {}),
             },
             "requestContext": {
                 "http": {"method": method, "path": path, "sourceIp": "192.0.2.1"},
-                "authorizer": {"lambda": {"kind": kind, "subject": who, "roles": roles}},
+                "authorizer": {"lambda": context or {"kind": kind, "subject": who, "roles": roles}},
             },
             **_body(body),
         }

@@ -3,7 +3,7 @@
 `MemoryStore` holds the rows; the ports are views of it, so that each has its own `load`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,17 +25,17 @@ from xylem.domain.ids import (
 )
 from xylem.domain.values import dataclass, replace
 from xylem.domain.workflow import Counts, Workflow
+from xylem.memory.lists import MemoryLists
 from xylem.ports.jobs import Job, Timer
+from xylem.ports.listing import Part, Rows
 from xylem.ports.stored import Change, Stored
 from xylem.ports.workflows import (
     AuditEntry,
     Commit,
     Creation,
     EarlierAttempt,
-    Entry,
     Laying,
     Reservation,
-    Scope,
 )
 from xylem.usecases import audit, footprint
 from xylem.usecases.room import require_room
@@ -74,6 +74,7 @@ class MemoryStore:
         self.uuids: dict[WorkflowUuid, WorkflowId] = {}
         self.numbers: dict[str, int] = {}
         self.remembered: dict[tuple[UserName, str], _Remembered] = {}
+        self.lists = MemoryLists()
         self.details: dict[WorkflowId, dict[tuple[GroupId, TaskName, int], TaskDetail]] = {}
 
     @property
@@ -337,38 +338,8 @@ class MemoryWorkflows:
     def keep_details(self, workflow: WorkflowId, told: Iterable[TaskDetail]) -> int:
         return self._store.keep_details(workflow, told)
 
-    def entries(
-        self,
-        scope: Scope,
-        *,
-        newest_first: bool = True,
-        after: datetime | None = None,
-        before: datetime | None = None,
-    ) -> Iterator[Entry]:
-        entries = [
-            footprint.entry(stored.value)
-            for stored in self._store.stored_workflows.values()
-            if _within(stored.value, scope)
-        ]
-        for entry in sorted(entries, key=_place, reverse=newest_first):
-            if (after is None or entry.submitted_at >= after) and (
-                before is None or entry.submitted_at < before
-            ):
-                yield entry
-
-
-def _within(workflow: Workflow, scope: Scope) -> bool:
-    match scope.kind:
-        case "all":
-            return True
-        case "user":
-            return workflow.user == scope.name
-        case "pool":
-            return workflow.pool == scope.name
-
-
-def _place(entry: Entry) -> tuple[datetime, WorkflowId]:
-    return entry.submitted_at, entry.id
+    def list_part(self, part: Part) -> Rows:
+        return self._store.lists.read(part, self._store.stored_workflows)
 
 
 class MemoryJobs:

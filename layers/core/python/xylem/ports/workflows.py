@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from xylem.domain.values import dataclass, field
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from xylem.domain.workflow import Counts, Workflow
     from xylem.ports.backends import Mail
     from xylem.ports.jobs import Job
+    from xylem.ports.listing import Part, Rows
     from xylem.ports.stored import Change, Stored
 
 
@@ -139,14 +140,6 @@ class EarlierAttempt(NamedTuple):
     task: Task
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which list: all workflows, one user's or one pool's."""
-
-    kind: Literal["all", "user", "pool"]
-    name: str = ""
-
-
 class Workflows(Protocol):
     def workflow(self, id: WorkflowId) -> Stored[Workflow]:
         """Raises `UnknownWorkflow`."""
@@ -238,14 +231,6 @@ class Workflows(Protocol):
         same. How many were written. No part of a commit: they explain, and decide nothing."""
         ...
 
-    def entries(
-        self,
-        scope: Scope,
-        *,
-        newest_first: bool = True,
-        after: datetime | None = None,
-        before: datetime | None = None,
-    ) -> Iterable[Entry]:
-        """A list by time of submission, `after` included and `before` not, lazily: whoever stops
-        reading stops paying."""
+    def list_part(self, part: Part) -> Rows:
+        """One read of a list. Consistent: what was submitted is listed."""
         ...

@@ -65,7 +65,6 @@ from xylem.ports.jobs import Job, Notify, SettleGroup, StartGroups, Work
 from xylem.ports.stored import Change, Stored
 from xylem.ports.workflows import Commit, Workflows
 from xylem.ports.world import Ids
-from xylem.protocol.agent import CleanupPayload
 
 RING_AGAIN_AFTER = timedelta(seconds=15)
 """The process that commits a job rings for it at once; this long after, the Monitor does."""
@@ -372,6 +371,8 @@ class Draft:
 @cache
 def _how_to_clean(*, force: bool) -> bytes:
     """The payload of a cleanup: there are two of them, so each is packed once."""
+    from xylem.protocol.agent import CleanupPayload  # noqa: PLC0415 - a submission does without
+
     payload = CleanupPayload(grace_seconds=0 if force else None, force=force)
     return gzip.compress(payload.model_dump_json().encode(), mtime=0)
 
