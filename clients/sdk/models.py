@@ -22,7 +22,8 @@ Moment = Annotated[datetime, AfterValidator(_utc)]
 
 
 class Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="allow")
+    # A command reads two kinds of answers of thirty: what it does not read is never built.
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
 
 class Submission(Answer):
@@ -188,6 +189,10 @@ class ListedWorkflow(Answer):
 class WorkflowPage(Answer):
     workflows: list[ListedWorkflow]
     more_entries: bool = False
+
+
+class Tags(Answer):
+    tags: list[str]
 
 
 class LogRecord(Answer):

@@ -36,7 +36,7 @@ from xylem.memory.answers import MemoryAnswers
 from xylem.memory.apps import MemoryApps
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
-from xylem.memory.catalog import MemoryCatalog, MemoryDatasetConfigs, MemoryDatasetStore
+from xylem.memory.catalog import MemoryCatalog, MemoryDatasetStore
 from xylem.memory.configs import MemoryConfigs
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
@@ -72,6 +72,7 @@ from xylem.usecases.start import Rendering, start_groups
 from xylem.usecases.submit import Request
 
 if TYPE_CHECKING:
+    from xylem.ports.catalog import DatasetConfigs
     from xylem.ports.workflows import Workflows
 
 BACKEND = BackendName("cluster-1")
@@ -136,7 +137,7 @@ class World:
         self.sessions = MemorySessions()
         self.session_tokens = HmacSessionTokens({"k1": bytes(range(32))}, "k1")
         self.catalog = MemoryCatalog()
-        self.dataset_configs = MemoryDatasetConfigs()
+        self.dataset_configs: DatasetConfigs = self.configs
         self.dataset_store = MemoryDatasetStore(self.clock)
         self.waited: list[float] = []
         self.wait: Callable[[float], None] = self.waited.append

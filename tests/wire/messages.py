@@ -103,7 +103,15 @@ STORED_JOB = agent.Job(
 )
 SESSION = "0123456789abcdef" * 2
 FRAME = session.Frame(
-    sid=SESSION, channel=1, kind="data", seq=17, ack=5, window=524_288, seen=2, data="aGk="
+    sid=SESSION,
+    channel=1,
+    kind="data",
+    seq=17,
+    ack=5,
+    window=524_288,
+    seen=2,
+    most=96_000,
+    data="aGk=",
 )
 
 NODES = agent.Nodes(

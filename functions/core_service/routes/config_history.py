@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from functions.core_service import config_views, listed
-from functions.core_service.config_notes import Change, Tags, noted
+from functions.core_service.config_notes import MOST_REVISION, Change, Tags, noted
 from functions.core_service.identity import User
 from functions.core_service.services import Has, change_configs
 from functions.core_service.views import View
@@ -19,7 +19,6 @@ from xylem.usecases import config_history
 
 router = APIRouter(prefix="/api/configs")
 
-MOST_REVISION = 10**9
 Number = Annotated[int, Field(gt=0, le=MOST_REVISION)]
 
 

@@ -199,10 +199,11 @@ def dump(providers: Sequence[Provider]) -> str:
 
 
 def load(text: str) -> tuple[Provider, ...]:
-    return tuple(
-        Provider(**{key: tuple(it) if isinstance(it, list) else it for key, it in one.items()})
-        for one in json.loads(text)
-    )
+    return tuple(Provider(**_fields(one)) for one in json.loads(text))
+
+
+def _fields(one: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(it) if isinstance(it, list) else it for key, it in one.items()}
 
 
 _FIELDS = tuple(Provider.__dataclass_fields__)

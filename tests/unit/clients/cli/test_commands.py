@@ -491,7 +491,7 @@ def test_who_stops_following_is_told_that_the_workflow_goes_on(tmp_path: Path) -
         "workflow", "submit", a_spec(tmp_path), "-p", "default", "--follow", answers=answers
     )
 
-    assert said.code == 3
+    assert said.code == 130
     assert said.err == "hello-1 goes on: xylem workflow query hello-1\nInterrupted.\n"
 
 

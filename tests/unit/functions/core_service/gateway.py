@@ -50,10 +50,10 @@ class ServicesOf:
         self.datasets = world
         self.identity = world.identity
         self.apps = world.apps
-        self.answers = world.answers
-        self.receivers = PUBLIC
         self.signer: Signer = signer or MemorySigner()
         self.providers: Providers = providers or MemoryProviders()
+        self.answers = world.answers
+        self.receivers = PUBLIC
         self._secrets = count(1)
         self.dead_letters = dead_letters or MemoryDeadLetters("jobs", "news", "timers")
 
