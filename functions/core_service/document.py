@@ -74,8 +74,8 @@ ANSWERS: dict[str, Json] = {
         "unknown_job",
     ),
     "409": _answer(
-        "Not in this state, not of the revision that was expected, or not while the same request is "
-        "being worked on",
+        "Not in this state, not of the revision that was expected, or not while the same request "
+        "is being worked on",
         "The first request under this Idempotency-Key is still being worked on: send it again in "
         "some seconds.",
         "in_progress",
