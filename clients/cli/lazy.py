@@ -29,6 +29,7 @@ COMMANDS = (
     "whoami",
     "profile",
     "token",
+    "webhook",
     "user",
     "role",
     "config",
