@@ -26,6 +26,8 @@ COMMANDS = (
     "login",
     "local",
     "token",
+    "provider",
+    "key",
     "backend",
     "job",
     "version",

@@ -19,7 +19,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from xylem_aws import clients
-from xylem_aws.keys import read_keys
+from xylem_aws.keys import FreshKeys, Purpose, read_keys
 from xylem_aws.settings import Settings
 
 if TYPE_CHECKING:
@@ -255,8 +255,8 @@ class Ports:
     def verifier(self) -> "Verifier":
         from xylem_aws.identity import Verifier
 
-        ssm = clients.ssm(self.settings.region)
-        return Verifier(read_keys(ssm, self.settings.keys_path, "verifying"), self.settings.api_url)
+        keys = self._fresh_keys("verifying")
+        return Verifier(lambda kid, now: keys.ring(now, naming=kid), self.settings.api_url)
 
     @cached_property
     def providers(self) -> "ProviderTokens":
@@ -266,12 +266,20 @@ class Ports:
         local = self.settings.environment == "local"
         return ProviderTokens(lambda: read_providers(ssm, path), fetching(local=local))
 
-    @cached_property
+    @property
     def signer(self) -> "Signer":
+        """With the key of today: it may be rotated while this process lives."""
         from xylem_aws.identity import Signer
 
-        ssm = clients.ssm(self.settings.region)
-        return Signer(read_keys(ssm, self.settings.keys_path, "signing"), self.settings.api_url)
+        return Signer(self._signing_keys.ring(self.clock()), self.settings.api_url)
+
+    @cached_property
+    def _signing_keys(self) -> FreshKeys:
+        return self._fresh_keys("signing")
+
+    def _fresh_keys(self, purpose: Purpose) -> FreshKeys:
+        ssm, path = clients.ssm(self.settings.region), self.settings.keys_path
+        return FreshKeys(lambda: read_keys(ssm, path, purpose))
 
     @cached_property
     def apps(self) -> "DynamoApps":
