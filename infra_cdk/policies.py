@@ -135,6 +135,7 @@ UNSEEN = (
     Unseen(
         "router", "dynamodb:BatchGetItem", "*-configs", "Of followers with roles of an admin's."
     ),
+    Unseen("core-service", "dynamodb:UpdateItem", "*-connections", "Of who asks often, on AWS."),
     Unseen("worker", "dynamodb:*", "*-identity", CREDENTIALS),
     Unseen("worker", "ssm:GetParameter", "*/keys/credentials", CREDENTIALS),
     Unseen("worker", "dynamodb:*", "*-logs", LONG),

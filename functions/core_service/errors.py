@@ -60,7 +60,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(errors.XylemError)
     async def known(request: Request, error: errors.XylemError) -> JSONResponse:
         body = problem(str(error), error.code, error.workflow)
-        return JSONResponse(body, status_code=STATUS[type(error)])
+        headers = {}
+        if isinstance(error, errors.TooMany):
+            headers["Retry-After"] = str(error.retry_after)
+        return JSONResponse(body, status_code=STATUS[type(error)], headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:

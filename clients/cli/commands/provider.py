@@ -50,7 +50,7 @@ def trust(
 ) -> None:
     """Believe this provider's tokens, in the place of what was said of it before."""
     session = session_of(context)
-    provider = _found(
+    provider = provider_of(
         issuer,
         _discovered(issuer, session.transport),
         audiences=(client_id, *(audience or ())),
@@ -120,7 +120,7 @@ def _discovered(issuer: str, transport: httpx.BaseTransport | None) -> dict[str,
     return answer
 
 
-def _found(issuer: str, said: dict[str, Any], **more: Any) -> Provider:
+def provider_of(issuer: str, said: dict[str, Any], **more: Any) -> Provider:
     """Raises `BadInput`."""
     names = {
         "keys_url": "jwks_uri",

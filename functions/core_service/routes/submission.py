@@ -143,6 +143,13 @@ def _submit(
         raise
     if validation_only:
         return views.validated(checked.plan.name)
+    submit.require_room(
+        request,
+        checked,
+        workflows=has.engine.workflows,
+        configs=has.configs,
+        now=has.engine.clock(),
+    )
     return views.submitted(submit.submit(request, checked, engine=has.engine))
 
 

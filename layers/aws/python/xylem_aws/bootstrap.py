@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from xylem.usecases.config_book import ConfigBook
+    from xylem.usecases.limits import Limiter
     from xylem.usecases.session_tokens import HmacSessionTokens
     from xylem_aws.apps import DynamoApps
     from xylem_aws.backends import DynamoBackends
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from xylem_aws.logs import DynamoLogs
     from xylem_aws.provider_keys import ProviderTokens
     from xylem_aws.queues import SqsAlarm, SqsDeadLetters, SqsDoorbell, SqsNewsQueue
+    from xylem_aws.rates import DynamoRates
     from xylem_aws.sessions import DynamoSessions
     from xylem_aws.task_secrets import DynamoTaskSecrets
     from xylem_aws.task_tokens import HmacTaskTokens
@@ -295,6 +297,22 @@ class Ports:
         from xylem_aws.users import DynamoIdentity
 
         return DynamoIdentity(self.settings.region, self.settings.table("identity"))
+
+    @cached_property
+    def limiter(self) -> "Limiter":
+        from xylem.usecases.limits import Limiter, PerSecond
+
+        limits = PerSecond(
+            user=self.settings.requests_per_second("USER"),
+            token=self.settings.requests_per_second("TOKEN"),
+        )
+        return Limiter(lambda: self._rates, limits)
+
+    @cached_property
+    def _rates(self) -> "DynamoRates":
+        from xylem_aws.rates import DynamoRates
+
+        return DynamoRates(self.settings.region, self.settings.table("connections"))
 
     @cached_property
     def _sqs(self) -> "SQSClient":

@@ -292,6 +292,17 @@ class DynamoWorkflows:
         )
         yield from merged
 
+    def unfinished(self, scope: Scope) -> int:
+        with in_our_words("workflows"):
+            return sum(
+                EntryRow.count(
+                    partition,
+                    filter_condition=EntryRow.ended_at.does_not_exist(),
+                    consistent_read=True,
+                )
+                for partition in list_partitions(scope)
+            )
+
     def _creation(self, creation: Creation) -> Transaction:
         workflow = creation.workflow
         transaction = Transaction(self._connection, of=workflow.id)

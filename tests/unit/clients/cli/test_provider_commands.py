@@ -3,7 +3,7 @@ it; a local stack's, whose AWS is a fake here."""
 
 import pytest
 
-from clients.cli.commands.provider import _found
+from clients.cli.commands.provider import provider_of
 from clients.sdk.errors import BadInput
 from xylem.domain.provider import Provider
 from xylem_aws.provider_keys import dump, load
@@ -18,7 +18,7 @@ SAID = {
 
 
 def test_what_a_provider_says_of_itself_is_what_is_trusted_and_read_back() -> None:
-    provider = _found(ISSUER, SAID, audiences=("xylem-cli",))
+    provider = provider_of(ISSUER, SAID, audiences=("xylem-cli",))
 
     assert provider == Provider(
         ISSUER, ("xylem-cli",), f"{ISSUER}/keys", f"{ISSUER}/token", f"{ISSUER}/authorize"
@@ -41,4 +41,4 @@ def test_a_provider_that_leads_elsewhere_than_to_https_is_not_trusted(
     field: str, value: str | None
 ) -> None:
     with pytest.raises(BadInput):
-        _found(ISSUER, {**SAID, field: value}, audiences=("xylem-cli",))
+        provider_of(ISSUER, {**SAID, field: value}, audiences=("xylem-cli",))

@@ -343,6 +343,9 @@ class MemoryWorkflows:
             ):
                 yield entry
 
+    def unfinished(self, scope: Scope) -> int:
+        return sum(1 for entry in self.entries(scope) if entry.ended_at is None)
+
 
 def _within(workflow: Workflow, scope: Scope) -> bool:
     match scope.kind:

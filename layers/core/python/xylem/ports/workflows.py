@@ -244,3 +244,7 @@ class Workflows(Protocol):
         """A list by time of submission, `after` included and `before` not, lazily: whoever stops
         reading stops paying."""
         ...
+
+    def unfinished(self, scope: Scope) -> int:
+        """How many of a list have not ended. All of it is looked at."""
+        ...

@@ -5,7 +5,7 @@ everywhere or nowhere, so the workflow is looked up for others alone.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from xylem.domain.access import Principal, require
 from xylem.domain.errors import Forbidden
@@ -20,7 +20,7 @@ ANYWHERE = "pool/"
 def said(context: Mapping[str, Any]) -> Principal:
     """The authorizer's word."""
     roles = frozenset(filter(None, str(context.get("roles", "")).split(",")))
-    kind = "user" if context.get("kind") == "user" else "operator"
+    kind: Literal["user", "operator"] = "user" if context.get("kind") == "user" else "operator"
     return Principal(kind, UserName(str(context.get("subject", ""))), roles)
 
 
