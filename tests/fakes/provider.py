@@ -120,7 +120,7 @@ class Provider:
                 return 200, {"access_token": token, "token_type": "Bearer", "expires_in": LIFE}
         return 400, {"error": "unsupported_grant_type"}
 
-    def _given(self, **claims: str) -> dict[str, Any]:
+    def _given(self, **claims: Any) -> dict[str, Any]:
         refresh = secrets.token_urlsafe(8)
         self._refreshes[refresh] = True
         return {

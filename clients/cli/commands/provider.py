@@ -129,15 +129,16 @@ def provider_of(issuer: str, said: dict[str, Any], **more: Any) -> Provider:
         "device_url": "device_authorization_endpoint",
         "logout_url": "end_session_endpoint",
     }
-    urls = {field: said.get(name) for field, name in names.items()}
+    urls = {field: str(said[name]) for field, name in names.items() if said.get(name)}
     for field in ("keys_url", "token_url"):
-        if not isinstance(urls[field], str):
+        if field not in urls:
             raise BadInput(f"{issuer} names no {names[field]}: it cannot be trusted")
-    for url in filter(None, urls.values()):
-        checked_url(str(url))
-        if is_loopback(str(url)) and urlsplit(issuer).hostname != urlsplit(str(url)).hostname:
+    for url in urls.values():
+        checked_url(url)
+        if is_loopback(url) and urlsplit(issuer).hostname != urlsplit(url).hostname:
             raise BadInput(f"{issuer} names {url}, which is this machine")
-    return Provider(issuer=issuer, **urls, **more)
+    given: dict[str, Any] = {"issuer": issuer, **urls, **more}
+    return Provider(**given)
 
 
 def _read(there: Deployment) -> list[Provider]:

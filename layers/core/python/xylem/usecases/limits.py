@@ -55,8 +55,8 @@ class Limiter:
             if per_second is not None and not self._may(key, per_second):
                 wait = (self._window + 1) * WINDOW.seconds - int(now.timestamp())
                 raise TooMany(
-                    f"{key.partition(':')[2]} asks more often than {per_second} times a second: wait {wait} "
-                    "s, and ask less often.",
+                    f"{key.partition(':')[2]} asks more than {per_second} times a second: wait "
+                    f"{wait} s, and ask less often.",
                     retry_after=wait,
                 )
 
