@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from xylem.domain.access import Principal
     from xylem.domain.config import Note
     from xylem.domain.pool_book import PoolBook
+    from xylem.domain.target import Policy
+    from xylem.ports.answers import Answers
     from xylem.ports.apps import Apps
     from xylem.ports.backends import Backends
     from xylem.ports.configs import Configs, Credentials, Pools
@@ -64,6 +66,13 @@ class Services(Protocol):
     def entering(self) -> sessions.Has: ...
     @property
     def datasets(self) -> DatasetEngine: ...
+    @property
+    def answers(self) -> Answers: ...
+    @property
+    def receivers(self) -> Policy:
+        """Whom webhooks may lead to."""
+        ...
+
     @property
     def dead_letters(self) -> DeadLetters: ...
 

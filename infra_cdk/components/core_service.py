@@ -38,6 +38,8 @@ OPEN = (
     "GET /api/auth/keys",
     "GET /api/auth/jwt/access_token",
     "POST /api/auth/jwt/access_token",
+    "GET /api/auth/jwt/refresh_token",
+    "POST /api/auth/jwt/refresh_token",
 )
 """As with OSMO."""
 

@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 from pynamodb.models import Model
 
+from xylem.memory.answers import MemoryAnswers
 from xylem.memory.apps import MemoryApps
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.catalog import MemoryCatalog
@@ -21,6 +22,7 @@ from xylem.memory.rates import MemoryRates
 from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
 from xylem.memory.task_secrets import MemoryTaskSecrets
+from xylem.ports.answers import Answers
 from xylem.ports.apps import Apps
 from xylem.ports.backends import Backends
 from xylem.ports.catalog import Catalog, DatasetConfigs
@@ -35,6 +37,7 @@ from xylem.ports.sessions import Sessions
 from xylem.ports.task_secrets import TaskSecrets
 from xylem.ports.workflows import Workflows
 from xylem.usecases.config_book import ConfigBook
+from xylem_aws.answers import DynamoAnswers
 from xylem_aws.apps import DynamoApps
 from xylem_aws.backends import DynamoBackends
 from xylem_aws.catalog import DynamoCatalog
@@ -86,6 +89,7 @@ class Stores:
     credentials: Credentials
     identity: Identity
     apps: Apps
+    answers: Answers
     task_secrets: TaskSecrets
     followers: Followers
     sessions: Sessions
@@ -110,6 +114,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemoryCredentials(),
             MemoryIdentity(),
             MemoryApps(),
+            MemoryAnswers(),
             MemoryTaskSecrets(),
             MemoryFollowers(),
             MemorySessions(),
@@ -135,6 +140,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),
             DynamoIdentity(REGION, "identity"),
             DynamoApps(REGION, "catalog"),
+            DynamoAnswers(REGION, "workflows", Envelopes(lambda: A_RING)),
             DynamoTaskSecrets(REGION, "logs", Envelopes(lambda: A_RING)),
             DynamoFollowers(REGION, "connections"),
             DynamoSessions(REGION, "connections"),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, SecretStr
 
 from functions.core_service.services import Has
 from functions.core_service.views import View
+from xylem.domain.errors import InvalidRequest
 from xylem.domain.provider import Provider
 from xylem.spec.service_configs import LoginForm, service_form
 from xylem.usecases import users
@@ -46,6 +47,34 @@ def exchange(body: TokenRequest, has: Has) -> View:
 def exchange_by_query(access_token: SecretStr, has: Has) -> View:
     """OSMO's older clients: the token stands in the address, which is logged on its way."""
     return _exchanged(access_token.get_secret_value(), has)
+
+
+@router.post("/jwt/refresh_token")
+def refresh(
+    body: TokenRequest, workflow_id: str, group_name: str, task_name: str, retry_id: int = 0
+) -> View:
+    raise _unknown_refresh_token()
+
+
+@router.get("/jwt/refresh_token", name="refresh_by_query")
+def refresh_by_query(
+    refresh_token: SecretStr,
+    workflow_id: str,
+    group_name: str,
+    task_name: str,
+    retry_id: int = 0,
+) -> View:
+    raise _unknown_refresh_token()
+
+
+def _unknown_refresh_token() -> InvalidRequest:
+    """OSMO's control container turns such a token into one that its user's roles go with. Ours has
+    a token for its attempt alone, and renews it with the Logger: nobody has one of these."""
+    return InvalidRequest(
+        "Refresh token is invalid: a task's token is renewed by its own sidecar, and opens nothing "
+        "of its user's. Ask for an access token (`xylem token set`).",
+        code="USER",
+    )
 
 
 def _of(provider: Provider | None) -> View:

@@ -21,6 +21,7 @@ from xylem.domain.ids import (
 )
 from xylem.ports.task_tokens import Attempt
 from xylem_aws.tables import (
+    answers,
     apps,
     backends,
     catalog,
@@ -90,6 +91,7 @@ def in_code() -> set[Row]:
         *(row(workflows.EntryRow, key) for key in entries),
         row(workflows.CounterRow, workflows.counter_key("<name>")),
         row(workflows.IdempotencyRow, workflows.idempotency_key(USER, "any")),
+        row(answers.AnswerRow, answers.answer_key(USER, "any")),
         row(backends.BackendRow, backends.backend_key(BACKEND)),
         row(backends.RegistrationRow, backends.registration_key(BACKEND)),
         row(backends.SeenRow, backends.seen_key(BACKEND)),
@@ -169,7 +171,7 @@ def test_the_document_has_the_keys_of_the_code() -> None:
 
 def test_every_kind_of_row_is_written_down() -> None:
     modules = (
-        *(apps, backends, catalog, configs, connections),
+        *(answers, apps, backends, catalog, configs, connections),
         *(identity, logs, sessions, workflows),
     )
     kinds = {

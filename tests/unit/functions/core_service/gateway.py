@@ -12,6 +12,7 @@ from mangum import Mangum
 
 from functions.core_service.api import Application
 from tests.stories.world import World
+from xylem.domain.target import PUBLIC
 from xylem.memory.queues import MemoryDeadLetters
 from xylem.memory.rates import MemoryRates
 from xylem.memory.tokens import MemoryProviders, MemorySigner
@@ -21,6 +22,9 @@ from xylem.usecases.limits import Limiter, PerSecond
 NO_LIMITS = PerSecond()
 WEBSOCKET_URL = "wss://sockets.test/live"
 SUBMIT = "/api/pool/default/workflow"
+
+
+NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class ServicesOf:
         self.rates = MemoryRates()
         self.limiter = Limiter(lambda: self.rates, limits)
         self.providers: Providers = providers or MemoryProviders()
+        self.answers = world.answers
+        self.receivers = PUBLIC
         self._secrets = count(1)
         self.dead_letters = dead_letters or MemoryDeadLetters("jobs", "news", "timers")
 

@@ -24,8 +24,9 @@ from xylem.usecases.log_walk import Piece
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which part of a workflow's log. `last_n_lines` and `query` as in OSMO; `stream` is one of
-    stdout, stderr and control; `since` is included, `until` is not."""
+    """Which part of a workflow's log. `last_n_lines` and `query` as in OSMO, where 0 lines are all;
+    `retry` is of a task; `stream` is one of stdout, stderr and control; `since` is included,
+    `until` is not."""
 
     task: str | None = None
     retry: int | None = None
@@ -59,7 +60,7 @@ Choose = Callable[[Iterable[Line]], Iterator[Line]]
 def choosing(wanted: Wanted) -> Choose:
     """Which of an attempt's lines are wanted; who reads them stops at `until`. Raises
     `InvalidRequest`."""
-    if wanted.last_n_lines is not None and wanted.last_n_lines <= 0:
+    if wanted.last_n_lines is not None and wanted.last_n_lines < 0:
         raise InvalidRequest("Users should specify positive value for flag -n.", code="USER")
     matching_lines = _matching(wanted.query)
     stream = _stream(wanted.stream)

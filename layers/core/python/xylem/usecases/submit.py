@@ -19,7 +19,7 @@ It is FAILED_SUBMISSION, has no groups, and says why. A mere validation leaves n
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import count
 
 from xylem import spec
@@ -49,7 +49,8 @@ from xylem.domain.workflow import Counts, Sweeping, Workflow, amount
 from xylem.ports.catalog import DatasetConfigs
 from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.jobs import Job, RemoveWorkflow, SweepWorkflow
-from xylem.ports.workflows import Creation, Laying, Reservation, Scope, Workflows
+from xylem.ports.listing import Scope
+from xylem.ports.workflows import Creation, Laying, Reservation, Workflows
 from xylem.protocol.limits import TRANSACTION_ACTIONS
 from xylem.usecases import asked, dataset_names, placing
 from xylem.usecases.apply import Engine
@@ -81,8 +82,9 @@ LAY_ACTIONS = TRANSACTION_ACTIONS - 4
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A submission as it came in. `idempotency`: the caller's key, if it gave one. `parent`: the
-    workflow whose stored spec `text` is, or a part of it; that has no template any more."""
+    """A submission as it came in. `idempotency`: the caller's key, if it gave one; `fingerprint`:
+    what that came with. `parent`: the workflow whose stored spec `text` is, or a part of it; that
+    has no template any more."""
 
     text: str
     user: UserName
@@ -93,8 +95,11 @@ class Request:
     labels: Sequence[str] = ()
     priority: str = "NORMAL"
     idempotency: str | None = None
+    fingerprint: str = ""
     parent: WorkflowId | None = None
     app: AppUse | None = None
+    heard_by: tuple[str, ...] = ()
+    """Who is to hear of its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +177,7 @@ def configured(plan: WorkflowPlan, config: WorkflowConfig) -> WorkflowPlan:
 
 
 def require_room(
-    request: Request, checked: Checked, *, workflows: Workflows, configs: Configs, now: datetime
+    request: Request, checked: Checked, *, workflows: Workflows, configs: Configs
 ) -> None:
     """Of workflows that have not ended, if an admin limits them. Two who submit at the same moment
     may both find the last place. Raises `TooMany`."""
@@ -181,11 +186,8 @@ def require_room(
         (config.max_num_workflows, Scope("user", request.user), f"{request.user} has"),
         (config.max_num_workflows_per_pool, Scope("pool", pool), f"Pool {pool} has"),
     )
-    key = request.idempotency
     for most, scope, whose in limits:
-        if most is None or (key and workflows.made_under(request.user, key, now=now)):
-            continue
-        if workflows.unfinished(scope) >= most:
+        if most is not None and workflows.unfinished(scope) >= most:
             raise TooMany(
                 f"{whose} {most} workflows that have not ended, which is the most that an admin "
                 "allows: submit it when one has ended, or cancel one."
@@ -203,14 +205,24 @@ def render(request: Request) -> str:
     )
 
 
+def made_before(request: Request, *, engine: Engine) -> WorkflowId | None:
+    """What was made of this very request, whatever has changed since: it is not checked again.
+    Raises `KeyReused`."""
+    if request.idempotency is None:
+        return None
+    return engine.workflows.made_under(
+        request.user, request.idempotency, request=request.fingerprint, now=engine.clock()
+    )
+
+
 def submit(request: Request, checked: Checked, *, engine: Engine) -> WorkflowId:
     """The new workflow's id, or that of an earlier submission with the same idempotency key.
 
-    Raises `Conflict` when twenty others of the same name were faster, one after the other."""
-    if request.idempotency is not None:
-        earlier = engine.workflows.made_under(request.user, request.idempotency, now=engine.clock())
-        if earlier is not None:
-            return earlier
+    Raises `KeyReused` where that was another one; `Conflict` when twenty others of the same name
+    were faster, one after the other."""
+    earlier = made_before(request, engine=engine)
+    if earlier is not None:
+        return earlier
     uuid = WorkflowUuid(engine.ids())
     file = SpecFile(
         plan=checked.plan,
@@ -404,6 +416,7 @@ def _creation(
         labels=plan.labels,
         parent=request.parent,
         app=request.app,
+        heard_by=request.heard_by,
         templated=checked.template is not None,
         limits=plan.limits,
         placement=checked.placement,
@@ -422,6 +435,7 @@ def _creation(
         groups=tuple(groups),
         jobs=start_jobs(workflow.id, starting, ids=engine.ids, now=now),
         idempotency=request.idempotency,
+        request=request.fingerprint,
     )
 
 
