@@ -16,7 +16,7 @@ import typer
 from clients.cli.session import Session, session_of
 from clients.sdk.client import Client
 from clients.sdk.errors import ClientError
-from clients.sdk.login import Login, write_private
+from clients.sdk.login import Login, current_login, write_private
 from clients.sdk.retry import Retries
 
 PATIENCE = httpx.Timeout(1.0)
@@ -64,7 +64,9 @@ def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
 def _names(context: typer.Context, what: str, ask: Callable[[Client], Iterable[str]]) -> list[str]:
     session = session_of(context)
     try:
-        login = session.login()
+        login = current_login(session.environ)
+        if login is None:
+            return []
         kept = _kept(session, login, what)
         now = session.now().timestamp()
         if kept is not None and 0 <= now - kept["at"] < KEPT_SECONDS:
@@ -74,7 +76,7 @@ def _names(context: typer.Context, what: str, ask: Callable[[Client], Iterable[s
         except ClientError:
             return list(kept["names"]) if kept else []
         _keep(session, login, what, {"at": now, "names": names})
-    except (ClientError, OSError):  # no login, a broken one, a folder that is not ours
+    except (ClientError, OSError):  # a broken login, a folder that is not ours
         return []
     return names
 

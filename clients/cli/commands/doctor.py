@@ -79,6 +79,14 @@ def _findings(session: Session) -> Iterator[Finding]:
         return
     source = "the environment" if session.environ.get("XYLEM_URL") else "the stored login"
     yield Finding("login", Verdict.FINE, f"{login.url}, of {source}")
+    if login.access_token is not None or login.grant is not None:
+        try:
+            login = session.login()
+            yield Finding("token", Verdict.FINE, "another is had when it ends")
+        except Unreachable:
+            pass  # told below
+        except ClientError as error:
+            yield Finding("token", Verdict.PROBLEM, str(error), f"xylem login {login.url}")
     with Client(
         login, transport=session.transport, retries=Retries(attempts=1), timeout=PATIENCE
     ) as client:
@@ -116,7 +124,7 @@ def _of_the_service(session: Session, login: Login, client: Client) -> Iterator[
         yield _version(answer)
     yield from _supported(client)
     ends = token_expiry(login.token) if login.token else None
-    if login.token:
+    if login.token and login.access_token is None and login.grant is None:
         yield diagnosis.token(ends, session.now())
     try:
         profile = client.profile.get()

@@ -38,6 +38,7 @@ def asked(environ: dict[str, str] | None = None, **answers: Any) -> Said:
         "version": "GET /client/version",
         "support": "GET /api/version",
         "profile": "GET /api/profile/settings",
+        "exchange": "POST /api/auth/jwt/access_token",
     }
     given = {changed[name]: answer for name, answer in answers.items()}
     said_of = {"XYLEM_URL": "https://xylem.example", "XYLEM_CONFIG_DIR": "/nonexistent"}
@@ -131,6 +132,25 @@ def test_a_token_is_told_before_it_ends_and_after() -> None:
     refused = httpx.Response(401, json=a_refusal("Token has ended", "unauthenticated"))
     ended = with_token(-timedelta(hours=1), version=refused, support=refused, profile=refused)
     assert (ended.code, problems(ended)) == (2, ["token", "rights"])
+
+
+@pytest.mark.parametrize(
+    ("exchange", "found"),
+    [
+        (httpx.Response(200, json={"token": "a.b.c"}), []),
+        (httpx.Response(400, json=a_refusal("it was deleted")), ["token"]),
+    ],
+)
+def test_a_token_that_is_had_anew_is_a_problem_where_it_is_not(
+    tmp_path: Path, exchange: httpx.Response, found: list[str]
+) -> None:
+    store(Login(url="https://xylem.example", access_token="secret"), tmp_path / "config")
+    environ = {"XYLEM_CONFIG_DIR": str(tmp_path / "config")}
+
+    said = asked(environ, exchange=exchange)
+
+    assert problems(said) == found
+    assert said.code == (2 if found else 0)
 
 
 def test_who_may_submit_nowhere_is_told_whom_to_ask() -> None:
