@@ -40,6 +40,11 @@ class SessionLine:
         """Until the session is over and its sockets are closed."""
         await self._pump.run()
 
+    @property
+    def reordered(self) -> int:
+        """Frames that overtook others."""
+        return self._side.channels.reordered
+
     # Of our owner --------------------------------------------------------------------------------
 
     def open(self, what: bytes) -> int:
