@@ -326,6 +326,7 @@ def test_an_operator_that_was_restarted_hears_of_the_session_when_its_client_ren
     """Its client was told `peer_lost`, and the row still names the connection that is gone."""
     scene = Scene()
     made, *_ = scene.paired()
+    scene.world.listen()
     scene.world.cluster.invites.clear()
 
     asked = Renew(sid=made.session.id, token=made.token)
