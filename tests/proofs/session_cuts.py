@@ -111,9 +111,12 @@ class Outcome:
 class Trouble:
     """In a thread: nothing that the proof waits for delays it."""
 
-    def __init__(self, gate: Gate, operator: Operator, dice: random.Random) -> None:
+    def __init__(
+        self, gate: Gate, operator: Operator, dice: random.Random, kills: tuple[float, float]
+    ) -> None:
         self.cuts = 0
         self.kills = 0
+        self._between = kills
         self._gate = gate
         self._operator = operator
         self._dice = dice
@@ -126,13 +129,13 @@ class Trouble:
         self._thread.join()
 
     def _run(self) -> None:
-        kill_at = time.monotonic() + self._dice.uniform(*KILL_SECONDS)
+        kill_at = time.monotonic() + self._dice.uniform(*self._between)
         while not self._over.wait(CUT_SECONDS):
             self.cuts += self._gate.cut()
             if time.monotonic() >= kill_at:
                 self._operator.kill()
                 self.kills += 1
-                kill_at = time.monotonic() + self._dice.uniform(*KILL_SECONDS)
+                kill_at = time.monotonic() + self._dice.uniform(*self._between)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +260,14 @@ def sha256_of(seed: str, size: int) -> str:
     return digest.hexdigest()
 
 
-def prove(settings: Settings, client: Client, login: Login, seed: str, megabytes: int) -> Outcome:
+def prove(
+    settings: Settings,
+    client: Client,
+    login: Login,
+    seed: str,
+    megabytes: int,
+    kills: tuple[float, float] = KILL_SECONDS,
+) -> Outcome:
     size = megabytes * MB
     with ExitStack() as stack:
         passing = stack.enter_context(gate(settings.ports["aws"]))
@@ -267,7 +277,7 @@ def prove(settings: Settings, client: Client, login: Login, seed: str, megabytes
         stack.callback(lambda: client.cancel(name, force=True))
         _wait_for_running(client, name)
         task = Task(client, login, name, port, passing.port, settings.ports["aws"])
-        trouble = Trouble(passing, operator, random.Random(f"{seed}/trouble"))
+        trouble = Trouble(passing, operator, random.Random(f"{seed}/trouble"), kills)
         try:
             ways = asyncio.run(all_ways(task, seed, size))
         finally:

@@ -45,7 +45,7 @@ MOST_OPEN = 20
 """Of one user at a time."""
 
 MOST_BYTES = 50 * 1024**3
-"""Of one session, as its sides count them. A GB costs some $0.13 (docs/costs.md)."""
+"""Of one session, as its sides count them. A GB costs some $0.10 (docs/costs.md)."""
 
 ATTEMPTS = 5
 
