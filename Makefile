@@ -29,7 +29,8 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 LOCAL_LOGIN := XYLEM_CONFIG_DIR=$${XYLEM_HOME:-.xylem}/login
 
 .PHONY: help install demo up down test check bench simulate synth deploy prove-kills prove-timers
-.PHONY: prove-simulation prove-mutation prove-scope prove-operators prove-masking prove-sessions
+.PHONY: prove-simulation prove-mutation prove-scope prove-operators prove-masking prove-api
+.PHONY: prove-sessions
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +78,9 @@ prove-timers: $(STAMPS)/venv ## ten thousand timers in real time: half an hour
 
 prove-masking: $(STAMPS)/venv ## a hundred thousand logs full of secrets, of which none gets through
 	@$(BIN)/python -m tests.proofs.masking --record
+
+prove-api: $(STAMPS)/venv ## half an hour of requests that schemathesis makes of the OpenAPI; SEED=1
+	@$(BIN)/python -m tests.proofs.api --seed $(SEED) --record
 
 bench: install synth-prod ## how long a user waits and what it costs; RECORD=1 keeps the figures
 	@$(BIN)/python -m tests.benchmarks.specs $(if $(RECORD),--record)

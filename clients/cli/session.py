@@ -23,6 +23,7 @@ _WIDE = 200
 class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
+    YAML = "yaml"
 
 
 @dataclass
@@ -37,7 +38,8 @@ class Session:
 
     @property
     def json(self) -> bool:
-        return self.format is Format.JSON
+        """For a program: JSON, or YAML, which says the same."""
+        return self.format is not Format.TEXT
 
     @property
     def config_folder(self) -> Path:
@@ -76,7 +78,29 @@ class Session:
         self.out.print(text, end="", markup=False, highlight=False, soft_wrap=True)
 
     def write_json(self, value: object) -> None:
-        self.say(json.dumps(value, indent=2, default=str))
+        """In the form that was asked for; JSON unless it was YAML."""
+        text = json.dumps(value, indent=2, default=str)
+        self.say(_as_yaml(json.loads(text)) if self.format is Format.YAML else text)
+
+    def yes(self, question: str, *, force: bool, what: str) -> bool:
+        """Whether to go on with what cannot be undone. Raises `BadInput` where nobody is there to
+        be asked: a script that means it says so."""
+        if force:
+            return True
+        self.hint(f"{question} [y/N]")
+        answer = self.stdin.readline()
+        if not answer:
+            raise BadInput(f"nobody answered, so {what}: say --force to go on without asking")
+        if answer.strip().lower() in ("y", "yes"):
+            return True
+        self.hint(f"{what[:1].upper()}{what[1:]}.")
+        return False
+
+
+def _as_yaml(value: object) -> str:
+    import yaml  # noqa: PLC0415 - for who wants YAML alone
+
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True)).rstrip("\n")
 
 
 def console(*, stderr: bool = False) -> Console:

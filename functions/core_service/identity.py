@@ -35,6 +35,10 @@ def principal(request: Request) -> Principal:
     )
 
 
+def subject_of(request: Request) -> UserName | None:
+    return UserName(found) if (found := _context(request).get("subject")) else None
+
+
 def user(request: Request, found: Annotated[Principal, Depends(principal)], has: Has) -> Principal:
     """Raises `Forbidden`."""
     route = request.scope["route"].path_format

@@ -37,6 +37,8 @@ OPEN = (
     "GET /api/auth/keys",
     "GET /api/auth/jwt/access_token",
     "POST /api/auth/jwt/access_token",
+    "GET /api/auth/jwt/refresh_token",
+    "POST /api/auth/jwt/refresh_token",
 )
 """As with OSMO."""
 
@@ -99,6 +101,7 @@ class CoreService(Construct):
                 key(service.environment, "credentials"),
                 key(service.environment, "sessions"),
                 key(service.environment, "signing"),
+                key(service.environment, "providers"),
                 objects(data.store, "specs/", "GetObject", "PutObject"),
                 rows(data.catalog, *READ, *CHANGE, CHECK, "BatchGetItem"),
                 objects(data.datasets, "", *DATASET_OBJECTS),

@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 from pynamodb.models import Model
 
+from xylem.memory.answers import MemoryAnswers
 from xylem.memory.apps import MemoryApps
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.catalog import MemoryCatalog
@@ -20,6 +21,7 @@ from xylem.memory.logs import MemoryLogs
 from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
 from xylem.memory.task_secrets import MemoryTaskSecrets
+from xylem.ports.answers import Answers
 from xylem.ports.apps import Apps
 from xylem.ports.backends import Backends
 from xylem.ports.catalog import Catalog, DatasetConfigs
@@ -33,6 +35,7 @@ from xylem.ports.sessions import Sessions
 from xylem.ports.task_secrets import TaskSecrets
 from xylem.ports.workflows import Workflows
 from xylem.usecases.config_book import ConfigBook
+from xylem_aws.answers import DynamoAnswers
 from xylem_aws.apps import DynamoApps
 from xylem_aws.backends import DynamoBackends
 from xylem_aws.catalog import DynamoCatalog
@@ -83,6 +86,7 @@ class Stores:
     credentials: Credentials
     identity: Identity
     apps: Apps
+    answers: Answers
     task_secrets: TaskSecrets
     followers: Followers
     sessions: Sessions
@@ -106,6 +110,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemoryCredentials(),
             MemoryIdentity(),
             MemoryApps(),
+            MemoryAnswers(),
             MemoryTaskSecrets(),
             MemoryFollowers(),
             MemorySessions(),
@@ -130,6 +135,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),
             DynamoIdentity(REGION, "identity"),
             DynamoApps(REGION, "catalog"),
+            DynamoAnswers(REGION, "workflows", Envelopes(lambda: A_RING)),
             DynamoTaskSecrets(REGION, "logs", Envelopes(lambda: A_RING)),
             DynamoFollowers(REGION, "connections"),
             DynamoSessions(REGION, "connections"),

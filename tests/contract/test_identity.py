@@ -77,7 +77,9 @@ def refusal(verifier: Verifier, token: str) -> str:
 def test_a_persons_token_says_who_it_is_and_which_roles(signer: Signer, verifier: Verifier) -> None:
     token = signer.user(ALICE, [ADMIN], life=HOUR, now=NOON)
 
-    assert verifier.verify(token, NOON) == Principal("user", ALICE, frozenset({ADMIN}))
+    assert verifier.verify(token, NOON) == Principal(
+        "user", ALICE, frozenset({ADMIN}), signed_at=NOON, until=NOON + HOUR
+    )
 
 
 def test_an_operators_token_is_for_one_backend(signer: Signer, verifier: Verifier) -> None:

@@ -336,6 +336,7 @@ class SimulatedBackends(MemoryBackends):
         version: str,
         connection: ConnectionId,
         now: datetime,
+        data_keys: bool = False,
     ) -> Backend:
         act = partial(
             super().hello,
@@ -345,6 +346,7 @@ class SimulatedBackends(MemoryBackends):
             version=version,
             connection=connection,
             now=now,
+            data_keys=data_keys,
         )
         return self._gate.write("hello", act)
 

@@ -99,6 +99,7 @@ STORED_JOB = agent.Job(
     after=1,
     kind="observe",
     payload_url="https://store.test/payload?signature=x",
+    payload_data_key="AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
 )
 SESSION = "0123456789abcdef" * 2
 FRAME = session.Frame(
@@ -179,7 +180,7 @@ CONVERSATIONS: dict[str, Conversation] = {
         agent.operator_message,
         {
             "hello": agent.Hello(
-                backend=BACKEND, cluster_uid="uid-1", boot_id=BOOT, version="0.1.0"
+                backend=BACKEND, cluster_uid="uid-1", boot_id=BOOT, version="0.1.0", data_keys=True
             ),
             "heartbeat": agent.Heartbeat(),
             "news": agent.News(boot_id=BOOT, events=[EVENT]),
@@ -354,6 +355,7 @@ CONVERSATIONS: dict[str, Conversation] = {
                         stream="stdout",
                         time="2026-06-01T12:00:00+00:00",
                         text='"hello" — ü\n',
+                        raw="ImhlbGxvIiDigJQgw7wK",
                     )
                 ],
             ),

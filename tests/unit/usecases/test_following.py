@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from clients.sdk.models import LogRecord
 from tests.builders import HELLO, NOON, a_creation, an_attempt
 from xylem.domain.errors import Unavailable, UnknownWorkflow
 from xylem.domain.ids import ConnectionId, WorkflowId
@@ -81,9 +82,21 @@ def test_a_follower_is_told_what_was_stored_and_where() -> None:
                 "stream": "stderr",
                 "time": "1970-01-01T00:00:01+00:00",
                 "text": "a line\n",
+                "raw": None,
             }
         ],
     }
+
+
+@pytest.mark.parametrize("printed", [b"\xff\0\x80", "ö".encode()[:1], "\ufffd".encode(), b"a"])
+def test_a_follower_is_told_what_was_printed_to_the_byte(printed: bytes) -> None:
+    world = World()
+    world.subscribe()
+
+    world.tell(encode(Record(Stream.STDOUT, 1_000_000, printed)))
+
+    [(_, said)] = world.told()
+    assert LogRecord.model_validate(said["records"][0]).data == printed
 
 
 def test_without_a_follower_nobody_is_told() -> None:

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+    from xylem.domain.target import Policy
     from xylem.usecases.config_book import ConfigBook
     from xylem.usecases.session_tokens import HmacSessionTokens
+    from xylem_aws.answers import DynamoAnswers
     from xylem_aws.apps import DynamoApps
     from xylem_aws.backends import DynamoBackends
     from xylem_aws.blobs import S3Blobs
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
     from xylem_aws.jobs import DynamoJobs, DynamoTimers
     from xylem_aws.links import ApiGatewayLinks
     from xylem_aws.logs import DynamoLogs
+    from xylem_aws.mailer import SesMailer
+    from xylem_aws.outside import HttpsOutside
+    from xylem_aws.provider_keys import ProviderTokens
     from xylem_aws.queues import SqsAlarm, SqsDeadLetters, SqsDoorbell, SqsNewsQueue
     from xylem_aws.sessions import DynamoSessions
     from xylem_aws.task_secrets import DynamoTaskSecrets
@@ -152,18 +157,41 @@ class Ports:
     def credentials(self) -> "DynamoCredentials":
         from xylem_aws.credentials import DynamoCredentials
 
-        return DynamoCredentials(
-            self.settings.region, self.settings.table("identity"), self._envelopes
-        )
+        return DynamoCredentials(self.settings.region, self.settings.table("identity"), self.seals)
+
+    @cached_property
+    def answers(self) -> "DynamoAnswers":
+        from xylem_aws.answers import DynamoAnswers
+
+        return DynamoAnswers(self.settings.region, self.settings.table("workflows"), self.seals)
+
+    @property
+    def receivers(self) -> "Policy":
+        """Whom webhooks may lead to."""
+        from xylem.domain.target import PUBLIC, WITH_THIS_MACHINE
+
+        return WITH_THIS_MACHINE if self.settings.environment == "local" else PUBLIC
+
+    @cached_property
+    def outside(self) -> "HttpsOutside":
+        from xylem_aws.outside import HttpsOutside
+
+        return HttpsOutside(self.receivers)
+
+    @cached_property
+    def mailer(self) -> "SesMailer":
+        from xylem_aws.mailer import SesMailer
+
+        return SesMailer(clients.mail(self.settings.region))
 
     @cached_property
     def task_secrets(self) -> "DynamoTaskSecrets":
         from xylem_aws.task_secrets import DynamoTaskSecrets
 
-        return DynamoTaskSecrets(self.settings.region, self.settings.table("logs"), self._envelopes)
+        return DynamoTaskSecrets(self.settings.region, self.settings.table("logs"), self.seals)
 
     @cached_property
-    def _envelopes(self) -> "Envelopes":
+    def seals(self) -> "Envelopes":
         from xylem_aws.envelopes import Envelopes
 
         region, path = self.settings.region, self.settings.keys_path
@@ -256,6 +284,14 @@ class Ports:
 
         ssm = clients.ssm(self.settings.region)
         return Verifier(read_keys(ssm, self.settings.keys_path, "verifying"), self.settings.api_url)
+
+    @cached_property
+    def providers(self) -> "ProviderTokens":
+        from xylem_aws.provider_keys import ProviderTokens, fetching, read_providers
+
+        ssm, path = clients.ssm(self.settings.region), self.settings.keys_path
+        local = self.settings.environment == "local"
+        return ProviderTokens(lambda: read_providers(ssm, path), fetching(local=local))
 
     @cached_property
     def signer(self) -> "Signer":

@@ -98,11 +98,15 @@ class Verifier:
         if claims["exp"] <= now.timestamp():
             raise Unauthenticated("The token has expired: log in again.")
         match claims:
-            case {"aud": "xylem", "sub": str(subject), "roles": [*roles]}:
-                names = frozenset(str(role) for role in roles)
+            case {"aud": "xylem", "sub": str(subject), "roles": [*roles], "iat": int(signed_at)}:
                 named = claims.get("token")
                 return Principal(
-                    "user", UserName(subject), names, token=str(named) if named else None
+                    "user",
+                    UserName(subject),
+                    frozenset(str(role) for role in roles),
+                    signed_at=datetime.fromtimestamp(signed_at, UTC),
+                    until=datetime.fromtimestamp(claims["exp"], UTC),
+                    token=str(named) if named else None,
                 )
             case {"aud": "xylem-operator", "backend": str(backend), "iat": int(signed_at)}:
                 signed = datetime.fromtimestamp(signed_at, UTC)

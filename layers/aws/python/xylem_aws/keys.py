@@ -75,8 +75,12 @@ def ensure_keys(ssm: "SSMClient", path: str) -> None:
     _ensure(ssm, path, "hmac", lambda: _new(_bytes(HMAC_BYTES)))
     _ensure(ssm, path, "sessions", lambda: _new(_bytes(HMAC_BYTES)))
     _ensure(ssm, path, "credentials", lambda: _new(_bytes(AES_BYTES)))
-    _ensure(ssm, path, "signing", lambda: _new(_rsa_key()))
-    _ensure(ssm, path, "verifying", lambda: _public(read_keys(ssm, path, "signing")))
+    _ensure(ssm, path, "signing", new_signing_keys)
+    _ensure(ssm, path, "verifying", lambda: public_halves(read_keys(ssm, path, "signing")))
+
+
+def new_signing_keys() -> KeyRing:
+    return _new(_rsa_key())
 
 
 def _ensure(ssm: "SSMClient", path: str, purpose: Purpose, make: Callable[[], KeyRing]) -> None:
@@ -119,7 +123,7 @@ def _rsa_key() -> str:
     ).decode()
 
 
-def _public(ring: KeyRing) -> KeyRing:
+def public_halves(ring: KeyRing) -> KeyRing:
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  # as above
 
     def half(pem: str) -> str:

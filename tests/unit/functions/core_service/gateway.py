@@ -12,11 +12,16 @@ from mangum import Mangum
 
 from functions.core_service.api import Application
 from tests.stories.world import World
+from xylem.domain.target import PUBLIC
 from xylem.memory.queues import MemoryDeadLetters
-from xylem.memory.tokens import MemorySigner
+from xylem.memory.tokens import MemoryProviders, MemorySigner
+from xylem.ports.tokens import Providers, Signer
 
 WEBSOCKET_URL = "wss://sockets.test/live"
 SUBMIT = "/api/pool/default/workflow"
+
+
+NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,13 @@ class Answer:
 class ServicesOf:
     """A world's ports, as the routes ask for them."""
 
-    def __init__(self, world: World, dead_letters: MemoryDeadLetters | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        dead_letters: MemoryDeadLetters | None = None,
+        signer: Signer | None = None,
+        providers: Providers | None = None,
+    ) -> None:
         self.engine = world
         self.joining = world
         self.entering = world
@@ -42,7 +53,10 @@ class ServicesOf:
         self.datasets = world
         self.identity = world.identity
         self.apps = world.apps
-        self.signer = MemorySigner()
+        self.signer: Signer = signer or MemorySigner()
+        self.providers: Providers = providers or MemoryProviders()
+        self.answers = world.answers
+        self.receivers = PUBLIC
         self._secrets = count(1)
         self.dead_letters = dead_letters or MemoryDeadLetters("jobs", "news", "timers")
 
@@ -51,10 +65,15 @@ class ServicesOf:
 
 
 class CoreService:
-    def __init__(self, world: World | None = None) -> None:
+    def __init__(
+        self,
+        world: World | None = None,
+        signer: Signer | None = None,
+        providers: Providers | None = None,
+    ) -> None:
         self.world = world or World()
         self.dead_letters = MemoryDeadLetters("jobs", "news", "timers")
-        services = ServicesOf(self.world, self.dead_letters)
+        services = ServicesOf(self.world, self.dead_letters, signer, providers)
         self._handler = Mangum(Application(services), lifespan="off")
 
     def ask(
@@ -68,8 +87,10 @@ class CoreService:
         who: str = "alice",
         roles: str = "osmo-user",
         kind: Literal["user", "operator"] = "user",
+        headers: Mapping[str, str] | None = None,
+        context: Mapping[str, str] | None = None,
     ) -> Answer:
-        """`query` as on the wire. `who` is what the authorizer found."""
+        """`query` as on the wire. `who` is what the authorizer found, or all of `context`."""
         event = {
             "version": "2.0",
             "routeKey": "ANY /api/{proxy+}",
@@ -78,10 +99,11 @@ class CoreService:
             "headers": {
                 "host": "api.test",
                 **({"content-type": content_type} if content_type else {}),
+                **(headers or {}),
             },
             "requestContext": {
                 "http": {"method": method, "path": path, "sourceIp": "192.0.2.1"},
-                "authorizer": {"lambda": {"kind": kind, "subject": who, "roles": roles}},
+                "authorizer": {"lambda": context or {"kind": kind, "subject": who, "roles": roles}},
             },
             **_body(body),
         }

@@ -42,12 +42,14 @@ SHIPPED_AT = datetime(1970, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class Note:
     """What is said of a change. `name`: what of the kind it was about; empty: all of it. `kind`:
-    what was written, also where that was there already."""
+    what was written, also where that was there already. `expected`: the newest revision of the
+    kind as whoever asks saw it; others have changed it where that is another by now."""
 
     kind: ConfigKind | None = None
     name: str = ""
     description: str = ""
     tags: tuple[str, ...] | None = None
+    expected: int | None = None
 
 
 NO_NOTE = Note()

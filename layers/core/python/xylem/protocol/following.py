@@ -21,9 +21,14 @@ from pydantic import Field, TypeAdapter
 
 from xylem.domain.ids import WorkflowId
 from xylem.protocol.message import LATER, Message
+from xylem.protocol.spool import Record
 
 NAME_CHARS = 256
 """More than any workflow's or task's name has; DynamoDB refuses a key of more than 2 KB."""
+
+
+REPLACEMENT = "\ufffd"
+"""What stands for bytes that are no UTF-8."""
 
 
 class Follow(Message):
@@ -48,13 +53,15 @@ class Refusal(Message):
 
 
 class SaidRecord(Message):
-    """As the Logger's pages have it."""
+    """As the Logger's pages have it. `raw`: base64 of what was printed, where `text` does not hold
+    all of it: what is no text at all, or has a half of a letter at an end, where a record ends."""
 
     task: str
     retry: int
     stream: str
     time: str
     text: str
+    raw: str | None = None
 
 
 class Said(Message):
@@ -78,6 +85,19 @@ class LogEnded(Message):
 
 ToFollower = Annotated[Following | Refusal | Said | LogEnded, Field(discriminator="type")]
 to_follower: TypeAdapter[ToFollower] = TypeAdapter(ToFollower, config=LATER)
+
+
+def said_record(task: str, retry: int, record: Record) -> SaidRecord:
+    text = record.data.decode(errors="replace")
+    whole = REPLACEMENT not in text or text.encode() == record.data
+    return SaidRecord(
+        task=task,
+        retry=retry,
+        stream=record.stream.name.lower(),
+        time=record.at.isoformat(),
+        text=text,
+        raw=None if whole else base64.b64encode(record.data).decode(),
+    )
 
 
 def attempt_key(task: str, retry: int) -> str:

@@ -57,6 +57,10 @@ no id of ours is longer."""
 NAME_BYTES = 6 * NAME_CHARS
 """Of a name in JSON, at the most: a control character is six bytes there, others at most four."""
 
+BOOT_ID_CHARS = 64
+CLUSTER_UID_CHARS = 128
+"""Both are UUIDs where Kubernetes and the operator make them; whoever else does may be wordier."""
+
 REASON_CHARS = 1_000
 """Of a refusal: what was refused may be quoted in it, and may be as large as a frame."""
 

@@ -337,6 +337,7 @@ def _without_secrets(value: Mapping[str, Any], path: str = "") -> dict[str, Any]
 
 
 __all__ = [
+    "LoginForm",
     "ServiceForm",
     "WorkflowForm",
     "masked",

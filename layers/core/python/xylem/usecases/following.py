@@ -18,7 +18,7 @@ from xylem.ports.task_tokens import Attempt
 from xylem.ports.workflows import Workflows
 from xylem.ports.world import Clock
 from xylem.protocol import spool
-from xylem.protocol.following import LogEnded, Said, SaidRecord
+from xylem.protocol.following import LogEnded, Said, SaidRecord, said_record
 from xylem.protocol.limits import FRAME_BYTES
 
 MOST_FOLLOWERS = 200
@@ -116,13 +116,4 @@ def _said(attempt: Attempt, offset: int, next: int, records: bytes) -> str:
 
 
 def _shown(attempt: Attempt, records: bytes) -> list[SaidRecord]:
-    return [
-        SaidRecord(
-            task=attempt.task,
-            retry=attempt.retry,
-            stream=record.stream.name.lower(),
-            time=record.at.isoformat(),
-            text=record.data.decode(errors="replace"),
-        )
-        for record in spool.decode(records)
-    ]
+    return [said_record(attempt.task, attempt.retry, record) for record in spool.decode(records)]

@@ -45,8 +45,8 @@ POLL_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 20
 FOLLOW_RECORDS = 2_000
 FOLLOW_BYTES = 256 * 1024
-"""Of the spool, in one page of a follower, with one chunk beyond it. A byte becomes six in JSON
-where it is no text (`\\u0000`), and Lambda answers 6 MB at the most."""
+"""Of the spool, in one page of a follower, with one chunk beyond it. A byte becomes seven in JSON
+within JSON where it is no text (`\\\\u0000`), and Lambda answers 6 MB at the most."""
 
 MERGED_ATTEMPTS = 200
 """Of a whole workflow's text, the newest: each is a query or more, and 30 s are all there is. Who
@@ -58,8 +58,8 @@ def text(
 ) -> Iterator[str]:
     """Lines as OSMO prints them. Raises `UnknownWorkflow`, `UnknownTask`, `InvalidRequest`, and
     `Unavailable` while it is read."""
-    choose = choosing(wanted)
     found = attempts(workflow, wanted, workflows)
+    choose = choosing(wanted)
     left_out = 0
     if wanted.task is None and len(found) > MERGED_ATTEMPTS:
         left_out = len(found) - MERGED_ATTEMPTS
@@ -237,12 +237,13 @@ class Found(NamedTuple):
 
 
 def attempts(workflow: str, wanted: Wanted, workflows: Workflows) -> list[Found]:
-    """In the order of the spec. Raises `UnknownWorkflow`, `UnknownTask`."""
+    """In the order of the spec; none of a retry that there is not. Raises `UnknownWorkflow`,
+    `UnknownTask`."""
     read = workflows.workflow(workflows.resolve(workflow)).value
-    found = [one for one in _all_attempts(read, workflows) if _is_wanted(one.attempt, wanted)]
-    if not found and (wanted.task or wanted.retry is not None):
+    found = [one for one in _all_attempts(read, workflows) if wanted.task in (None, one.task.name)]
+    if wanted.task is not None and not found:
         raise UnknownTask(f"Task {wanted.task} of workflow {read.id} is not found.", workflow=None)
-    return found
+    return [one for one in found if wanted.retry in (None, one.attempt.retry)]
 
 
 def _all_attempts(workflow: Workflow, workflows: Workflows) -> Iterator[Found]:
@@ -260,10 +261,6 @@ def span_of(task: Task, retry: int) -> Span:
         return Span(handed=True, over_at=task.processing_at)
     over_at = (task.ended_at or spool.EPOCH) if task.status.final else None
     return Span(handed=bool(task.ordinal), over_at=over_at)
-
-
-def _is_wanted(attempt: Attempt, wanted: Wanted) -> bool:
-    return wanted.task in (None, attempt.task) and wanted.retry in (None, attempt.retry)
 
 
 def _begun(found: Found) -> int:

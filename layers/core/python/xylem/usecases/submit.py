@@ -81,8 +81,9 @@ LAY_ACTIONS = TRANSACTION_ACTIONS - 4
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A submission as it came in. `idempotency`: the caller's key, if it gave one. `parent`: the
-    workflow whose stored spec `text` is, or a part of it; that has no template any more."""
+    """A submission as it came in. `idempotency`: the caller's key, if it gave one; `fingerprint`:
+    what that came with. `parent`: the workflow whose stored spec `text` is, or a part of it; that
+    has no template any more."""
 
     text: str
     user: UserName
@@ -93,8 +94,11 @@ class Request:
     labels: Sequence[str] = ()
     priority: str = "NORMAL"
     idempotency: str | None = None
+    fingerprint: str = ""
     parent: WorkflowId | None = None
     app: AppUse | None = None
+    heard_by: tuple[str, ...] = ()
+    """Who is to hear of its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +186,24 @@ def render(request: Request) -> str:
     )
 
 
+def made_before(request: Request, *, engine: Engine) -> WorkflowId | None:
+    """What was made of this very request, whatever has changed since: it is not checked again.
+    Raises `KeyReused`."""
+    if request.idempotency is None:
+        return None
+    return engine.workflows.made_under(
+        request.user, request.idempotency, request=request.fingerprint, now=engine.clock()
+    )
+
+
 def submit(request: Request, checked: Checked, *, engine: Engine) -> WorkflowId:
     """The new workflow's id, or that of an earlier submission with the same idempotency key.
 
-    Raises `Conflict` when twenty others of the same name were faster, one after the other."""
-    if request.idempotency is not None:
-        earlier = engine.workflows.made_under(request.user, request.idempotency, now=engine.clock())
-        if earlier is not None:
-            return earlier
+    Raises `KeyReused` where that was another one; `Conflict` when twenty others of the same name
+    were faster, one after the other."""
+    earlier = made_before(request, engine=engine)
+    if earlier is not None:
+        return earlier
     uuid = WorkflowUuid(engine.ids())
     file = SpecFile(
         plan=checked.plan,
@@ -383,6 +397,7 @@ def _creation(
         labels=plan.labels,
         parent=request.parent,
         app=request.app,
+        heard_by=request.heard_by,
         templated=checked.template is not None,
         limits=plan.limits,
         placement=checked.placement,
@@ -401,6 +416,7 @@ def _creation(
         groups=tuple(groups),
         jobs=start_jobs(workflow.id, starting, ids=engine.ids, now=now),
         idempotency=request.idempotency,
+        request=request.fingerprint,
     )
 
 
