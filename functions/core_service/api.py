@@ -8,9 +8,10 @@ from importlib import import_module
 from typing import Literal, get_args
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
-from functions.core_service import client_version, described_errors, errors
+from functions.core_service import client_version, described_errors, errors, large
 from functions.core_service.services import Services
 
 Part = Literal[
@@ -123,6 +124,7 @@ class Application(FastAPI):
         self._loaded: set[Part] = set()
         errors.install(self)
         self.middleware("http")(client_version.told)
+        self.add_middleware(GZipMiddleware, minimum_size=large.COMPRESSED_BYTES, compresslevel=1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

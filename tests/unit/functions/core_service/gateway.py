@@ -70,6 +70,23 @@ class CoreService:
         kind: Literal["user", "operator"] = "user",
     ) -> Answer:
         """`query` as on the wire. `who` is what the authorizer found."""
+        asked = {"query": query, "body": body, "content_type": content_type}
+        return answered(self.answer(method, path, **asked, who=who, roles=roles, kind=kind))
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        body: str | bytes | None = None,
+        content_type: str | None = None,
+        who: str = "alice",
+        roles: str = "osmo-user",
+        kind: Literal["user", "operator"] = "user",
+        headers: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Any]:
+        """What Lambda gives back."""
         event = {
             "version": "2.0",
             "routeKey": "ANY /api/{proxy+}",
@@ -78,6 +95,7 @@ class CoreService:
             "headers": {
                 "host": "api.test",
                 **({"content-type": content_type} if content_type else {}),
+                **(headers or {}),
             },
             "requestContext": {
                 "http": {"method": method, "path": path, "sourceIp": "192.0.2.1"},
@@ -85,7 +103,7 @@ class CoreService:
             },
             **_body(body),
         }
-        return answered(self._handler(event, object()))  # type: ignore[arg-type]  # nobody looks
+        return self._handler(event, object())  # type: ignore[arg-type]  # nobody looks
 
     def submit(self, spec: str, *, query: str = "", **more: Any) -> Answer:
         return self.ask("POST", SUBMIT, query=query, body=json.dumps({"file": spec}), **more)

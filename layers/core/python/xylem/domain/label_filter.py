@@ -5,6 +5,7 @@ others, and several selectors are all to hold.
 """
 
 import re
+from itertools import product
 
 from xylem.domain.errors import InvalidRequest
 from xylem.domain.values import dataclass
@@ -18,10 +19,12 @@ _PART = re.compile(r"\(([^()]*)\)|\*|[^()*]+")
 
 @dataclass(frozen=True, slots=True)
 class LabelSelector:
-    """`pattern`: a regular expression for the whole value."""
+    """`pattern`: a regular expression for the whole value. `globs`: the same as alternatives, each
+    with `*` alone for any text."""
 
     key: str
     pattern: str
+    globs: tuple[str, ...]
 
     def selects(self, value: str | None) -> bool:
         return value is not None and re.fullmatch(self.pattern, value) is not None
@@ -35,25 +38,29 @@ def label_selector(text: str) -> LabelSelector:
     if not equals or not key or not value:
         raise InvalidRequest(f"Label {text[:100]} selects nothing: write KEY=VALUE.")
     pattern, alternatives, end = "", 1, 0
+    choices: list[list[str]] = []
     for part in _PART.finditer(value):
         if part.start() != end:
             break
         end = part.end()
         match part[0]:
             case "*":
+                choices.append(["*"])
                 pattern += "" if pattern.endswith(".*") else ".*"
             case one if one.startswith("("):
                 words = part[1].split("|")
+                choices.append(words)
                 alternatives *= len(words)
                 pattern += f"(?:{'|'.join(map(_globbed, words))})"
             case plain:
+                choices.append([plain])
                 pattern += re.escape(plain)
     if end != len(value) or alternatives > MOST_ALTERNATIVES:
         raise InvalidRequest(
             f"Label {text[:100]} is no selector: alternatives stand in parentheses, as in "
             f"team=(a|b), which hold no others, and are {MOST_ALTERNATIVES} at the most."
         )
-    return LabelSelector(key, pattern)
+    return LabelSelector(key, pattern, tuple(map("".join, product(*choices))))
 
 
 def _globbed(word: str) -> str:

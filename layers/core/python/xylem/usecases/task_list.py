@@ -7,6 +7,7 @@ only tasks that live are wanted.
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 
 from xylem.domain.errors import InvalidRequest
 from xylem.domain.node import Amounts, total
@@ -92,12 +93,8 @@ def _matching(wanted: Filter, workflows: Workflows) -> Iterator[Found]:
         name=wanted.workflow,
         statuses=[one for one in WorkflowStatus if not one.final] if alive else (),
     )
-    read = 0
-    for entry in listing.every(of_workflow, workflows):
-        if read == MOST_WORKFLOWS:
-            return
-        read += 1
-        fits = _fits(wanted)
+    fits = _fits(wanted)
+    for entry in islice(listing.every(of_workflow, workflows), MOST_WORKFLOWS):
         for group in queries.describe(entry.id, workflows=workflows).groups:
             yield from (Found(entry, task) for task in group.tasks if fits(task))
 
