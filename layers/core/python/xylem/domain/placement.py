@@ -16,8 +16,9 @@ Quotas are the pool's `gpu` (OSMO's words): HIGH and NORMAL work lives within th
 work borrows what nobody uses up to the maximum, and gives it back: where a scheduler keeps quotas,
 what LOW work takes of a node is room for who wants no more than is guaranteed to him. What is used
 is derived from the nodes' own facts (requests of our pods, by pool and priority), which a plain
-write of one row keeps. A counter per pool in the commits that start and end groups would be exact a second earlier; it would also be two
-more units in two commits of every group, and a row that all commits of a pool fight for.
+write of one row keeps. A counter per pool in the commits that start and end groups would be exact a
+second earlier; it would also be two more units in two commits of every group, and a row that all
+commits of a pool fight for.
 
 In the cluster the quota is kept by KAI, which knows each pool as a queue. With Kubernetes' own
 scheduler nobody keeps it: there it is a check at submission and a hint for choosing, no more.
@@ -220,9 +221,7 @@ def survey(site: Site) -> Survey:
     low = {node.name: _low(node) for node in site.nodes or ()}
     mine = {node.name: node for found in nodes.values() for node in found}
     used = _used(site, [node for node in mine.values() if node.available], free)
-    yielding = {
-        node.name: node.free.plus(_low(node)) for node in site.nodes or () if node.available
-    }
+    yielding = {name: room.plus(low[name]) for name, room in free.items()}
     return Survey(site, used, free, yielding, nodes, foreign, len(mine))
 
 
