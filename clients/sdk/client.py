@@ -140,6 +140,7 @@ class Client:
         *,
         limit: int = 20,
         offset: int = 0,
+        cursor: str | None = None,
         name: str | None = None,
         statuses: Sequence[str] = (),
         users: Sequence[str] = (),
@@ -147,7 +148,7 @@ class Client:
         pools: Sequence[str] = (),
         labels: Sequence[str] = (),
     ) -> WorkflowPage:
-        """The newest first."""
+        """The newest first. `cursor`: of the page before this one."""
         asked: dict[str, _PARAMETER] = {
             "statuses": statuses,
             "name": name,
@@ -159,6 +160,7 @@ class Client:
             "label": labels,
             "limit": limit,
             "offset": offset,
+            "cursor": cursor,
         }
         return _parsed(WorkflowPage, self._get("/api/workflow", asked))
 

@@ -23,6 +23,11 @@ Moment = Annotated[datetime, AfterValidator(_utc)]
 class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
+    def _repr_html_(self) -> str:
+        from clients.sdk.notebook import html  # noqa: PLC0415 - for notebooks alone
+
+        return html(self)
+
 
 class Submission(Answer):
     """Of a submit, a validation or a dry run; `spec` only comes from a dry run."""
@@ -185,8 +190,11 @@ class ListedWorkflow(Answer):
 
 
 class WorkflowPage(Answer):
+    """`cursor`: of the next page, where there may be more."""
+
     workflows: list[ListedWorkflow]
     more_entries: bool = False
+    cursor: str | None = None
 
 
 class LogRecord(Answer):

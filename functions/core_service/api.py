@@ -123,8 +123,9 @@ class Application(FastAPI):
         self.state.services = services
         self._loaded: set[Part] = set()
         errors.install(self)
-        self.middleware("http")(client_version.told)
+        # Within the other one, behind which every answer comes in parts and its size is not known.
         self.add_middleware(GZipMiddleware, minimum_size=large.COMPRESSED_BYTES, compresslevel=1)
+        self.middleware("http")(client_version.told)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

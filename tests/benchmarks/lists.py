@@ -4,10 +4,9 @@ The Core Service answers, as API Gateway asks it, from a store in memory that co
 DynamoDB would need them. Each is taken for 5 ms, and added to what this process worked: the route
 with all of its JSON, and what botocore and pynamodb need to make entries of the rows that DynamoDB
 sends, which is measured apart and counted by the row. What the store in memory works is DynamoDB's,
-and left out. Beside a neighbour this
-machine takes eight times as long for the same loop, so that seconds are scaled to those of
-`USUAL_PACE`, by the loop's time just before. The lists are those of OSMO's command line and what people
-ask for in vain.
+and left out. Beside its neighbours this machine takes up to eight times as long for the same loop,
+so that seconds are scaled to those of `USUAL_PACE`, by the loop's time just before. The lists are
+those of OSMO's command line and what people ask for in vain.
 """
 
 import json
@@ -185,6 +184,7 @@ def as_sent(items: Sequence[Mapping[str, Any]]) -> bytes:
 def received(page: bytes) -> list[dict[str, Any]]:
     """What botocore makes of it, as pynamodb asks it to."""
     answer = {"status_code": 200, "headers": {}, "body": page}
+    assert QUERY is not None
     return list(PARSER.parse(answer, QUERY)["Items"])
 
 

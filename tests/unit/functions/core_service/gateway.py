@@ -70,8 +70,18 @@ class CoreService:
         kind: Literal["user", "operator"] = "user",
     ) -> Answer:
         """`query` as on the wire. `who` is what the authorizer found."""
-        asked = {"query": query, "body": body, "content_type": content_type}
-        return answered(self.answer(method, path, **asked, who=who, roles=roles, kind=kind))
+        return answered(
+            self.answer(
+                method,
+                path,
+                query=query,
+                body=body,
+                content_type=content_type,
+                who=who,
+                roles=roles,
+                kind=kind,
+            )
+        )
 
     def answer(
         self,

@@ -135,10 +135,10 @@ def _read(
 
 
 def _share(needed: int, parts: int) -> int:
-    """Of a page, how much is in one part, give or take what chance does: four standard
-    deviations."""
+    """Of a page, how much is in one part, give or take what chance does (four standard
+    deviations), and as far as one read goes."""
     share = needed / parts
-    return ceil(share + (4 * sqrt(share) + 4 if parts > 1 else 0))
+    return min(ROWS, ceil(share + (4 * sqrt(share) + 4 if parts > 1 else 0)))
 
 
 def _is_choosy(wanted: Filter) -> bool:
