@@ -1,7 +1,7 @@
 """A cluster with KAI: pods are bound by queues, as the objects say that a create carries.
 
-Of KAI's rules those that quotas rest on (github.com/NVIDIA/KAI-Scheduler, docs/fairness and
-docs/priority):
+Of KAI's rules those that quotas rest on (the pages on fairness and on priority in
+github.com/NVIDIA/KAI-Scheduler):
 
 * A queue gets its `quota` first; what nobody wants goes to those over it, by `overQuotaWeight`, up
   to their `limit`. Without any it is -1.
