@@ -110,7 +110,11 @@ CREDENTIALS = "Only for tasks with credentials of their user's, or with data at 
 
 CLEAN_UP = "Of datasets that were deleted or given up a week ago."
 
+PROVIDERS = "Of people whom an identity provider knows; tests/unit/security shows it."
+
 UNSEEN = (
+    Unseen("authorizer-*", "dynamodb:*Item", "*", PROVIDERS),
+    Unseen("authorizer-*", "ssm:GetParameter", "*/keys/providers", PROVIDERS),
     Unseen("delayed-job-monitor", "dynamodb:*Item", "*-catalog", CLEAN_UP),
     Unseen("delayed-job-monitor", "s3:*", "*-datasets-*", CLEAN_UP),
     Unseen("logger", "dynamodb:*", "*-catalog", "Of tasks that read or write datasets."),
@@ -128,8 +132,12 @@ UNSEEN = (
         "*-connections",
         "A session that no operator could be told of is ended where it was made.",
     ),
+    Unseen(
+        "router", "dynamodb:BatchGetItem", "*-configs", "Of followers with roles of an admin's."
+    ),
+    Unseen("core-service", "dynamodb:UpdateItem", "*-connections", "Of who asks often, on AWS."),
     Unseen("worker", "dynamodb:*", "*-identity", CREDENTIALS),
-    Unseen("worker", "ssm:GetParameter", "*/keys/credentials", CREDENTIALS),
+    Unseen("worker", "ses:SendEmail", "*", "The embedded AWS has no mail that could be verified."),
     Unseen("worker", "dynamodb:*", "*-logs", LONG),
     Unseen("worker", "s3:*", "*/logs/*", LONG),
     Unseen("worker", "s3:ListBucket", "*-store-*", LONG),
@@ -143,11 +151,13 @@ UNSEEN = (
     Unseen("agent", "*:ManageConnections", "*/DELETE/*", "After 100 minutes a link is replaced."),
     Unseen("agent-ingest", "*:ManageConnections", "*/DELETE/*", "Another boot of an operator."),
     Unseen("agent", "s3:GetObject", "*/payloads/*", "After a hello, for large mail that waited."),
+    Unseen("agent", "ssm:GetParameter", "*/keys/credentials", "After a hello, for what waited."),
     Unseen("delayed-job-monitor", "dynamodb:GetItem", "*-workflows", FORGOTTEN),
     Unseen("delayed-job-monitor", "dynamodb:UpdateItem", "*", FORGOTTEN),
     Unseen("delayed-job-monitor", "sqs:SendMessage", "*", FORGOTTEN),
     Unseen("delayed-job-monitor", "*:ManageConnections", "*", FORGOTTEN),
     Unseen("delayed-job-monitor", "s3:GetObject", "*/payloads/*", FORGOTTEN),
+    Unseen("delayed-job-monitor", "ssm:GetParameter", "*/keys/credentials", FORGOTTEN),
     Unseen("agent", "dynamodb:DeleteItem", "*-workflows", INTENT),
     Unseen("core-service", "dynamodb:UpdateItem", "*-backends", GONE),
     Unseen("delayed-job-monitor-timers", "dynamodb:DeleteItem", "*-workflows", INTENT),

@@ -360,6 +360,7 @@ async def serve(told: Settings, boot_id: str, dice: Callable[[], float]) -> int:
         cluster_uid=cluster_uid,
         boot_id=boot_id,
         version=_version(),
+        data_keys=True,
     )
     operator = Operator(
         kube=kube,

@@ -3,8 +3,8 @@
 There is one client, and it is not written twice: its own methods run here, up to where they would
 wait. There the request, or the pause before it is tried again, is awaited, and the method runs once
 more from its beginning with what came of it; so on, until it returns. Building a request and
-reading an answer is a millisecond, and a method that is asked anew asks the same: the key of a
-submission is made once for all of that.
+reading an answer is a millisecond, and a method that is asked anew asks the same: keys of
+submissions are made once for all of that.
 
     call ─▶ method of Client ─▶ asks ─▶ awaited ─┐
                   ▲                              │ with all answers so far
@@ -18,8 +18,9 @@ from the first one day; and a thread for each call, of which a thousand follower
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from functools import update_wrapper
+from itertools import count
 from types import TracebackType
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar, Unpack
 
@@ -59,12 +60,15 @@ class _Script(httpx.BaseTransport):
     """What happened to a call so far, told to the client as if it happened now."""
 
     def __init__(self) -> None:
-        self.key = ""
         self._past: list[_Answer | httpx.TransportError | None] = []
         self._next = 0
+        self._keys: Iterator[str] = iter(())
 
-    def begin(self, past: list[_Answer | httpx.TransportError | None], key: str) -> None:
-        self._past, self.key, self._next = past, key, 0
+    def begin(self, past: list[_Answer | httpx.TransportError | None], keys: Iterator[str]) -> None:
+        self._past, self._keys, self._next = past, keys, 0
+
+    def key(self) -> str:
+        return next(self._keys)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if self._next == len(self._past):
@@ -115,7 +119,7 @@ class AsyncClient:
             transport=self._script,
             retries=retries,
             sleep=self._script.sleep,
-            new_key=lambda: self._script.key,
+            new_key=self._script.key,
         )
         self._http = httpx.AsyncClient(transport=transport, trust_env=not is_loopback(login.url))
 
@@ -138,9 +142,9 @@ class AsyncClient:
         """Whatever a client can say: `await it.ask(lambda client: client.pools())`. It is called
         several times, and must ask the same each time."""
         past: list[_Answer | httpx.TransportError | None] = []
-        key = self._new_key()
+        keys: list[str] = []
         while True:
-            self._script.begin(past, key)
+            self._script.begin(past, self._the_same(keys))
             try:
                 return call(self._client)
             except _Asked as asked:
@@ -204,6 +208,13 @@ class AsyncClient:
             page = await self.log_page(
                 workflow, cursor=page.cursor, wait=HOLD_SECONDS, task=task, retry=retry
             )
+
+    def _the_same(self, keys: list[str]) -> Iterator[str]:
+        """Those that were made before, in their order; then new ones, which are kept."""
+        for number in count():
+            if number == len(keys):
+                keys.append(self._new_key())
+            yield keys[number]
 
     async def _answer(self, request: httpx.Request) -> _Answer | httpx.TransportError:
         try:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import TypedDict, Unpack
 
 from clients.sdk.client import Client
@@ -25,6 +26,12 @@ class Listing(TypedDict, total=False):
     all_users: bool
     pools: Sequence[str]
     labels: Sequence[str]
+    without_labels: Sequence[str]
+    tags: Sequence[str]
+    priorities: Sequence[str]
+    app: str | None
+    after: datetime | None
+    before: datetime | None
 
 
 def workflows(client: Client, **wanted: Unpack[Listing]) -> Iterator[ListedWorkflow]:

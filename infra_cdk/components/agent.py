@@ -7,7 +7,16 @@ from constructs import Construct
 from infra_cdk.components.websocket_api import WebSocketApi
 from infra_cdk.constructs.alarms import Alarms
 from infra_cdk.constructs.doorbell_queue import DoorbellQueue
-from infra_cdk.constructs.rights import CHANGE, READ, consume, objects, rows, send
+from infra_cdk.constructs.rights import (
+    CHANGE,
+    READ,
+    consume,
+    key,
+    keys_path,
+    objects,
+    rows,
+    send,
+)
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
 
 if TYPE_CHECKING:
@@ -63,12 +72,14 @@ class Agent(Construct):
                 "NEWS_QUEUE_URL": self.news.queue_url,
                 "TIMERS_QUEUE_URL": timers.queue_url,
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
+                "KEYS_PATH": keys_path(service.environment),
             },
             rights=[
                 rows(data.workflows, *READ, *CHANGE),
                 rows(data.backends, *READ, *CHANGE),
                 rows(data.configs, "BatchGetItem"),
                 objects(data.store, "payloads/", "GetObject"),
+                key(service.environment, "credentials"),
                 send(jobs),
                 send(timers),
                 consume(self.news),

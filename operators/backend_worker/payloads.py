@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from operators.shared.anchor import ORDINAL, Names
 from operators.shared.calls import Procedure, fetch
+from operators.shared.locks import unlocked
 from operators.shared.resources import KINDS, POD, SHARED, Json, Kind
 from xylem.domain.ids import mail_parts
 from xylem.manifests.names import (
@@ -57,6 +58,8 @@ def payload_of(job: Job) -> Procedure[bytes]:
     try:
         if job.payload_url is not None:
             packed = yield from fetch(job.payload_url)
+            if job.payload_data_key is not None:
+                packed = unlocked(packed, base64.b64decode(job.payload_data_key, validate=True))
         elif job.payload is not None:
             packed = base64.b64decode(job.payload, validate=True)
         else:
@@ -65,6 +68,8 @@ def payload_of(job: Job) -> Procedure[bytes]:
         text = unpacking.decompress(packed, PAYLOAD_BYTES + 1)
     except (binascii.Error, zlib.error) as error:
         raise BadPayload(f"the payload is not gzip in base64: {error}") from error
+    except ValueError as error:
+        raise BadPayload(f"the payload is locked: {error}") from error
     if len(text) > PAYLOAD_BYTES:
         raise BadPayload(f"the payload is larger than {PAYLOAD_BYTES} bytes")
     if not unpacking.eof or unpacking.unused_data:

@@ -36,18 +36,6 @@ PAUSES = {
 }
 """After which requests nothing was asked for a while."""
 
-NOT_YET: dict[str, str] = {
-    "logs_ok": "logs are the Logger's",
-    "logs_task": "logs are the Logger's",
-    "logs_query": "logs are the Logger's",
-    "logs_bad_regex": "logs are the Logger's",
-    "logs_neg": "logs are the Logger's",
-    "logs_task_missing": "logs are the Logger's",
-    "error_logs_no_task": "logs are the Logger's",
-    "error_logs_task": "logs are the Logger's",
-}
-"""Requests that are not answered as recorded yet, and why. What is answered leaves the list."""
-
 NAMES_ITS_PLACE = "A user's mistake is a 400 that names its place"
 
 DIFFERENT: dict[str, tuple[str, str]] = {
@@ -126,16 +114,12 @@ def verdicts() -> list[str]:
 
 @pytest.mark.parametrize("number", NUMBERED)
 def test_http(number: int, verdicts: list[str]) -> None:
-    key = _key(number)
-    if key in NOT_YET:
-        assert verdicts[number], f"{key} is answered as recorded: take it from NOT_YET"
-    else:
-        assert not verdicts[number], verdicts[number]
+    assert not verdicts[number], verdicts[number]
 
 
 @pytest.mark.skipif(not EXAMPLES, reason=f"there is no {FILE.name} here")
 def test_http_every_exception_is_a_request_of_the_file() -> None:
-    assert {*NOT_YET, *DIFFERENT} <= {_key(number) for number in range(len(EXAMPLES))}
+    assert DIFFERENT.keys() <= {_key(number) for number in range(len(EXAMPLES))}
 
 
 def test_http_every_difference_is_a_line_of_the_document() -> None:

@@ -8,15 +8,30 @@ given, and the pods' own files.
 
 import base64
 import gzip
+import os
+import random
+import signal
+import time
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clients.local.parts import PartName
+from clients.local.supervisor import Supervisor
 from tests.conftest import Stack
-from tests.e2e.running import aws, lines, run
+from tests.e2e.running import (
+    PATIENCE_SECONDS,
+    POLL_SECONDS,
+    aws,
+    finish,
+    lines,
+    run,
+    submit,
+)
 from xylem.domain.status import WorkflowStatus
 from xylem.protocol.masking import forms
 
@@ -24,6 +39,19 @@ pytestmark = pytest.mark.e2e
 
 SECRET = 'pa"ss/w+rd&42'
 NO_SECRET = "a-word-for-everybody"
+
+LOGIN = "a-login-at-a-registry"
+
+WAITING = """\
+workflow:
+  name: {name}
+  tasks:
+  - name: t
+    image: nvcr.io/team/alpine
+    command: ["true"]
+    credentials: {{e2e-masked: {{T: value}}}}
+    files: [{{path: /tmp/noise, contents: "{contents}"}}]
+"""
 
 SPEC = """\
 workflow:
@@ -66,6 +94,63 @@ def test_a_task_that_prints_its_secrets_leaves_none_of_them_anywhere(stack: Stac
         heard |= {place for word in [NO_SECRET.encode()] if word in content}
     assert found == set()
     assert "packed in xylem-local-logs body" in heard, "the search reaches what was logged"
+
+
+def test_creates_that_wait_for_their_cluster_show_none_of_their_secrets(stack: Stack) -> None:
+    """One in its mailbox row, and one that is too large for it, in the store."""
+    for name in ("e2e-masked", "e2e-login"):
+        stack.xylem("credential", "delete", name)
+    stack.client.set_credential("e2e-masked", "GENERIC", {"value": SECRET})
+    login = {"registry": "nvcr.io", "username": "alice", "auth": LOGIN}
+    stack.client.set_credential("e2e-login", "REGISTRY", login)
+    noise = random.Random(7).randbytes(60_000).hex()
+
+    with paused(operator_of(stack)):
+        names = [
+            submit(stack.client, WAITING.format(name=name, contents=contents))
+            for name, contents in (("small", "x"), ("large", noise))
+        ]
+        wait_for_creates(stack, names)
+        places, found = set(), set()
+        for place, content in everything(stack):
+            places.add(place)
+            known = [*forms(SECRET), *forms(LOGIN)]
+            found |= {place for form in known if form in content}
+
+    assert found == set()
+    assert "xylem-local-backends payload" in places
+    assert any("/payloads/" in place for place in places)
+    for name in names:
+        assert finish(stack.client, name).status is WorkflowStatus.COMPLETED
+    stack.xylem("credential", "delete", "e2e-login")
+
+
+def operator_of(stack: Stack) -> int:
+    running = Supervisor(stack.settings).running()
+    assert running is not None
+    pid = running[PartName.OPERATOR].pid
+    assert pid is not None
+    return pid
+
+
+@contextmanager
+def paused(pid: int) -> Iterator[None]:
+    """Not ended: its socket takes what is pushed, and it answers nothing."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def wait_for_creates(stack: Stack, workflows: list[str]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        rows = aws(stack, "dynamodb").scan(TableName="xylem-local-backends")["Items"]
+        if {row["workflow"]["S"] for row in rows if "workflow" in row} >= set(workflows):
+            return
+        time.sleep(POLL_SECONDS)
+    raise TimeoutError(f"nobody asked a cluster for {workflows}")
 
 
 def everything(stack: Stack) -> Iterator[tuple[str, bytes]]:

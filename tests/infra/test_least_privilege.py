@@ -110,9 +110,10 @@ def test_only_who_signs_or_checks_tasks_tokens_reads_their_key(stacks: Synthesiz
 
 
 def test_only_who_seals_or_opens_users_secrets_reads_their_key(stacks: Synthesized) -> None:
-    """The Logger opens what the Worker sealed for it beside the logs, and reaches no credential."""
+    """The Logger opens what the Worker sealed for it beside the logs, who pushes mail opens that;
+    neither reaches a credential."""
     readers = _who_may(stacks, "ssm:GetParameter", "/keys/credentials")
-    assert readers == {"core-service", "worker", "logger"}
+    assert readers == {"core-service", "worker", "logger", "agent", "delayed-job-monitor"}
 
 
 def test_only_the_worker_reads_a_sealed_secret_and_only_the_core_service_writes_one(

@@ -2,21 +2,25 @@
 nowhere else."""
 
 import base64
+import gzip
 import json
+import random
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.builders import NOON
+from tests.builders import NOON, a_mail
 from tests.stories.world import USER, World
-from xylem.domain.credential import data, generic, keeper_of
+from xylem.domain.credential import data, generic, keeper_of, registry
 from xylem.domain.errors import InvalidSpec
-from xylem.domain.ids import PoolName, TaskName
+from xylem.domain.ids import BackendName, PoolName, TaskName
 from xylem.domain.plan import (
     Checkpoint,
     CredentialUse,
+    File,
     GroupPlan,
     TaskPlan,
     UrlInput,
@@ -24,11 +28,12 @@ from xylem.domain.plan import (
     WorkflowPlan,
 )
 from xylem.domain.status import TaskStatus, WorkflowStatus
-from xylem.usecases import asked, credentials, jobs
+from xylem.usecases import asked, credentials, jobs, mailbox
 
 SECRET = "correct horse battery staple"
 TOKEN = generic("token", {"value": SECRET, "user": "alice"})
 STORE = data("store", endpoint="s3://bucket", access_key_id="id", access_key=SECRET)
+NVIDIA = registry("nvidia", host="nvcr.io", username="alice", auth=SECRET)
 TEAM = data("team", endpoint="s3://bucket/team", access_key_id="team", access_key=SECRET)
 
 
@@ -37,6 +42,11 @@ POOL = PoolName("default")
 
 def a_task(name: str = "t", **more: Any) -> TaskPlan:
     return TaskPlan(TaskName(name), "alpine", ("true",), lead=True, **more)
+
+
+def a_group_of(plan: WorkflowPlan) -> GroupPlan:
+    """All of its tasks in one."""
+    return GroupPlan("g", tuple(task for group in plan.groups for task in group.tasks))
 
 
 def a_plan(*tasks: TaskPlan) -> WorkflowPlan:
@@ -50,6 +60,13 @@ MOUNTS = a_task(credentials=(CredentialUse("token", mount="/creds"),))
 def keep(world: World, *kept: Any) -> None:
     for credential in kept:
         world.credentials.put(USER, credential, replacing=None, now=NOON)
+
+
+def of_group(world: World, plan: WorkflowPlan, *, runtime: str = "runtime") -> credentials.Secrets:
+    """Of its first."""
+    return credentials.of_group(
+        plan.groups[0], USER, pool=POOL, runtime_image=runtime, credentials=world.credentials
+    )
 
 
 def require(world: World, *tasks: TaskPlan) -> None:
@@ -95,7 +112,7 @@ def test_pods_are_given_what_their_group_names_and_no_more() -> None:
     keep(world, TOKEN, generic("other", {"value": "not asked for"}))
     plan = a_plan(USES)
 
-    given = credentials.of_group(plan.groups[0], USER, pool=POOL, credentials=world.credentials)
+    given = of_group(world, plan)
 
     assert given.named == {"token": TOKEN.payload}
     assert given.stores == {}
@@ -111,9 +128,7 @@ def test_the_keys_of_a_store_are_those_of_the_longest_prefix() -> None:
         checkpoints=(Checkpoint("/osmo/data/output/c", "s3://elsewhere/c", timedelta(minutes=1)),),
     )
 
-    given = credentials.of_group(
-        a_plan(task).groups[0], USER, pool=POOL, credentials=world.credentials
-    )
+    given = of_group(world, a_plan(task))
 
     assert given.stores == {"s3://bucket": STORE.payload, "s3://bucket/team": TEAM.payload}
     assert given.named == {}
@@ -181,28 +196,86 @@ def test_a_credential_that_is_gone_at_the_start_fails_its_group_and_says_so(
     assert world.look(workflow).workflow.status is WorkflowStatus.FAILED_SERVER_ERROR
 
 
-def test_the_secret_is_in_no_row_but_its_own_and_the_mail() -> None:
-    """The store keeps the spec and what is too large for a row; neither has it."""
+def test_the_secret_is_in_no_row_but_its_own_and_in_no_object() -> None:
+    """The store keeps the spec and what is too large for a row, here of files that do not pack."""
     world = World()
     keep(world, TOKEN, STORE)
-    workflow = world.make(a_plan(replace(USES, outputs=(UrlOutput("s3://bucket/o"),))))
+    noise = base64.b64encode(random.Random(1).randbytes(30_000)).decode()
+    large = replace(USES, name=TaskName("large"), files=(File("/noise", noise),))
+    small = replace(USES, outputs=(UrlOutput("s3://bucket/o"),))
+    workflow = world.make(a_plan(small, large))
     world.settle()
+    assert SECRET not in everything_in(world)
     world.answer()
-    world.up(workflow, "t")
+    world.up(workflow, "t", "large")
     world.exit(workflow, "t", 0)
+    world.exit(workflow, "large", 0)
     world.settle()
 
+    assert world.look(workflow).workflow.status is WorkflowStatus.COMPLETED
+    assert SECRET not in everything_in(world)
+    assert jobs.listed(jobs=world.jobs, now=world.clock()) == []
+
+
+def everything_in(world: World) -> str:
+    """Of the rows and the store, unpacked where it is packed."""
     rows = {
         name: value
         for name, value in vars(world.rows).items()
         if name not in {"workflows", "jobs", "timers"}
     }
-    keys = world.store.keys()
-    stored = b"".join(world.store.get(key) or b"" for key in keys)
-    assert world.look(workflow).workflow.status is WorkflowStatus.COMPLETED
-    assert SECRET not in repr(rows)
-    assert SECRET.encode() not in stored
-    assert jobs.listed(jobs=world.jobs, now=world.clock()) == []
+    mail = [one.payload or b"" for one in world.rows.mail.values()]
+    stored = [world.store.get(key) or b"" for key in sorted(world.store.keys())]
+    return repr((rows, [unpacked(one) for one in (*mail, *stored)]))
+
+
+def unpacked(content: bytes) -> bytes:
+    """With the Secrets in it decoded, so that a text in base64 is found, too."""
+    text = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    words = re.findall(rb'"([A-Za-z0-9+/]{8,}={0,2})"', text)
+    return text + b"".join(base64.b64decode(word) for word in words if len(word) % 4 == 0)
+
+
+def test_a_create_that_lies_in_the_store_comes_with_the_key_that_opens_it() -> None:
+    world = World()
+    keep(world, TOKEN)
+    noise = base64.b64encode(random.Random(1).randbytes(30_000)).decode()
+    world.make(a_plan(replace(USES, files=(File("/noise", noise),))))
+    world.settle()
+
+    [job] = world.cluster.jobs
+    assert (job.payload, job.payload_data_key is None) == (None, False)
+
+
+def test_a_create_of_before_payloads_were_sealed_is_pushed_as_it_is() -> None:
+    world = World()
+    row = a_mail(payload=gzip.compress(b'{"objects":[]}'))
+
+    [frame] = mailbox.frames([row], store=world.store, seals=world.seals)
+
+    [job] = json.loads(frame)["jobs"]
+    assert base64.b64decode(job["payload"]) == row.payload
+
+
+def test_an_operator_that_knows_no_data_keys_is_given_a_large_create_in_the_open() -> None:
+    world = World(data_keys=False)
+    noise = base64.b64encode(random.Random(1).randbytes(30_000)).decode()
+    world.make(a_plan(replace(a_task(), files=(File("/noise", noise),))))
+    world.settle()
+
+    [job] = world.cluster.jobs
+    [key] = [key for key in sorted(world.store.keys()) if key.startswith("payloads/")]
+    assert job.payload_data_key is None
+    assert json.loads(gzip.decompress(world.store.get(key) or b""))["objects"]
+
+
+def test_a_sealed_create_in_anothers_row_does_not_open() -> None:
+    world = World()
+    row = mailbox.sealed(a_mail(), seals=world.seals)
+    elsewhere = replace(row, backend=BackendName("another"))
+
+    with pytest.raises(ValueError, match="another place"):
+        list(mailbox.frames([elsewhere], store=world.store, seals=world.seals))
 
 
 def test_what_a_user_has_not_is_the_pools_and_what_both_have_is_the_users() -> None:
@@ -222,9 +295,7 @@ def test_what_a_user_has_not_is_the_pools_and_what_both_have_is_the_users() -> N
     )
 
     require(world, task)
-    given = credentials.of_group(
-        a_plan(task).groups[0], USER, pool=POOL, credentials=world.credentials
-    )
+    given = of_group(world, a_plan(task))
 
     assert {url: keys["access_key_id"] for url, keys in given.stores.items()} == {
         "s3://bucket/team": "own",
@@ -242,15 +313,50 @@ def test_what_another_pool_has_is_no_help() -> None:
         require(world, USES)
 
 
-def test_a_workflow_without_credentials_reads_none() -> None:
-    """A submission and a start cost what they did."""
-    plan = a_plan(a_task())
+def test_a_workflow_without_credentials_opens_none() -> None:
+    world = World()
+    keep(world, TOKEN, NVIDIA)
     nobody: Any = object()
 
-    asked.require(plan, USER, pool=POOL, credentials=nobody)
-    given = credentials.of_group(plan.groups[0], USER, pool=POOL, credentials=nobody)
+    asked.require(a_plan(a_task()), USER, pool=POOL, credentials=nobody)
+    given = of_group(world, a_plan(a_task()))
 
-    assert (given.named, given.stores) == ({}, {})
+    assert given == credentials.Secrets()
+    assert world.credentials.opened == []
+
+
+def test_images_are_pulled_with_the_users_login_else_the_pools_the_runtime_with_the_pools() -> None:
+    world = World()
+    keep(world, NVIDIA)
+    for name, host in (("hub", ""), ("nvcr", "nvcr.io"), ("r", "registry.example.com")):
+        login = registry(name, host=host, username="pool", auth=SECRET)
+        world.credentials.put(keeper_of(POOL), login, replacing=None, now=NOON)
+    plan = a_plan(a_task(), replace(a_task("cuda"), image="nvcr.io/nvidia/cuda:12@sha256:0"))
+
+    given = of_group(world, replace(plan, groups=(a_group_of(plan),)), runtime="nvcr.io/xylem:1")
+
+    users = {profile: login["username"] for profile, login in given.registries.items()}
+    assert users == {"nvcr.io": "alice", "registry-1.docker.io": "pool"}
+    assert given.runtime_registry["username"] == "pool"
+    assert SECRET not in repr(given)
+
+
+def test_a_login_of_a_registry_is_in_secrets_alone_and_the_pod_names_them() -> None:
+    world = World()
+    keep(world, NVIDIA)
+    task = replace(a_task(), image="nvcr.io/nvidia/cuda:12")
+    world.make(a_plan(task))
+    world.settle()
+
+    [job] = world.cluster.jobs
+    objects = world.objects(job)
+    [pod] = [item for item in objects if item["kind"] == "Pod"]
+    named = [each["name"] for each in pod["spec"]["imagePullSecrets"]]
+    of_type = [item for item in objects if item.get("type") == "kubernetes.io/dockerconfigjson"]
+    assert named == [item["metadata"]["name"] for item in of_type]
+    config = base64.b64decode(of_type[0]["data"][".dockerconfigjson"])
+    assert SECRET in config.decode()
+    assert SECRET not in json.dumps([item for item in objects if item["kind"] != "Secret"])
 
 
 def test_what_pods_are_given_is_known_to_the_logger_before_they_exist() -> None:

@@ -99,10 +99,19 @@ STORED_JOB = agent.Job(
     after=1,
     kind="observe",
     payload_url="https://store.test/payload?signature=x",
+    payload_data_key="AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
 )
 SESSION = "0123456789abcdef" * 2
 FRAME = session.Frame(
-    sid=SESSION, channel=1, kind="data", seq=17, ack=5, window=524_288, seen=2, data="aGk="
+    sid=SESSION,
+    channel=1,
+    kind="data",
+    seq=17,
+    ack=5,
+    window=524_288,
+    seen=2,
+    most=96_000,
+    data="aGk=",
 )
 
 NODES = agent.Nodes(
@@ -171,7 +180,7 @@ CONVERSATIONS: dict[str, Conversation] = {
         agent.operator_message,
         {
             "hello": agent.Hello(
-                backend=BACKEND, cluster_uid="uid-1", boot_id=BOOT, version="0.1.0"
+                backend=BACKEND, cluster_uid="uid-1", boot_id=BOOT, version="0.1.0", data_keys=True
             ),
             "heartbeat": agent.Heartbeat(),
             "news": agent.News(boot_id=BOOT, events=[EVENT]),
@@ -331,7 +340,7 @@ CONVERSATIONS: dict[str, Conversation] = {
     "follower": Conversation(
         following.to_follower,
         {
-            "following": following.Following(workflow=HELLO),
+            "following": following.Following(workflow=HELLO, followers=2),
             "refusal": following.Refusal(code="forbidden", message="Following logs takes a role."),
             "said": following.Said(
                 workflow=HELLO,
@@ -346,8 +355,22 @@ CONVERSATIONS: dict[str, Conversation] = {
                         stream="stdout",
                         time="2026-06-01T12:00:00+00:00",
                         text='"hello" — ü\n',
+                        raw="ImhlbGxvIiDigJQgw7wK",
                     )
                 ],
+            ),
+            "said_part": following.SaidPart(
+                workflow=HELLO,
+                task="lead",
+                retry=2,
+                offset=4711,
+                next=4735,
+                part=1,
+                parts=3,
+                packed="H4sIAAAAAAAA",
+            ),
+            "reached": following.Reached(
+                workflow=HELLO, cursor="eyJsZWFkIzIiOiA0NzM1fQ==", closed=True, followers=2
             ),
             "log_ended": following.LogEnded(workflow=HELLO, task="lead", retry=2),
         },

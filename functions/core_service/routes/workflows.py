@@ -1,13 +1,13 @@
 """Workflows, once they are there: listed, and looked at."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from functions.core_service import large, task_views, views
+from functions.core_service import large, listed, task_views, views
 from functions.core_service.identity import User, require_read
 from functions.core_service.names import NAME_CHARS, Name, Priority
 from functions.core_service.services import Has
@@ -29,12 +29,12 @@ NameOfAny = Annotated[str, Field(max_length=NAME_CHARS)]
 class ListQuery(BaseModel):
     users: list[NameOfAny] = []
     name: str = ""
-    statuses: list[WorkflowStatus] = []
+    statuses: list[listed.WorkflowStatus] = []
     offset: int = 0
     limit: int = 20
     cursor: Annotated[str, Field(max_length=CURSOR_CHARS)] = ""
     """Where the page before this one ended. Ours."""
-    order: Literal["ASC", "DESC"] = "ASC"
+    order: listed.Order = listed.Order.ASC
     all_users: bool = False
     pools: list[NameOfAny] = []
     all_pools: bool = False
@@ -52,10 +52,15 @@ def list_workflows(
     query: Annotated[ListQuery, Query()], who: User, has: Has, request: Request
 ) -> Response:
     pools = query.pools if query.pools and not query.all_pools else _own_pool(who, query, has)
+    statuses = [
+        WorkflowStatus(one) for one in query.statuses if one.value in WorkflowStatus.__members__
+    ]
+    if query.statuses and not statuses:
+        return large.answer({"workflows": [], "more_entries": False}, request)
     wanted = Filter(
         users=() if query.all_users else (query.users or [who.subject]),
         pools=pools,
-        statuses=query.statuses,
+        statuses=statuses,
         priorities=query.priority,
         name=query.name,
         after=_utc(query.submitted_after),
@@ -71,7 +76,7 @@ def list_workflows(
         limit=query.limit,
         offset=query.offset,
         cursor=query.cursor,
-        newest_first=query.order == "DESC",
+        newest_first=query.order is listed.Order.DESC,
     )
     now = has.engine.clock()
     shown = [views.entry(one, now) for one in page.entries]
@@ -108,7 +113,7 @@ def get_task(name: Name, task_name: str, who: User, has: Has) -> View:
     return task_views.one(task, found.workflow.id)
 
 
-@router.get("/{name}/spec")
+@router.get("/{name}/spec", response_class=PlainTextResponse)
 def get_spec(name: Name, who: User, has: Has, use_template: bool = False) -> PlainTextResponse:
     _require_read(name, who, has)
     file = queries.spec_file(name, workflows=has.engine.workflows, store=has.engine.store)

@@ -17,6 +17,7 @@ from xylem.domain.credential import (
     data,
     generic,
     opening,
+    pulling,
     registry,
     secret_keys,
 )
@@ -218,6 +219,33 @@ def test_nothing_else_opens_a_url() -> None:
     ]
 
     assert opening("s3://bucket/x", others) is None
+
+
+@pytest.mark.parametrize(
+    ("image", "profile"),
+    [
+        ("nvcr.io/nvidia/cuda:12.4", "nvcr.io/nvidia"),
+        ("nvcr.io/nvidia@sha256:0a", "nvcr.io/nvidia"),
+        ("nvcr.io/nvidia2/x", "nvcr.io"),
+        ("host:5000/x:1", "host:5000"),
+        ("localhost/x", "localhost"),
+        ("alpine:3.20", DOCKER_HUB),
+        ("team/x", f"{DOCKER_HUB}/team"),
+        ("docker.io/team/x:1@sha256:0a", f"{DOCKER_HUB}/team"),
+        ("index.docker.io/library/x", DOCKER_HUB),
+        ("other.io/nvidia/x", None),
+    ],
+)
+def test_an_image_is_pulled_with_the_login_of_the_longest_name_that_it_lies_below(
+    image: str, profile: str | None
+) -> None:
+    hosts = ("nvcr.io", "nvcr.io/nvidia", "host:5000", "localhost", "", "docker.io/team")
+    logins = [of_registry(host).known for host in hosts]
+    others = [known("other", "nvcr.io/nvidia/cuda"), known("any", None, CredentialKind.GENERIC)]
+
+    found = pulling(image, [*logins, *others])
+
+    assert (found and found.profile) == profile
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,9 @@ class DynamoBackends:
         version: str,
         connection: ConnectionId,
         now: datetime,
+        data_keys: bool = False,
     ) -> Backend:
-        said = Greeting(name, cluster_uid, boot_id, version, connection, now)
+        said = Greeting(name, cluster_uid, boot_id, version, connection, now, data_keys)
         for _ in range(GREETING_ATTEMPTS):
             known = self.backend(name)
             backend = greeted(known, said)
@@ -215,6 +216,7 @@ class DynamoBackends:
             previous=ConnectionId(row.previous) if row.previous else None,
             connected_at=row.connected_at,
             last_seen=max(seen, row.connected_at),
+            data_keys=bool(row.data_keys),
         )
 
 
@@ -241,6 +243,7 @@ def _row(backend: Backend) -> BackendRow:
         connection=backend.connection,
         previous=backend.previous,
         connected_at=backend.connected_at,
+        data_keys=backend.data_keys,
     )
 
 
@@ -266,4 +269,5 @@ def _mail(backend: BackendName, row: MailRow) -> Mail:
         written_at=row.written_at,
         payload=row.payload,
         payload_key=row.payload_key,
+        sealed_by=row.sealed_by,
     )

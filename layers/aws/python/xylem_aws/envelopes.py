@@ -11,6 +11,7 @@ some MB of generated Python along that take many times as long to import.
 """
 
 import base64
+import secrets
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
     from xylem_aws.master_keys import MasterKeys
 
 
+NONCE_BYTES = 12
+"""Of AES-GCM, as NIST recommends (SP 800-38D, 8.2)."""
+
+
 class Envelopes:
-    """`read` gives our keys as they are now: read when first needed, and again when something was
-    sealed under a key that is not among them. The library is imported then, too: listing
-    credentials and submitting workflows need neither."""
+    """`Seals`. `read` gives our keys as they are now: read when first needed, and again when
+    something was sealed under a key that is not among them. The library is imported then, too:
+    listing credentials and submitting workflows need neither."""
 
     def __init__(self, read: Callable[[], KeyRing]) -> None:
         self._read = read
@@ -47,6 +52,15 @@ class Envelopes:
                 "back, or set the credential again."
             )
         return _library(ring).open(sealed, key, context)
+
+    def lock(self, content: bytes) -> tuple[bytes, bytes]:
+        """Not the SDK's format: who opens it is an operator, which has the data key and no more
+        (`operators/shared/locks.py`)."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - as above
+
+        key = AESGCM.generate_key(bit_length=256)
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return nonce + AESGCM(key).encrypt(nonce, content, None), key
 
     def _fresh(self) -> KeyRing:
         self._ring = self._read()

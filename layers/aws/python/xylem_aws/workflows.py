@@ -11,6 +11,7 @@ from pynamodb.expressions.condition import Condition
 from xylem.domain.detail import TaskDetail
 from xylem.domain.errors import Conflict, Unavailable, UnknownWorkflow
 from xylem.domain.group import Group, bare
+from xylem.domain.idempotency import require_same
 from xylem.domain.ids import (
     SHARDS,
     BackendName,
@@ -22,7 +23,7 @@ from xylem.domain.ids import (
 )
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports.backends import Mail
-from xylem.ports.listing import Part, Rows
+from xylem.ports.listing import Part, Rows, Scope
 from xylem.ports.stored import Stored
 from xylem.ports.workflows import (
     AuditEntry,
@@ -200,13 +201,18 @@ class DynamoWorkflows:
             except DoesNotExist:
                 return 1
 
-    def made_under(self, user: UserName, key: str, *, now: datetime) -> WorkflowId | None:
+    def made_under(
+        self, user: UserName, key: str, *, request: str = "", now: datetime
+    ) -> WorkflowId | None:
         with in_our_words(user):
             try:
                 row = IdempotencyRow.get(*idempotency_key(user, key), consistent_read=True)
             except DoesNotExist:
                 return None
-        return WorkflowId(row.workflow) if row.expires_at > now.timestamp() else None
+        if row.expires_at <= now.timestamp():
+            return None
+        require_same(row.request or "", request)
+        return WorkflowId(row.workflow)
 
     def reserve(self, reservation: Reservation) -> None:
         transaction = Transaction(self._connection, of=reservation.workflow)
@@ -274,6 +280,10 @@ class DynamoWorkflows:
         with in_our_words(part.scope.name or part.scope.kind):
             return lists.read(part)
 
+    def unfinished(self, scope: Scope) -> int:
+        with in_our_words(scope.name or scope.kind):
+            return lists.unfinished(scope)
+
     def _creation(self, creation: Creation) -> Transaction:
         workflow = creation.workflow
         transaction = Transaction(self._connection, of=workflow.id)
@@ -293,7 +303,12 @@ class DynamoWorkflows:
             key = idempotency_key(workflow.user, creation.idempotency)
             expires = now + int(IDEMPOTENCY.total_seconds())
             transaction.put(
-                IdempotencyRow(*key, workflow=workflow.id, expires_at=expires),
+                IdempotencyRow(
+                    *key,
+                    workflow=workflow.id,
+                    request=creation.request or None,
+                    expires_at=expires,
+                ),
                 IdempotencyRow.pk.does_not_exist() | (IdempotencyRow.expires_at <= now),
             )
         _put_audit(transaction, audit.of_creation(creation))
@@ -312,7 +327,12 @@ class DynamoWorkflows:
         if not creation.idempotency:
             return None
         workflow = creation.workflow
-        return self.made_under(workflow.user, creation.idempotency, now=workflow.submitted_at)
+        return self.made_under(
+            workflow.user,
+            creation.idempotency,
+            request=creation.request,
+            now=workflow.submitted_at,
+        )
 
     def _earlier_attempts(self, pk: str) -> Iterator[EarlierAttempt]:
         """Attempts of a task sort by their number: all but the last of them."""
@@ -398,4 +418,5 @@ def _mail_row(mail: Mail) -> MailRow:
         written_at=mail.written_at,
         payload=mail.payload,
         payload_key=mail.payload_key,
+        sealed_by=mail.sealed_by,
     )

@@ -127,6 +127,15 @@ def test_whatever_the_client_learns_to_say_can_be_asked() -> None:
     assert [one.url.params.get("cursor") for one in service.requests] == [None, "c1"]
 
 
+def test_two_submissions_in_one_question_have_keys_of_their_own() -> None:
+    service = Service({SUBMIT: [SUBMITTED, httpx.ReadError("cut"), SUBMITTED]})
+
+    asked(service, lambda client: client.ask(lambda it: [it.submit(HELLO), it.submit(HELLO)]))
+
+    first, second, again = (one.headers["Idempotency-Key"] for one in service.requests)
+    assert first != second == again
+
+
 def test_a_list_is_gone_through_page_by_page_as_far_as_it_is_looked_at() -> None:
     service = Service({LIST: [listed("c-1", "b-1", cursor="2026#b-1"), listed("a-1")]})
 

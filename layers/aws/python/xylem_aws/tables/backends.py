@@ -2,6 +2,7 @@
 
 from pynamodb.attributes import (
     BinaryAttribute,
+    BooleanAttribute,
     NumberAttribute,
     UnicodeAttribute,
     UTCDateTimeAttribute,
@@ -35,6 +36,7 @@ class BackendRow(BackendsTable):
     connection = UnicodeAttribute(null=True)
     previous = UnicodeAttribute(null=True)
     connected_at = UTCDateTimeAttribute()
+    data_keys = BooleanAttribute(null=True)
 
 
 class RegistrationRow(BackendsTable):
@@ -67,6 +69,7 @@ class MailRow(BackendsTable):
     written_at = UTCDateTimeAttribute()
     payload = BinaryAttribute(null=True, legacy_encoding=False)
     payload_key = UnicodeAttribute(null=True)
+    sealed_by = UnicodeAttribute(null=True)
 
 
 def backend_key(name: BackendName) -> Key:

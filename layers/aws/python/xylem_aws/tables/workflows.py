@@ -91,6 +91,7 @@ class WorkflowRow(WorkflowsTable):
     tags = Json(tuple[str, ...], null=True)
     app = Json(AppUse, null=True)
     refusal = UnicodeAttribute(null=True)
+    heard_by = Json(tuple[str, ...], null=True)
 
 
 class UuidRow(WorkflowsTable):
@@ -241,9 +242,11 @@ class CounterRow(WorkflowsTable):
 
 
 class IdempotencyRow(WorkflowsTable):
-    """`expires_at`: seconds since 1970; DynamoDB removes it some time later (TTL)."""
+    """`request`: what the key came with, hashed. `expires_at`: seconds since 1970; DynamoDB removes
+    it some time later (TTL)."""
 
     workflow = UnicodeAttribute()
+    request = UnicodeAttribute(null=True)
     expires_at = NumberAttribute()
 
 

@@ -32,6 +32,8 @@ URL_CHARS = 1024
 DOCKER_HUB = "registry-1.docker.io"
 """What `docker.io` and its other names stand for, as in OSMO."""
 
+HUB_NAMES = ("docker.io", "index.docker.io")
+
 SCHEMES = ("swift", "s3", "gs", "tos", "azure")
 ENDPOINT = re.compile(rf"({'|'.join(SCHEMES)})://[^\s/?#@]+(/[^\s?#]*)?")
 OVERRIDE = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
@@ -73,7 +75,7 @@ def generic(name: str, payload: Mapping[str, str]) -> Credential:
 
 
 def registry(name: str, *, host: str, username: str, auth: str) -> Credential:
-    profile = DOCKER_HUB if host in ("", "docker.io", "index.docker.io") else host.rstrip("/")
+    profile = _with_hub(host.rstrip("/")) or DOCKER_HUB
     if re.fullmatch(r"[^\s/@]+(/[^\s/@]+)*", profile) is None or len(profile) > URL_CHARS:
         raise _wrong("registry: give its host alone, e.g. nvcr.io, or a path of it: nvcr.io/team.")
     payload = {"registry": profile, "username": username, "auth": auth}
@@ -131,6 +133,39 @@ def opening(url: str, known: Iterable[KnownCredential]) -> KnownCredential | Non
     return max(fitting, key=lambda one: (len(one.profile or ""), one.name), default=None)
 
 
+def pulling(image: str, known: Iterable[KnownCredential]) -> KnownCredential | None:
+    """The login for an image: that of the longest profile that it lies below."""
+    fitting = (
+        one
+        for one in known
+        if one.kind is CredentialKind.REGISTRY and one.profile and lies_in(image, one.profile)
+    )
+    return max(fitting, key=lambda one: (len(one.profile or ""), one.name), default=None)
+
+
+def lies_in(image: str, profile: str) -> bool:
+    return _below(_place(image.partition("@")[0]), _with_hub(profile))
+
+
+def _place(image: str) -> str:
+    """With its registry. As Docker reads it, a first part without a dot and a port is no host, and
+    stands for a folder of Docker Hub (https://pkg.go.dev/github.com/distribution/reference)."""
+    host, slash, _ = image.partition("/")
+    if slash and ("." in host or ":" in host or host == "localhost"):
+        return _untagged(_with_hub(image))
+    return _untagged(f"{DOCKER_HUB}/{image}")
+
+
+def _untagged(image: str) -> str:
+    folder, slash, name = image.rpartition("/")
+    return f"{folder}{slash}{name.partition(':')[0]}"
+
+
+def _with_hub(place: str) -> str:
+    host, slash, rest = place.partition("/")
+    return f"{DOCKER_HUB}{slash}{rest}" if host in HUB_NAMES else place
+
+
 def secret_keys(keys: Iterable[str]) -> frozenset[str]:
     """Of a payload with these keys: those whose values are to be masked where a task prints them.
     A store's address and a user's name are none."""
@@ -152,6 +187,11 @@ _SECRET_FIELDS = {
 
 def _below(url: str, profile: str) -> bool:
     return url == profile or url.startswith(f"{profile}/")
+
+
+def webhook(name: str, *, url: str, secret: str) -> Credential:
+    """What the messages to this address are signed with."""
+    return _made(name, CredentialKind.GENERIC, url, {"secret": secret})
 
 
 def _made(

@@ -36,8 +36,10 @@ class GroupFacts:
 
     `credentials`: the payload of each of the user's credentials that a task names, whose keys are
     such as a Secret may have. `stores`: the keys of object stores, by the URL below which they
-    open. `topology_labels`: the label of nodes behind each of the pool's topology keys; a key that
-    is not among them is a label itself. `restarts`: how often the group began anew."""
+    open. `registries`: the logins for the tasks' images, by the name below which these lie;
+    `runtime_registry`: for the Task Runtime's. `topology_labels`: the label of nodes behind each of
+    the pool's topology keys; a key that is not among them is a label itself. `restarts`: how often
+    the group began anew."""
 
     workflow: WorkflowId
     workflow_uuid: WorkflowUuid
@@ -58,6 +60,8 @@ class GroupFacts:
     limits: Limits = Limits()
     credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     stores: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    registries: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    runtime_registry: Mapping[str, str] = field(default_factory=dict, repr=False)
     topology_labels: Mapping[str, str] = field(default_factory=dict)
     scheduling: Mapping[str, PodScheduling] = field(default_factory=dict)
     """By platform."""

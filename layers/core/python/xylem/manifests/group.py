@@ -3,7 +3,7 @@
 from typing import Any
 
 from xylem.domain.plan import GroupPlan, TaskPlan
-from xylem.manifests import gang, labels, secrets, templates
+from xylem.manifests import gang, labels, registries, secrets, templates
 from xylem.manifests.facts import GroupFacts, service_name
 from xylem.manifests.pod import pod
 from xylem.manifests.tokens import filled_in
@@ -29,6 +29,7 @@ def render(plan: GroupPlan, facts: GroupFacts) -> list[Manifest]:
             for task in tasks
             for index, use in enumerate(task.credentials)
         ),
+        *(each for task in tasks for each in registries.of_attempt(plan, task, facts)),
         *service,
         *gang.objects(plan, facts),
         *(pod(plan, task, facts) for task in tasks),

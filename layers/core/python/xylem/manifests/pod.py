@@ -20,7 +20,16 @@ from typing import Any
 from xylem.domain.ids import task_uuid
 from xylem.domain.plan import GroupPlan, Resources, TaskPlan
 from xylem.domain.pool import with_defaults
-from xylem.manifests import gang, labels, runtime, scheduling, secrets, security, templates
+from xylem.manifests import (
+    gang,
+    labels,
+    registries,
+    runtime,
+    scheduling,
+    secrets,
+    security,
+    templates,
+)
 from xylem.manifests.facts import GroupFacts, pod_name, service_name
 from xylem.manifests.names import FINALIZER, GATE, container_name
 from xylem.manifests.quantities import quantity
@@ -80,6 +89,7 @@ def _generated(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
             "initContainers": [_init(facts)],
             "containers": [_task(plan, task, facts), _ctrl(facts)],
             "volumes": _volumes(task, facts),
+            **registries.of_pod(task, facts),
             **_network(task),
             **_affinity(task, facts),
             **bound,

@@ -27,7 +27,7 @@ Manifest = dict[str, Any]
 
 
 def of_file(file: File, plan: GroupPlan, facts: GroupFacts) -> Manifest:
-    return _secret(file_secret_name(file, facts), {FILE_KEY: _data(file)}, plan, facts)
+    return of_bytes(file_secret_name(file, facts), {FILE_KEY: _data(file)}, plan, facts)
 
 
 def file_secret_name(file: File, facts: GroupFacts) -> str:
@@ -47,10 +47,10 @@ def of_attempt(plan: GroupPlan, task: TaskPlan, facts: GroupFacts) -> Manifest:
     }
     config = to_json(orders, indent=1).decode()
     data = {
-        runtime.TOKEN_FILE: _encoded(facts.tokens[task.name]),
-        runtime.CONFIG_FILE: _encoded(config),
+        runtime.TOKEN_FILE: encoded(facts.tokens[task.name]),
+        runtime.CONFIG_FILE: encoded(config),
     }
-    return _secret(attempt_secret_name(task, facts), data, plan, facts)
+    return of_bytes(attempt_secret_name(task, facts), data, plan, facts)
 
 
 def attempt_secret_name(task: TaskPlan, facts: GroupFacts) -> str:
@@ -66,8 +66,8 @@ def of_credential(
     in Kubernetes' own words, which name it."""
     payload = facts.credentials.get(use.name, {})
     asked = payload.keys() if use.mount is not None else set(use.environment.values())
-    data = {key: _encoded(payload[key]) for key in sorted(asked) if key in payload}
-    return _secret(credential_secret_name(index, task, facts), data, plan, facts)
+    data = {key: encoded(payload[key]) for key in sorted(asked) if key in payload}
+    return of_bytes(credential_secret_name(index, task, facts), data, plan, facts)
 
 
 def credential_secret_name(index: int, task: TaskPlan, facts: GroupFacts) -> str:
@@ -87,19 +87,22 @@ def masked(task: TaskPlan, facts: GroupFacts) -> list[str]:
     return sorted(found)
 
 
-def _secret(name: str, data: dict[str, str], plan: GroupPlan, facts: GroupFacts) -> Manifest:
+def of_bytes(
+    name: str, data: dict[str, str], plan: GroupPlan, facts: GroupFacts, *, type: str = "Opaque"
+) -> Manifest:
+    """`data` in base64."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": name, "labels": labels.of_group(plan, facts)},
-        "type": "Opaque",
+        "type": type,
         "data": data,
     }
 
 
 def _data(file: File) -> str:
-    return "".join(file.contents.split()) if file.base64 else _encoded(file.contents)
+    return "".join(file.contents.split()) if file.base64 else encoded(file.contents)
 
 
-def _encoded(text: str) -> str:
+def encoded(text: str) -> str:
     return b64encode(text.encode()).decode()

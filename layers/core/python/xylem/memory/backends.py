@@ -37,8 +37,9 @@ class MemoryBackends:
         version: str,
         connection: ConnectionId,
         now: datetime,
+        data_keys: bool = False,
     ) -> Backend:
-        hello = Greeting(name, cluster_uid, boot_id, version, connection, now)
+        hello = Greeting(name, cluster_uid, boot_id, version, connection, now, data_keys)
         self._backends[name] = greeted(self._backends.get(name), hello)
         return self._backends[name]
 

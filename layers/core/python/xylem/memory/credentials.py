@@ -10,12 +10,14 @@ from xylem.domain.ids import UserName
 class MemoryCredentials:
     def __init__(self) -> None:
         self._kept: dict[UserName, dict[str, Credential]] = {}
+        self.opened: list[str] = []
 
     def all(self, user: UserName) -> list[KnownCredential]:
         kept = self._kept.get(user, {})
         return [kept[name].known for name in sorted(kept)]
 
     def open(self, user: UserName, name: str) -> Credential | None:
+        self.opened.append(name)
         return self._kept.get(user, {}).get(name)
 
     def put(

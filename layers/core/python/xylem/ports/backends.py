@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Mail:
     """A job for a backend: a mailbox row, pushed until it is answered. `payload` is gzipped JSON;
-    where it is too large for a frame it lies in the store under `payload_key`."""
+    where it is too large for a frame it lies in the store under `payload_key`, locked, and
+    `payload` is its data key.
+
+    `sealed_by`: the key of ours that `payload` is sealed under, as that of every create is, which
+    holds secrets. Without one it is in the open."""
 
     id: MailId
     backend: BackendName
@@ -29,6 +33,7 @@ class Mail:
     written_at: datetime
     payload: bytes | None = None
     payload_key: str | None = None
+    sealed_by: str | None = None
 
 
 # Workflows -------------------------------------------------------------------------------------
@@ -48,6 +53,8 @@ class Backend:
     previous: ConnectionId | None
     connected_at: datetime
     last_seen: datetime
+    data_keys: bool = False
+    """Whether its operator opens a payload with the data key that comes beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class Backends(Protocol):
         version: str,
         connection: ConnectionId,
         now: datetime,
+        data_keys: bool = False,
     ) -> Backend:
         """Counts the epoch and makes `connection` the current one. Raises `Forbidden` when the name
         belongs to another cluster."""
@@ -132,7 +140,7 @@ class Links(Protocol):
     """Open sockets, by connection."""
 
     def push(self, connection: ConnectionId, text: str) -> None:
-        """Raises `Gone` when there is nobody any more."""
+        """Raises `Gone` when there is nobody any more, `TooLarge` for more than one frame."""
         ...
 
     def close(self, connection: ConnectionId) -> None:

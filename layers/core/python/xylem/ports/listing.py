@@ -56,7 +56,7 @@ class Filter:
 
     users: Sequence[str] = ()
     pools: Sequence[str] = ()
-    statuses: Sequence[WorkflowStatus] = ()
+    statuses: Sequence[str] = ()
     priorities: Sequence[str] = ()
     name: str = ""
     after: datetime | None = None

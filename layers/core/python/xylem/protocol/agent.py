@@ -13,6 +13,8 @@ from pydantic import Field, TypeAdapter
 from xylem.domain.ids import BackendName, GroupId, MailId, TaskName, WorkflowId
 from xylem.domain.status import TaskStatus
 from xylem.protocol.limits import (
+    BOOT_ID_CHARS,
+    CLUSTER_UID_CHARS,
     DETAIL_CHARS,
     DETAIL_CONDITIONS,
     DETAIL_CONTAINERS,
@@ -27,7 +29,7 @@ from xylem.protocol.message import LATER, Message
 from xylem.protocol.session_ids import SessionId
 from xylem.protocol.session_ids import Token as SessionToken
 
-BootId = Annotated[str, Field(min_length=1, max_length=64)]
+BootId = Annotated[str, Field(min_length=1, max_length=BOOT_ID_CHARS)]
 Seq = Annotated[int, Field(ge=1)]
 
 
@@ -117,11 +119,14 @@ class Event(Message):
 
 
 class Hello(FromOperator):
+    """`data_keys`: the operator opens a payload with the data key that comes beside it."""
+
     type: Literal["hello"] = "hello"
     backend: BackendName
-    cluster_uid: Annotated[str, Field(min_length=1, max_length=128)]
+    cluster_uid: Annotated[str, Field(min_length=1, max_length=CLUSTER_UID_CHARS)]
     boot_id: BootId
     version: str
+    data_keys: bool = False
 
 
 class Heartbeat(FromOperator):
@@ -298,7 +303,8 @@ class Job(Message):
     """One mailbox row. It waits, unanswered, until the ordinal in `after` is done (0: at once).
 
     `payload` is base64 of gzipped JSON; above `INLINE_PAYLOAD_BYTES` the gzip lies behind
-    `payload_url`, a presigned GET."""
+    `payload_url`, a presigned GET. With a `payload_data_key`, base64 of 32 bytes, it lies there
+    locked: 12 bytes of nonce, and what AES-256-GCM makes of the gzip, its tag at the end."""
 
     workflow: WorkflowId
     job_id: MailId
@@ -307,6 +313,7 @@ class Job(Message):
     kind: Literal["create", "cleanup", "observe"]
     payload: str | None = None
     payload_url: str | None = None
+    payload_data_key: str | None = None
 
 
 class BackendTest(Message):

@@ -13,11 +13,11 @@ from xylem.domain.ids import BackendName, ConnectionId, GroupId, WorkflowId
 from xylem.ports.backends import Backends, Links, Mail
 from xylem.ports.blobs import Blobs
 from xylem.ports.jobs import Alarm, Doorbell
+from xylem.ports.seals import Seals
 from xylem.ports.workflows import Commit, Workflows
 from xylem.ports.world import Clock, Ids
 from xylem.usecases.draft import Draft
 from xylem.usecases.footprint import RUNG_AT_ONCE, changed_timer, mail_to_write
-from xylem.usecases.mailbox import frames
 
 T = TypeVar("T")
 
@@ -42,6 +42,8 @@ class Engine(Protocol):
     def links(self) -> Links: ...
     @property
     def store(self) -> Blobs: ...
+    @property
+    def seals(self) -> Seals: ...
     @property
     def clock(self) -> Clock: ...
     @property
@@ -134,8 +136,11 @@ def push(
         connection = known.connection if known else None
     if connection is None:
         return False
+    # The models of the operator's words, 20 ms of a cold start, which a submission does not need.
+    from xylem.usecases.mailbox import frames  # noqa: PLC0415
+
     try:
-        for frame in frames(mail, store=engine.store):
+        for frame in frames(mail, store=engine.store, seals=engine.seals):
             engine.links.push(connection, frame)
     except Gone:
         engine.backends.disconnected(backend, connection)

@@ -8,12 +8,13 @@ overwrites a secret by accident cannot get it back.
     require                at submission: what a plan names is there, with the keys that it asks for
     of_group               at the start: what the pods of a group are to be given
 
-What an admin keeps for a pool is used where the user has none of that name, or none for that URL.
+What an admin keeps for a pool is used where the user has none of that name, or none for that URL or
+that image. The image of the Task Runtime is the admin's: users' logins are not tried at it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from xylem.domain.credential import Credential, KnownCredential, keeper_of, opening
+from xylem.domain.credential import Credential, KnownCredential, keeper_of, opening, pulling
 from xylem.domain.errors import Conflict, InvalidRequest
 from xylem.domain.ids import PoolName, UserName
 from xylem.domain.plan import CredentialUse, GroupPlan, TaskPlan, UrlInput
@@ -36,10 +37,14 @@ class Missing(Exception):
 @dataclass(frozen=True, slots=True)
 class Secrets:
     """What the pods of a group are given: `named` by the name in the spec, `stores` by the URL
-    below which they open. Its text leaves the values out."""
+    below which they open, `registries` by the name below which the images of the tasks lie;
+    `runtime_registry` is the login for the Task Runtime's own image, empty without one. Its text
+    leaves the values out."""
 
     named: Payloads = field(default_factory=dict, repr=False)
     stores: Payloads = field(default_factory=dict, repr=False)
+    registries: Payloads = field(default_factory=dict, repr=False)
+    runtime_registry: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def set_credential(
@@ -89,9 +94,14 @@ def delete(user: UserName, name: str, *, credentials: Credentials) -> KnownCrede
 
 
 def of_group(
-    plan: GroupPlan, user: UserName, *, pool: PoolName, credentials: Credentials
+    plan: GroupPlan,
+    user: UserName,
+    *,
+    pool: PoolName,
+    runtime_image: str,
+    credentials: Credentials,
 ) -> Secrets:
-    """Raises `Missing`. Reads nothing for a group that needs none."""
+    """Raises `Missing`. Opens nothing for a group that needs none."""
     owners = (user, keeper_of(pool))
     opened: dict[tuple[UserName, str], Credential | None] = {}
 
@@ -112,16 +122,29 @@ def of_group(
                     f"The credential {use.name} of {user} has no {', '.join(missing)} any more."
                 )
             named[use.name] = found
-    urls = {url for task in plan.tasks for url in _urls(task)}
-    known = {owner: credentials.all(owner) for owner in owners} if urls else {}
-    stores: dict[str, Mapping[str, str]] = {}
-    for url in sorted(urls):
-        for owner, theirs in known.items():
-            store = opening(url, theirs)
-            if store is not None and store.profile and (found := payload(owner, store.name)):
-                stores[store.profile] = found
-                break
-    return Secrets(named, stores)
+    known = {owner: credentials.all(owner) for owner in owners}
+
+    def first(
+        wanted: Iterable[str], fits: Callable[[str, list[KnownCredential]], KnownCredential | None]
+    ) -> Payloads:
+        """By the profile of what fits."""
+        by_profile: dict[str, Mapping[str, str]] = {}
+        for one in sorted(set(wanted)):
+            for owner, theirs in known.items():
+                fitting = fits(one, theirs)
+                if fitting and fitting.profile and (found := payload(owner, fitting.name)):
+                    by_profile[fitting.profile] = found
+                    break
+        return by_profile
+
+    keeper = keeper_of(pool)
+    runtime = pulling(runtime_image, known[keeper])
+    return Secrets(
+        named,
+        stores=first((url for task in plan.tasks for url in _urls(task)), opening),
+        registries=first((task.image for task in plan.tasks), pulling),
+        runtime_registry=(payload(keeper, runtime.name) if runtime else None) or {},
+    )
 
 
 def lacking(use: CredentialUse, keys: Iterable[str]) -> list[str]:

@@ -21,6 +21,7 @@ class Greeting:
     version: str
     connection: ConnectionId
     at: datetime
+    data_keys: bool = False
 
 
 def greeted(known: Backend | None, hello: Greeting) -> Backend:
@@ -28,7 +29,8 @@ def greeted(known: Backend | None, hello: Greeting) -> Backend:
     if known and known.cluster_uid != hello.cluster_uid:
         raise Forbidden(
             f"Backend {hello.backend} belongs to another cluster: join this one under another "
-            "name, or let an admin remove the old one."
+            "name, or let an admin remove the old one.",
+            code="other_cluster",
         )
     return Backend(
         name=hello.backend,
@@ -40,6 +42,7 @@ def greeted(known: Backend | None, hello: Greeting) -> Backend:
         previous=_previous(known, hello),
         connected_at=hello.at,
         last_seen=hello.at,
+        data_keys=hello.data_keys,
     )
 
 

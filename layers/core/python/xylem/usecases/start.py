@@ -6,8 +6,10 @@ twice, or late, or performed by a process that stalled for an hour, starts nothi
 or ended meanwhile. Large payloads are stored before, under a name of this job's own; one that no
 row came to name is swept by the bucket's lifecycle rule.
 
-So is the list of secrets that the pods are given, sealed: the Logger masks them once more in what
-is printed.
+A payload holds the tasks' tokens and what users keep: its row is sealed, and what lies in the store
+is locked with a data key that is in the row. An operator of an earlier release opens no lock; what
+is too large for a frame lies in the open for it. The list of secrets that the pods are given is
+stored before, too, sealed: the Logger masks them once more in what is printed.
 
 On a backend that is drained nothing starts that was not there before: the job waits. What is there
 goes on, so a task of a group that runs is tried again there.
@@ -36,6 +38,7 @@ from xylem.usecases.apply import Engine, tell
 from xylem.usecases.clusters import is_open
 from xylem.usecases.draft import Draft, a_new_job
 from xylem.usecases.jobs import Held
+from xylem.usecases.mailbox import sealed
 from xylem.usecases.specs import SpecFile, spec_key
 
 TOKEN_LIFE = timedelta(hours=1)
@@ -85,7 +88,11 @@ def start_groups(
             plan = spec.plan.group(group.name)
             try:
                 given = secrets.of_group(
-                    plan, workflow.user, pool=workflow.pool, credentials=credentials
+                    plan,
+                    workflow.user,
+                    pool=workflow.pool,
+                    runtime_image=rendering.runtime_image,
+                    credentials=credentials,
                 )
             except secrets.Missing as missing:
                 draft.decide(id, StartImpossible(str(missing)))
@@ -186,6 +193,8 @@ def _facts(
         limits=group.limits,
         credentials=given.named,
         stores=given.stores,
+        registries=given.registries,
+        runtime_registry=given.runtime_registry,
         scheduling=spec.scheduling,
         topology_labels=spec.topology_labels,
         scheduler=spec.scheduler,
@@ -205,10 +214,14 @@ def _create_before(group: Group) -> int:
 
 def _mail(job: Job, group: Group, payload: bytes, draft: Draft, engine: Engine) -> Mail:
     key = None
+    inline: bytes | None = payload
     if len(payload) > INLINE_PAYLOAD_BYTES:
         key = f"payloads/{group.id}/{group.incarnation}-{group.ordinal}-{job.id}"
-        engine.store.put(key, payload)
-    return Mail(
+        operator = engine.backends.backend(group.backend)
+        locks = operator is None or operator.data_keys
+        content, inline = engine.seals.lock(payload) if locks else (payload, None)
+        engine.store.put(key, content)
+    mail = Mail(
         id=mail_id(group.id, group.incarnation, group.ordinal),
         backend=group.backend,
         workflow=group.workflow,
@@ -216,6 +229,7 @@ def _mail(job: Job, group: Group, payload: bytes, draft: Draft, engine: Engine) 
         ordinal=group.ordinal,
         after=_create_before(group),
         written_at=draft.now,
-        payload=None if key else payload,
+        payload=inline,
         payload_key=key,
     )
+    return sealed(mail, seals=engine.seals)
