@@ -91,6 +91,7 @@ bench: install synth-prod ## how long a user waits and what it costs; RECORD=1 k
 	@$(BIN)/python -m tests.benchmarks.operator $(if $(RECORD),--record)
 	@$(BIN)/python -m tests.benchmarks.log_tail $(if $(RECORD),--record)
 	@$(BIN)/python -m tests.benchmarks.masking $(if $(RECORD),--record)
+	@$(BIN)/python -m tests.benchmarks.lists $(if $(RECORD),--record)
 	@$(BIN)/python -m tests.benchmarks.transfer $(if $(RECORD),--record)
 	@$(BIN)/xylem local up
 	@for figure in engine latency bill throughput cold_start why_pending following sessions rsync; do \

@@ -99,6 +99,36 @@ class CoreService:
         context: Mapping[str, str] | None = None,
     ) -> Answer:
         """`query` as on the wire. `who` is what the authorizer found, or all of `context`."""
+        return answered(
+            self.answer(
+                method,
+                path,
+                query=query,
+                body=body,
+                content_type=content_type,
+                who=who,
+                roles=roles,
+                kind=kind,
+                headers=headers,
+                context=context,
+            )
+        )
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        body: str | bytes | None = None,
+        content_type: str | None = None,
+        who: str = "alice",
+        roles: str = "osmo-user",
+        kind: Literal["user", "operator"] = "user",
+        headers: Mapping[str, str] | None = None,
+        context: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Any]:
+        """What Lambda gives back."""
         event = {
             "version": "2.0",
             "routeKey": "ANY /api/{proxy+}",
@@ -115,7 +145,7 @@ class CoreService:
             },
             **_body(body),
         }
-        return answered(self._handler(event, object()))  # type: ignore[arg-type]  # nobody looks
+        return self._handler(event, object())  # type: ignore[arg-type]  # nobody looks
 
     def submit(self, spec: str, *, query: str = "", **more: Any) -> Answer:
         return self.ask("POST", SUBMIT, query=query, body=json.dumps({"file": spec}), **more)
