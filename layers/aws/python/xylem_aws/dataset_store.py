@@ -88,7 +88,9 @@ class S3DatasetStore:
         )
 
     def join(self, key: str, upload: str, parts: Mapping[int, Content]) -> None:
-        told = [{"PartNumber": number, "ETag": part.etag} for number, part in sorted(parts.items())]
+        told: list[CompletedPartTypeDef] = [
+            {"PartNumber": number, "ETag": part.etag} for number, part in sorted(parts.items())
+        ]
         try:
             self._s3.complete_multipart_upload(
                 Bucket=self._bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": told}
