@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-import httpx
 import typer
 from rich.console import Console
 
-from clients.sdk.client import Client
 from clients.sdk.errors import BadInput, NotLoggedIn
 from clients.sdk.login import Login, config_folder, current_login
+
+if TYPE_CHECKING:
+    import httpx
+
+    from clients.sdk.client import Client
 
 _WIDE = 200
 """Columns where nobody watches: a name that is cut is no name for the next program."""
@@ -31,7 +34,7 @@ class Session:
     err: Console
     stdin: TextIO
     environ: Mapping[str, str]
-    transport: httpx.BaseTransport | None = None
+    transport: "httpx.BaseTransport | None" = None
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     format: Format = Format.TEXT
 
@@ -50,7 +53,10 @@ class Session:
             raise NotLoggedIn("You are not logged in.")
         return login
 
-    def connect(self) -> Client:
+    def connect(self) -> "Client":
+        # `data` and `--help` ask the service nothing, and this is half of what a start takes.
+        from clients.sdk.client import Client  # noqa: PLC0415
+
         return Client(self.login(), transport=self.transport)
 
     def read(self, file: Path) -> str:
