@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders import an_attempt
 from tests.stories.world import World
-from xylem.domain.errors import InvalidRequest
+from xylem.domain.errors import Forbidden, InvalidRequest
 from xylem.domain.ids import TaskName, WorkflowId, task_uuid
 from xylem.domain.plan import DatasetInput
 from xylem.memory.blobs import MemoryBlobs
@@ -86,6 +86,19 @@ def test_a_regex_that_never_ends_is_refused_and_holds_nobody_up() -> None:
 def test_a_task_reads_no_input_of_another(task: str, index: int) -> None:
     with pytest.raises(InvalidRequest, match=f"Task {task} has"):
         Chain("", "a").inputs(task, index)
+
+
+def test_a_token_opens_nothing_of_a_task_in_another_group_or_of_an_attempt_that_was_replaced() -> (
+    None
+):
+    chain = Chain("", "a")
+    first = chain.world.group(chain.name, "first-group")
+    mixed = Attempt(chain.name, first.id, first.incarnation, TaskName("second"), 0)
+    later = Attempt(chain.name, first.id, first.incarnation, TaskName("first"), 1)
+
+    for attempt, says in ((mixed, "There is no task second"), (later, "was replaced by another")):
+        with pytest.raises(Forbidden, match=says):
+            runtime.live_attempt(attempt, chain.world.workflows)
 
 
 @pytest.mark.parametrize(
