@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clients.cli.render import duration, elapsed, mark, style
+from clients.cli.tables import facts, table
 from clients.sdk.models import PendingGroup, PendingReason, PoolQuotas, Resource, WhyPending
 
 KINDS = ("gpu", "cpu", "memory", "storage")
@@ -18,7 +19,7 @@ _GIB = 1024**3
 def pool_table(found: PoolQuotas, *, free: bool = False) -> Table:
     """GPUs: of the guarantee, and of the nodes that the pool may use."""
     word = "free" if free else "used"
-    table = _table(
+    shown = table(
         "pool", "status", "backend", "platform", f"quota {word}", f"nodes {word}", "description"
     )
     pools = (one for each in found.node_sets for one in each.pools)
@@ -27,7 +28,7 @@ def pool_table(found: PoolQuotas, *, free: bool = False) -> Table:
         quota = usage.quota_free if free else usage.quota_used
         nodes = usage.total_free if free else usage.total_usage
         online = pool.status == "ONLINE"
-        table.add_row(
+        shown.add_row(
             pool.name,
             Text(pool.status or "-", style="green" if online else "yellow"),
             pool.backend,
@@ -36,12 +37,12 @@ def pool_table(found: PoolQuotas, *, free: bool = False) -> Table:
             f"{nodes}/{usage.total_capacity}",
             pool.description,
         )
-    return table
+    return shown
 
 
 def resource_table(found: Iterable[Resource], *, free: bool = False) -> Table:
     """Each as `taken/there`, memory and storage in GiB; what others take counts as taken."""
-    table = _table("node", "backend", *KINDS, "pools", "type", "state")
+    shown = table("node", "backend", *KINDS, "pools", "type", "state")
     for node in found:
         pools = [
             f"{pool}/{platform}"
@@ -49,7 +50,7 @@ def resource_table(found: Iterable[Resource], *, free: bool = False) -> Table:
             for platform in platforms
         ]
         state = ", ".join(node.conditions) if node.conditions else "Ready"
-        table.add_row(
+        shown.add_row(
             node.hostname,
             node.backend,
             *(_share(node, kind, free=free) for kind in KINDS),
@@ -57,7 +58,33 @@ def resource_table(found: Iterable[Resource], *, free: bool = False) -> Table:
             node.resource_type,
             Text(state, style="yellow" if node.conditions else "green"),
         )
-    return table
+    return shown
+
+
+def resource_view(node: Resource, *, only: tuple[str | None, str | None]) -> RenderableType:
+    """`only`: the pool and the platform that are asked about."""
+    pool, platform = only
+    places = [
+        f"{one}/{each}"
+        for one, platforms in sorted(node.pool_platform_labels.items())
+        for each in platforms
+        if pool in (None, one) and platform in (None, each)
+    ]
+    taints = [f"{one.get('key')}:{one.get('effect')}" for one in node.taints]
+    shown = table("of", "used", "free")
+    for kind in KINDS:
+        shown.add_row(kind, _share(node, kind, free=False), _share(node, kind, free=True))
+    head = facts(
+        {
+            "node": node.hostname,
+            "backend": node.backend,
+            "type": node.resource_type,
+            "pools": ", ".join(places) or "none",
+            "state": ", ".join(node.conditions or ()) or "Ready",
+            "taints": ", ".join(taints),
+        }
+    )
+    return Stack(head, Text("GiB of memory and storage:", style="dim"), shown)
 
 
 _OTHERS = {"gpu": "nvidia.com/gpu", "storage": "ephemeral-storage"}
@@ -104,10 +131,3 @@ def _reason(reason: PendingReason, now: datetime) -> list[Text]:
 
 def _age(since: datetime, now: datetime) -> str:
     return duration(elapsed(since, None, now))
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column)
-    return table

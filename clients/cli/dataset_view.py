@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from clients.cli.tables import table
 from clients.sdk.dataset_models import DatasetInfo, DatasetVersion, ListedDataset
 from xylem.domain.manifest import FileEntry
 
@@ -27,9 +28,9 @@ def size(count: float | None) -> str:
 
 
 def listed(datasets: Iterable[ListedDataset]) -> Table:
-    table = _table("Dataset", "Bucket", "Type", "Latest", "Created", "Last version", "Stored")
+    shown = table("Dataset", "Bucket", "Type", "Latest", "Created", "Last version", "Stored")
     for one in datasets:
-        table.add_row(
+        shown.add_row(
             one.name,
             one.bucket,
             one.type,
@@ -38,7 +39,7 @@ def listed(datasets: Iterable[ListedDataset]) -> Table:
             _day(one.last_created),
             size(one.hash_location_size),
         )
-    return table
+    return shown
 
 
 def info(found: DatasetInfo) -> RenderableType:
@@ -57,19 +58,19 @@ def info(found: DatasetInfo) -> RenderableType:
         if value:
             facts.add_row(Text(name, style="dim"), Text(value))
     if found.is_collection:
-        table = _table("Dataset", "Version", "Size", "Manifest")
+        shown = table("Dataset", "Version", "Size", "Manifest")
         for one in found.versions:
-            table.add_row(one.name, one.version, size(one.size), one.uri)
-        return Stack(facts, table)
+            shown.add_row(one.name, one.version, size(one.size), one.uri)
+        return Stack(facts, shown)
     return Stack(facts, _versions(found.versions))
 
 
 def _versions(versions: Iterable[DatasetVersion]) -> Table:
-    table = _table(
+    shown = table(
         "Version", "Status", "Tags", "Created", "By", "Last used", "Size", "Collections", "Metadata"
     )
     for one in versions:
-        table.add_row(
+        shown.add_row(
             one.version,
             one.status,
             ", ".join(one.tags) or "-",
@@ -80,17 +81,17 @@ def _versions(versions: Iterable[DatasetVersion]) -> Table:
             ", ".join(one.collections) or "-",
             _json(one.metadata),
         )
-    return table
+    return shown
 
 
 def answers(found: Iterable[DatasetInfo], *, versions: bool) -> Table:
     """Of a query."""
     if versions:
-        table = _table("Dataset", "Version", "Status", "Created", "Size", "Metadata")
+        shown = table("Dataset", "Version", "Status", "Created", "Size", "Metadata")
         for one in found:
             for version in one.versions:
                 created = _day(version.created_date)
-                table.add_row(
+                shown.add_row(
                     one.name,
                     version.version,
                     version.status,
@@ -98,11 +99,11 @@ def answers(found: Iterable[DatasetInfo], *, versions: bool) -> Table:
                     size(version.size),
                     _json(version.metadata),
                 )
-        return table
-    table = _table("Dataset", "Type", "Created", "By", "Labels")
+        return shown
+    shown = table("Dataset", "Type", "Created", "By", "Labels")
     for one in found:
-        table.add_row(one.name, one.type, _day(one.created_date), one.created_by, _json(one.labels))
-    return table
+        shown.add_row(one.name, one.type, _day(one.created_date), one.created_by, _json(one.labels))
+    return shown
 
 
 def tree(name: str, files: Sequence[FileEntry]) -> Tree:
@@ -124,10 +125,3 @@ def _json(value: object) -> str:
 
 def _day(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}" if at else "-"
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column is columns[0])
-    return table

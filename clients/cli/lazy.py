@@ -17,6 +17,8 @@ from clients.sdk.login import current_login
 
 COMMANDS = (
     "workflow",
+    "task",
+    "app",
     "pool",
     "resource",
     "credential",
@@ -24,10 +26,19 @@ COMMANDS = (
     "dataset",
     "bucket",
     "login",
-    "local",
+    "whoami",
+    "profile",
     "token",
+    "provider",
+    "key",
+    "webhook",
+    "user",
+    "role",
+    "config",
+    "apply",
     "backend",
     "job",
+    "local",
     "version",
 )
 """Modules below `clients.cli.commands`, in the order of the help."""

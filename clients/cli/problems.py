@@ -5,11 +5,11 @@
 | 0 | done |
 | 1 | the workflow failed, or the service refused the submission |
 | 2 | something the user can mend: options, files, login, rights |
-| 3 | interrupted (Ctrl-C) |
 | 10 | the service did not answer, or failed itself |
+| 130 | interrupted (Ctrl-C): 128 and the number of SIGINT, as shells count |
 
-They are OSMO's, but for 75 (it has one for 429, which we ask again and then call a failure of the
-service like any other).
+They are OSMO's, but for two: it has 75 for 429, which we ask again and then call a failure of the
+service like any other, and 3 where a person interrupts, which no shell takes for that.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ class Exit(IntEnum):
     OK = 0
     FAILED = 1
     USER_ERROR = 2
-    INTERRUPTED = 3
+    INTERRUPTED = 130
     SERVICE = 10
 
 

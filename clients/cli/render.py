@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from clients.cli.tables import facts, table
 from clients.sdk.models import ListedWorkflow, LogRecord, Task, Workflow
 from xylem.domain.status import TaskStatus, WorkflowStatus
 
@@ -54,9 +55,9 @@ def elapsed(start: datetime | None, end: datetime | None, now: datetime) -> floa
 
 
 def workflow_table(workflows: Iterable[ListedWorkflow], now: datetime) -> Table:
-    table = _table("workflow", "user", "status", "pool", "priority", "submitted", "duration")
+    shown = table("workflow", "user", "status", "pool", "priority", "submitted", "duration")
     for each in workflows:
-        table.add_row(
+        shown.add_row(
             each.name,
             each.user,
             status_text(each.status),
@@ -65,7 +66,7 @@ def workflow_table(workflows: Iterable[ListedWorkflow], now: datetime) -> Table:
             f"{each.submit_time:%Y-%m-%d %H:%M:%S}",
             duration(elapsed(each.start_time, each.end_time, now)),
         )
-    return table
+    return shown
 
 
 def status_text(status: Status) -> Text:
@@ -74,7 +75,6 @@ def status_text(status: Status) -> Text:
 
 def workflow_view(workflow: Workflow, now: datetime, *, verbose: bool = False) -> RenderableType:
     """A workflow as `query` shows it: what it is, then its tree."""
-    facts = Table.grid(padding=(0, 2))
     rows = {
         "submitted": f"{workflow.submit_time:%Y-%m-%d %H:%M:%S} UTC by {workflow.submitted_by}",
         "cancelled": f"by {workflow.cancelled_by}" if workflow.cancelled_by else "",
@@ -83,10 +83,7 @@ def workflow_view(workflow: Workflow, now: datetime, *, verbose: bool = False) -
         "labels": ", ".join(f"{key}={value}" for key, value in workflow.labels.items()),
         "warnings": "\n".join(workflow.warnings),
     }
-    for name, value in rows.items():
-        if value:
-            facts.add_row(Text(name, style="dim"), Text(value))
-    return Stack(facts, workflow_tree(workflow, now, verbose=verbose))
+    return Stack(facts(rows), workflow_tree(workflow, now, verbose=verbose))
 
 
 def workflow_tree(
@@ -161,31 +158,32 @@ def result(workflow: Workflow) -> Text:
 
 class LogLines:
     """Whole lines out of records, as `GET …/logs` writes them. A record holds several lines, or
-    ends in the middle of one, whose rest comes with a later record of the same stream."""
+    ends in the middle of one (of a letter even), whose rest comes with a later record of the same
+    stream, and whose time is that of its end."""
 
     def __init__(self) -> None:
-        self._unfinished: dict[tuple[str, int, str], LogRecord] = {}
+        self._unfinished: dict[tuple[str, int, str], tuple[LogRecord, bytes]] = {}
+        """The last record of a line that has not ended, and what there is of it."""
 
     def take(self, records: Iterable[LogRecord]) -> list[str]:
         lines = []
         for record in records:
             stream = (record.task, record.retry, record.stream)
-            begun = self._unfinished.pop(stream, None)
-            if begun is not None:
-                record = begun.model_copy(update={"text": begun.text + record.text})
-            *whole, rest = record.text.split("\n")
-            lines += [_log_line(record, text) for text in whole]
+            _, begun = self._unfinished.pop(stream, (record, b""))
+            *whole, rest = (begun + record.data).split(b"\n")
+            lines += [_log_line(record, said) for said in whole]
             if rest:
-                self._unfinished[stream] = record.model_copy(update={"text": rest})
+                self._unfinished[stream] = (record, rest)
         return lines
 
     def rest(self) -> list[str]:
         """What will not be finished any more."""
         left, self._unfinished = list(self._unfinished.values()), {}
-        return [_log_line(record, record.text) for record in left]
+        return [_log_line(last, begun) for last, begun in left]
 
 
-def _log_line(record: LogRecord, text: str) -> str:
+def _log_line(record: LogRecord, said: bytes) -> str:
+    text = said.decode(errors="replace")
     name = attempt_name(record.task, record.retry)
     source = f"[{name}]" + ("[osmo]" if record.stream == "control" else "")
     return f"{record.time:%Y/%m/%d %H:%M:%S} {source} {text.rstrip()}"
@@ -246,11 +244,3 @@ def _explain(branch: Tree, task: Task) -> None:
 
 def _because(reason: str | None, message: str | None) -> str:
     return "".join(f": {part}" for part in (reason, message) if part)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        # The name stands in one piece, to be copied, however narrow the terminal is.
-        table.add_column(column, overflow="fold", no_wrap=column is columns[0])
-    return table

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 import typer
 from rich.console import Console
 
-from clients.sdk.errors import BadInput, NotLoggedIn
-from clients.sdk.login import Login, config_folder, current_login
+from clients.sdk.errors import BadInput, NotLoggedIn, Unauthorized
+from clients.sdk.login import Login, config_folder, current_login, ended, store
 
 if TYPE_CHECKING:
     import httpx
@@ -26,6 +26,7 @@ _WIDE = 200
 class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
+    YAML = "yaml"
 
 
 @dataclass
@@ -40,18 +41,38 @@ class Session:
 
     @property
     def json(self) -> bool:
-        return self.format is Format.JSON
+        """For a program: JSON, or YAML, which says the same."""
+        return self.format is not Format.TEXT
 
     @property
     def config_folder(self) -> Path:
         return config_folder(self.environ)
 
     def login(self) -> Login:
-        """Raises `NotLoggedIn`."""
+        """With a token that has not ended, where one can be had. Raises `ClientError`."""
         login = current_login(self.environ)
         if login is None:
             raise NotLoggedIn("You are not logged in.")
-        return login
+        if not ended(login, self.now()):
+            return login
+        try:
+            found = self.fresh(login)
+        except Unauthorized:
+            # Of two programs that refresh at once the second is refused, where a refresh token is
+            # good for once: it finds what the first has stored.
+            stored = current_login(self.environ)
+            if stored is None or stored == login or ended(stored, self.now()):
+                raise
+            return stored
+        if "XYLEM_URL" not in self.environ:
+            store(found, self.config_folder)
+        return found
+
+    def fresh(self, login: Login) -> Login:
+        """With another token. Raises `ClientError`."""
+        from clients.sdk.fresh import fresh  # noqa: PLC0415 - for whose token has ended alone
+
+        return fresh(login, transport=self.transport)
 
     def connect(self) -> "Client":
         # `data` and `--help` ask the service nothing, and this is half of what a start takes.
@@ -82,7 +103,29 @@ class Session:
         self.out.print(text, end="", markup=False, highlight=False, soft_wrap=True)
 
     def write_json(self, value: object) -> None:
-        self.say(json.dumps(value, indent=2, default=str))
+        """In the form that was asked for; JSON unless it was YAML."""
+        text = json.dumps(value, indent=2, default=str)
+        self.say(_as_yaml(json.loads(text)) if self.format is Format.YAML else text)
+
+    def yes(self, question: str, *, force: bool, what: str) -> bool:
+        """Whether to go on with what cannot be undone. Raises `BadInput` where nobody is there to
+        be asked: a script that means it says so."""
+        if force:
+            return True
+        self.hint(f"{question} [y/N]")
+        answer = self.stdin.readline()
+        if not answer:
+            raise BadInput(f"nobody answered, so {what}: say --force to go on without asking")
+        if answer.strip().lower() in ("y", "yes"):
+            return True
+        self.hint(f"{what[:1].upper()}{what[1:]}.")
+        return False
+
+
+def _as_yaml(value: object) -> str:
+    import yaml  # noqa: PLC0415 - for who wants YAML alone
+
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True)).rstrip("\n")
 
 
 def console(*, stderr: bool = False) -> Console:

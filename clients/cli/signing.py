@@ -3,11 +3,10 @@ with a login: the first token has to come from somewhere.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import boto3
-import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clients.cli.session import Session
@@ -21,18 +20,6 @@ from xylem_aws.keys import ensure_keys, read_keys
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
-
-Environment = Annotated[
-    Literal["local", "dev", "prod"],
-    typer.Option("--environment", "-e", help="Which deployment."),
-]
-Region = Annotated[
-    str | None, typer.Option(help="Of the deployment; default: as your AWS profile says.")
-]
-Url = Annotated[
-    str | None, typer.Option(help="The service's address; default: as the stack's outputs say.")
-]
-Days = Annotated[int, typer.Option("--days", min=1, max=365, help="How long the token is good.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -49,6 +49,37 @@ Label = Annotated[
     list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="Repeatable.")
 ]
 Priority = Annotated[str | None, typer.Option("--priority", metavar="HIGH|NORMAL|LOW")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what the template becomes, run nothing.")
+]
+Follow = Annotated[
+    bool, typer.Option("--follow", help="Watch it to its end; exit with 1 when it failed.")
+]
+LocalPath = Annotated[
+    Path | None,
+    typer.Option("--local-path", "-l", help="Folder of the local files that the spec names."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A spec, with the folder that its local files are relative to."""
+
+    text: str
+    folder: Path
+    app: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the options of a submission say."""
+
+    set_variables: Sequence[str] = ()
+    set_string_variables: Sequence[str] = ()
+    env_vars: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    pool: str | None = None
+    priority: str | None = None
 
 
 def submit(
@@ -60,12 +91,8 @@ def submit(
     label: Label = None,
     pool: Pool = None,
     priority: Priority = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what the template becomes, run nothing.")
-    ] = False,
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Watch it to its end; exit with 1 when it failed.")
-    ] = False,
+    dry_run: DryRun = False,
+    follow: Follow = False,
     format_type: FormatType = None,
 ) -> None:
     """Submit a workflow: a file, or the id of one that was submitted before."""
@@ -85,34 +112,56 @@ def submit(
             )
             tell(session, client, submitted, follow=follow)
             return
-        request = SubmitRequest(
-            spec=session.read(file),
-            pool=pool or default_pool(session, client),
-            set_variables=set_ or (),
-            set_string_variables=set_string or (),
-            env_vars=set_env or (),
-            labels=label or (),
-            priority=priority,
-        )
-        if dry_run:
-            rendered = _asked(client.render, request)
-            if session.json:
-                session.write_json({"spec": rendered})
-            else:
-                session.write(rendered)
-            return
-        request = _with_datasets(session, client, _with_files(client, request, file), file)
-        submitted = _asked(client.submit, request)
-        tell(session, client, submitted, follow=follow)
+        given = Given(session.read(file), folder_of(file.parent))
+        choices = Choices(set_ or (), set_string or (), set_env or (), label or (), pool, priority)
+        send(session, client, given, choices, dry_run=dry_run, follow=follow)
+
+
+def send(
+    session: Session,
+    client: Client,
+    given: Given,
+    choices: Choices,
+    *,
+    dry_run: bool,
+    follow: bool,
+) -> None:
+    request = _request(session, client, given, choices)
+    if dry_run:
+        rendered = _asked(client.render, request)
+        if session.json:
+            session.write_json({"spec": rendered})
+        else:
+            session.write(rendered)
+        return
+    request = _with_files(client, request, given.folder)
+    request = _with_datasets(session, client, request, given.folder)
+    tell(session, client, _asked(client.submit, request), follow=follow)
+
+
+def folder_of(path: Path | None) -> Path:
+    """Where there is none, the one that we are in."""
+    return (path or Path()).absolute()
+
+
+def _request(session: Session, client: Client, given: Given, choices: Choices) -> SubmitRequest:
+    return SubmitRequest(
+        spec=given.text,
+        pool=choices.pool or default_pool(session, client),
+        set_variables=choices.set_variables,
+        set_string_variables=choices.set_string_variables,
+        env_vars=choices.env_vars,
+        labels=choices.labels,
+        priority=choices.priority,
+        app=given.app,
+    )
 
 
 def restart(
     context: typer.Context,
     workflow: Annotated[str, typer.Argument(help="Id of a workflow that failed, e.g. hello-1.")],
     pool: Pool = None,
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Watch it to its end; exit with 1 when it failed.")
-    ] = False,
+    follow: Follow = False,
     format_type: FormatType = None,
 ) -> None:
     """Run again what did not complete, as a new workflow, which reads what did."""
@@ -171,15 +220,10 @@ def validate(
         )
         return
     with session.connect() as client:
-        request = SubmitRequest(
-            spec=session.read(file),
-            pool=pool or default_pool(session, client),
-            set_variables=set_ or (),
-            set_string_variables=set_string or (),
-            env_vars=set_env or (),
-            labels=label or (),
-        )
-        request, _ = _without_datasets(client, _with_files(client, request, file))
+        given = Given(session.read(file), folder_of(file.parent))
+        choices = Choices(set_ or (), set_string or (), set_env or (), label or (), pool)
+        request = _request(session, client, given, choices)
+        request, _ = _without_datasets(client, _with_files(client, request, given.folder))
         answer = _asked(client.validate, request)
     if session.json:
         session.write_json(answer.model_dump(mode="json"))
@@ -231,8 +275,7 @@ def default_pool(session: Session, client: Client) -> str:
             raise BadInput(f"choose a pool with --pool: there are {', '.join(names)}")
 
 
-def _with_files(client: Client, request: SubmitRequest, file: Path) -> SubmitRequest:
-    folder = file.parent.absolute()
+def _with_files(client: Client, request: SubmitRequest, folder: Path) -> SubmitRequest:
     try:
         return replace(request, spec=with_local_files(request.spec, folder))
     except NeedsRendering:
@@ -250,7 +293,7 @@ def _without_datasets(
 
 
 def _with_datasets(
-    session: Session, client: Client, request: SubmitRequest, file: Path
+    session: Session, client: Client, request: SubmitRequest, folder: Path
 ) -> SubmitRequest:
     """With a version of each local dataset, uploaded once the workflow was found valid."""
     request = _rendered_for_datasets(client, request)
@@ -260,7 +303,6 @@ def _with_datasets(
     name = _asked(client.validate, valid).name
     from clients.cli.dataset_transfer import upload_for  # noqa: PLC0415 - for them alone
 
-    folder = file.parent.absolute()
     versions = {one: upload_for(session, client, one, folder, workflow=name) for one in found}
     return replace(request, spec=with_versions(request.spec, versions))
 

@@ -1,5 +1,6 @@
-"""The service's answers about its jobs, as far as clients read them."""
+"""Jobs of the service that failed or are overdue, for administrators."""
 
+from clients.sdk.connection import Connection, parsed, segment
 from clients.sdk.models import Answer, Moment
 
 
@@ -39,3 +40,25 @@ class Jobs(Answer):
 
     jobs: list[Job]
     dead_letters: list[DeadQueue] = []
+
+
+class JobCalls(Connection):
+    def jobs(self) -> Jobs:
+        """Those of the service that are parked or overdue, and the dead letters beside them."""
+        return parsed(Jobs, self.get("/api/job", {}))
+
+    def job(self, job: str) -> Job:
+        return parsed(Job, self.get(_path(job), {}))
+
+    def retry_job(self, job: str, *, attempts: int | None = None) -> Job:
+        """Have it tried again, up to `attempts` times: as often as a new one unless told."""
+        answer = self.send("POST", _path(job, "retry"), parameters={"attempts": attempts})
+        return parsed(Job, answer)
+
+    def drop_job(self, job: str) -> None:
+        """Give a parked job up: what waits for it fails."""
+        self.send("DELETE", _path(job))
+
+
+def _path(job: str, *rest: str) -> str:
+    return "/".join(("/api/job", segment(job), *rest))

@@ -5,6 +5,7 @@ newer service may say more, and `--format-type json` passes it on. Times are nai
 and aware here, so that nobody subtracts one kind from the other.
 """
 
+import base64
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -21,7 +22,8 @@ Moment = Annotated[datetime, AfterValidator(_utc)]
 
 
 class Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="allow")
+    # A command reads two kinds of answers of thirty: what it does not read is never built.
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
 
 class Submission(Answer):
@@ -189,12 +191,23 @@ class WorkflowPage(Answer):
     more_entries: bool = False
 
 
+class Tags(Answer):
+    tags: list[str]
+
+
 class LogRecord(Answer):
     task: str
     retry: int = 0
     stream: Literal["stdout", "stderr", "control"]
     time: Moment
     text: str
+    raw: str | None = None
+    """Base64 of what was printed, where it is no text by itself."""
+
+    @property
+    def data(self) -> bytes:
+        """What was printed, to the byte."""
+        return self.text.encode() if self.raw is None else base64.b64decode(self.raw)
 
 
 class LogPage(Answer):

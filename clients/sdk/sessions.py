@@ -84,7 +84,7 @@ async def run_command(
     what["stdin"] = source is not None
     if tty is not None:
         what |= {"rows": tty.rows, "cols": tty.cols}
-    channel = _opened(line, what)
+    channel = opened(line, what)
     if resized is not None:
         resized(lambda size: line.signal(channel, "resize", _size(size)))
     sending = asyncio.create_task(_send(line, channel, source)) if source else None
@@ -113,17 +113,36 @@ async def forward(
 ) -> None:
     """One TCP connection of this machine to a port of the task. Raises `SessionBroken` when the
     session is over; of a connection that failed in the pod the writer is just closed."""
-    channel = _opened(line, {"kind": "tcp", "port": port})
+    await carry(line, {"kind": "tcp", "port": port}, reader, writer)
+
+
+async def carry(
+    line: SessionLine,
+    what: Mapping[str, object],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    err: Callable[[bytes], object] = len,
+) -> str:
+    """A local stream and a channel, each what the other is; why it ended, where it did not end
+    well. Raises `SessionBroken`."""
+    channel = opened(line, what)
     sending = asyncio.create_task(_send(line, channel, reader))
     try:
         async for event in line.events(channel):
             match event:
-                case Bytes(data=data):
-                    writer.write(data)
-                    await writer.drain()
+                case Bytes(data=data, err=is_err):
+                    if is_err:
+                        err(data)
+                    else:
+                        writer.write(data)
+                        await writer.drain()
                     line.consumed(channel, data)
                 case Broken(why=why):
                     raise SessionBroken(f"the session ended: {why}")
+                case Reset(why=reason):
+                    return reason.decode(errors="replace")
+                case Exited(how=how):
+                    return str(json.loads(how).get("message", ""))
                 case Finished() if writer.can_write_eof():
                     writer.write_eof()
                 case _:
@@ -133,6 +152,7 @@ async def forward(
     finally:
         sending.cancel()
         writer.close()
+    return ""
 
 
 async def _send(line: SessionLine, channel: int, source: Source) -> None:
@@ -155,7 +175,7 @@ async def _said(line: SessionLine) -> None:
         return
 
 
-def _opened(line: SessionLine, what: Mapping[str, object]) -> int:
+def opened(line: SessionLine, what: Mapping[str, object]) -> int:
     try:
         return line.open(json.dumps(what).encode())
     except ChannelOver as over:

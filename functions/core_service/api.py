@@ -4,13 +4,16 @@ Routes are loaded in parts, each when one of its paths is asked for first. Nobod
 start for the forms and use cases of what he did not ask: without parts, for a third of it.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
+from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
 
-from functions.core_service import client_version, described_errors, errors
+from functions.core_service import client_version, errors, once
 from functions.core_service.services import Services
 
 Part = Literal[
@@ -38,6 +41,7 @@ Part = Literal[
     "apps",
     "users",
     "access_tokens",
+    "webhooks",
     "login",
     "profile",
     "service",
@@ -47,6 +51,17 @@ Part = Literal[
 PARTS: tuple[Part, ...] = get_args(Part)
 
 DESCRIPTION = "/api/openapi.json"
+
+BODY_BYTES = 1024 * 1024
+LARGE_BODY_BYTES = 6 * 1024 * 1024
+"""What Lambda takes at all (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
+
+LARGE: Mapping[str, int] = {
+    "submission": LARGE_BODY_BYTES,
+    "apps": LARGE_BODY_BYTES,
+    "datasets": LARGE_BODY_BYTES,
+}
+"""Parts with routes that take a spec, of 4 MB, or names of many files."""
 
 
 def part_of(path: str) -> Part:
@@ -94,6 +109,8 @@ def part_of(path: str) -> Part:
             return "datasets"
         case ["api", "credentials", *_]:
             return "credentials"
+        case ["api", "webhook", *_]:
+            return "webhooks"
         case ["api", "job", *_]:
             return "jobs"
         case ["api", "app", *_]:
@@ -117,22 +134,58 @@ class Application(FastAPI):
             openapi_url=DESCRIPTION,
             docs_url=None,
             redoc_url=None,
+            generate_unique_id_function=lambda route: route.name,
             redirect_slashes=False,  # to a host that no client knows: the gateway's own
         )
         self.state.services = services
         self._loaded: set[Part] = set()
         errors.install(self)
+        self.middleware("http")(once.once)
         self.middleware("http")(client_version.told)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path = scope["path"]
-            self.load(*(PARTS if path == DESCRIPTION else [part_of(path)]))
-        await super().__call__(scope, receive, send)
+            part = part_of(path)
+            if too_large := _too_large(scope, LARGE.get(part, BODY_BYTES)):
+                await too_large(scope, receive, send)
+                return
+            self.load(*(PARTS if path == DESCRIPTION else [part]))
+        await super().__call__(scope, receive, _no_page(send))
 
     def load(self, *parts: Part) -> None:
         for part in parts:
             if part not in self._loaded:
                 module = import_module(f"functions.core_service.routes.{part}")
-                self.include_router(module.router, responses=described_errors.DESCRIBED)
+                self.include_router(module.router)
                 self._loaded.add(part)
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            from functions.core_service.document import document  # noqa: PLC0415 - its docstring
+
+            self.openapi_schema = document(self)
+        return self.openapi_schema
+
+
+def _no_page(send: Send) -> Send:
+    """What users wrote is in what is answered: no browser takes any of it for a page
+    (https://fetch.spec.whatwg.org/#x-content-type-options-header)."""
+
+    async def told(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["x-content-type-options"] = "nosniff"
+        await send(message)
+
+    return told
+
+
+def _too_large(scope: Scope, most: int) -> JSONResponse | None:
+    """Before anything is parsed. API Gateway hands a body over as a whole, some as base64."""
+    event = scope.get("aws.event", {})
+    body = event.get("body") or ""
+    size = len(body) * 3 // 4 if event.get("isBase64Encoded") else len(body)
+    if size <= most:
+        return None
+    message = f"The body has {size} bytes; the most here is {most}."
+    return JSONResponse(errors.problem(message, "too_large"), status_code=413)

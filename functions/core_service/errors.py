@@ -34,6 +34,7 @@ STATUS: dict[type[errors.XylemError], int] = {
     errors.Forbidden: 403,
     errors.TooLarge: 413,
     errors.Refused: 409,
+    errors.KeyReused: 422,
     errors.Conflict: 503,
     errors.Gone: 410,
     errors.Unavailable: 503,
@@ -56,11 +57,18 @@ def problem(message: str, code: str, workflow: str | None = None) -> Problem:
     return {"message": _text(message), "error_code": code, "workflow_id": workflow}
 
 
+def answered(error: errors.XylemError) -> JSONResponse:
+    body = problem(str(error), error.code, error.workflow)
+    headers = {}
+    if isinstance(error, errors.TooMany):
+        headers["Retry-After"] = str(error.retry_after)
+    return JSONResponse(body, status_code=STATUS[type(error)], headers=headers)
+
+
 def install(app: FastAPI) -> None:
     @app.exception_handler(errors.XylemError)
     async def known(request: Request, error: errors.XylemError) -> JSONResponse:
-        body = problem(str(error), error.code, error.workflow)
-        return JSONResponse(body, status_code=STATUS[type(error)])
+        return answered(error)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -1,12 +1,18 @@
 """What several routes read of a request: the workflow that it is about, and a priority."""
 
-from typing import Annotated, Literal
+from enum import StrEnum
+from typing import Annotated
 
 from fastapi import Depends
 
 from xylem.domain.errors import UnknownWorkflow
 
-Priority = Literal["HIGH", "NORMAL", "LOW"]
+
+class Priority(StrEnum):
+    HIGH = "HIGH"
+    NORMAL = "NORMAL"
+    LOW = "LOW"
+
 
 NAME_CHARS = 256
 """More than any name has; DynamoDB refuses a key of more than 2 KB."""

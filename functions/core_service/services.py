@@ -12,17 +12,20 @@ if TYPE_CHECKING:
     from xylem.domain.access import Principal
     from xylem.domain.config import Note
     from xylem.domain.pool_book import PoolBook
+    from xylem.domain.target import Policy
+    from xylem.ports.answers import Answers
     from xylem.ports.apps import Apps
     from xylem.ports.backends import Backends
     from xylem.ports.configs import Configs, Credentials, Pools
     from xylem.ports.dead_letters import DeadLetters
     from xylem.ports.identity import Identity
     from xylem.ports.jobs import Jobs
-    from xylem.ports.tokens import Signer
+    from xylem.ports.tokens import Providers, Signer
     from xylem.usecases import joining, sessions
     from xylem.usecases.apply import Engine
     from xylem.usecases.clusters import Clusters
     from xylem.usecases.datasets import Engine as DatasetEngine
+    from xylem.usecases.limits import Limiter
 
 
 class Services(Protocol):
@@ -51,6 +54,10 @@ class Services(Protocol):
     def identity(self) -> Identity: ...
     @property
     def signer(self) -> Signer: ...
+    @property
+    def providers(self) -> Providers: ...
+    @property
+    def limiter(self) -> Limiter: ...
     def new_secret(self) -> str:
         """Of an access token, which nobody can guess."""
         ...
@@ -59,6 +66,13 @@ class Services(Protocol):
     def entering(self) -> sessions.Has: ...
     @property
     def datasets(self) -> DatasetEngine: ...
+    @property
+    def answers(self) -> Answers: ...
+    @property
+    def receivers(self) -> Policy:
+        """Whom webhooks may lead to."""
+        ...
+
     @property
     def dead_letters(self) -> DeadLetters: ...
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, assert_never
 from xylem.domain.ids import pod_name, task_uuid
 from xylem.domain.plan import Limits
 from xylem.domain.status import WorkflowStatus
-from xylem.ports.jobs import MergeLog, RemoveWorkflow, SettleGroup, StartGroups, SweepWorkflow
+from xylem.ports.jobs import (
+    Deliver,
+    MergeLog,
+    Notify,
+    RemoveWorkflow,
+    SettleGroup,
+    StartGroups,
+    SweepWorkflow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -360,7 +368,7 @@ def _groups_of(it: Job) -> list[str]:
             return list(groups)
         case SettleGroup(group=group) | MergeLog(group=group):
             return [group]
-        case SweepWorkflow() | RemoveWorkflow():
+        case SweepWorkflow() | RemoveWorkflow() | Notify() | Deliver():
             return []
         case _:
             assert_never(it.work)

@@ -7,16 +7,17 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from functions.logger.services import Remembered, Services
 from xylem.domain import errors
-from xylem.domain.access import ADMIN, USER
 from xylem.ports.task_tokens import Attempt
+from xylem.protocol.following import said_record
 from xylem.protocol.runtime import (
     AtBarrier,
     DatasetContents,
@@ -35,11 +36,10 @@ from xylem.usecases import (
     log_reading,
     logs,
     long_logs,
-    masks,
     runtime,
 )
 from xylem.usecases.log_lines import Wanted
-from xylem.usecases.shared_pages import MOST_AGE, SharedPages
+from xylem.usecases.shared_pages import MOST_AGE
 from xylem_aws.bootstrap import ports
 from xylem_aws.observability import logger, traced
 
@@ -65,14 +65,13 @@ STATUS: dict[type[errors.XylemError], int] = {
     errors.Forbidden: 403,
     errors.TooLarge: 413,
     errors.Refused: 409,
+    errors.KeyReused: 422,
     errors.Conflict: 503,
     errors.Gone: 410,
     errors.Unavailable: 503,
     logs.BadBatch: 422,
 }
-ENDS = logs.KnownEnds()
-MASKS = masks.KnownMasks()
-PAGES = SharedPages()
+REMEMBERED = Remembered()
 
 PATH_CHARS = 200
 NAME_CHARS = 256
@@ -81,12 +80,35 @@ NAME_CHARS = 256
 MOST_NUMBER = 2**63 - 1
 """What Python takes as a length; no number of ours comes near it."""
 
+ECHO_CHARS = 200
+NUMBER: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=-MOST_NUMBER, le=MOST_NUMBER)])
+
+
+class Malformed(errors.InvalidRequest):
+    """A parameter of a wrong form, in the words in which FastAPI says it on OSMO's routes."""
+
+    def __init__(self, name: str, text: str, error: ValidationError) -> None:
+        [found] = error.errors(include_url=False, include_context=False, include_input=False)
+        super().__init__(f"query.{name}: {found['msg']}")
+        self.detail = [
+            {"type": found["type"], "loc": ["query", name], "msg": found["msg"]}
+            | {"input": text[:ECHO_CHARS]}
+        ]
+
 
 @app.exception_handler(errors.XylemError)
 def known(error: errors.XylemError) -> Response[str]:
     status = STATUS[type(error)]
     body = {"message": str(error), "error_code": error.code, "workflow_id": error.workflow}
-    return Response(status, "application/json", json.dumps(body))
+    later = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.TooMany) else None
+    return Response(status, "application/json", json.dumps(body), later)
+
+
+@app.exception_handler(Malformed)
+def malformed(error: Malformed) -> Response[str]:
+    body = {"message": str(error), "error_code": error.code, "workflow_id": None}
+    answer = json.dumps({**body, "detail": error.detail})
+    return Response(HTTPStatus.UNPROCESSABLE_ENTITY, "application/json", answer)
 
 
 @app.not_found
@@ -108,8 +130,8 @@ def unknown(error: Exception) -> Response[str]:
 
 @app.get("/api/workflow/<name>/logs")
 def read(name: str) -> Response[str]:
-    _require_reader()
-    has = ports()
+    _require_reader(name)
+    has = _has()
     found = log_download.download(
         _possible(name),
         _wanted(),
@@ -119,34 +141,38 @@ def read(name: str) -> Response[str]:
         clock=has.clock,
         ids=has.ids,
     )
-    if found.url:
-        return Response(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", "", {"Location": found.url})
-    return _text(found.body)
+    return _answer_of(found)
 
 
 @app.get("/api/workflow/<name>/error_logs")
 def read_errors(name: str) -> Response[str]:
-    _require_reader()
-    has = ports()
-    lines = log_errors.error_text(
+    _require_reader(name)
+    has = _has()
+    found = log_errors.download(
         _possible(name),
         _wanted(),
         workflows=has.workflows,
         logs=has.logs,
         store=has.store,
         clock=has.clock,
+        ids=has.ids,
     )
-    return _text("".join(f"{line}\n" for line in lines).encode())
+    return _answer_of(found)
 
 
 @app.get("/api/workflow/<name>/logs/follow")
 def follow(name: str) -> Response[str]:
-    _require_reader()
-    has = ports()
-    place = (_possible(name), _wanted(), _query("cursor") or "")
-    page = PAGES.page(
+    _require_reader(name)
+    has = _has()
+    wanted = _wanted()
+    place = (_possible(name), wanted, _query("cursor") or "")
+    age = max(0, min(_number("age") or 0, MOST_AGE.seconds))
+    told = partial(
+        following.tell_reached, wanted.task, wanted.retry, followers=has.followers, links=has.links
+    )
+    page = _remembered().pages.page(
         place,
-        age=timedelta(seconds=max(0, min(_number("age") or 0, MOST_AGE.seconds))),
+        age=timedelta(seconds=age),
         now=has.clock(),
         read=lambda: log_reading.follow(
             *place,
@@ -156,21 +182,16 @@ def follow(name: str) -> Response[str]:
             store=has.store,
             clock=has.clock,
             wait=time.sleep,
+            # With an age it looks whether a push was lost, and the others need not.
+            tell=told if age else log_reading.nobody,
         ),
     )
     records = [
-        {
-            "task": shown.attempt.task,
-            "retry": shown.attempt.retry,
-            "stream": shown.record.stream.name.lower(),
-            "time": shown.record.at.isoformat(),
-            "text": shown.record.data.decode(errors="replace"),
-        }
-        for shown in page.records
+        said_record(shown.attempt.task, shown.attempt.retry, shown.record) for shown in page.records
     ]
     return _json(
         {
-            "records": records,
+            "records": [record.model_dump() for record in records],
             "cursor": page.cursor,
             "closed": page.closed,
             "live": has.websocket_url,
@@ -182,8 +203,8 @@ def follow(name: str) -> Response[str]:
 def list_artifacts(name: str) -> Response[str]:
     from xylem.usecases import artifacts  # noqa: PLC0415 - no pod waits for what people ask
 
-    _require_reader()
-    has = ports()
+    _require_reader(name)
+    has = _has()
     page = artifacts.page(
         _possible(name),
         task=_query("task_name"),
@@ -197,7 +218,7 @@ def list_artifacts(name: str) -> Response[str]:
 @app.post("/runtime/logs")
 def take() -> Response[str]:
     attempt = _attempt()
-    has = ports()
+    has = _has()
     offset = _number("offset") or 0
     if offset < 0:
         raise errors.InvalidRequest(f"offset is {offset}: it must not be negative.")
@@ -208,10 +229,10 @@ def take() -> Response[str]:
         logs=has.logs,
         store=has.store,
         ids=has.ids,
-        ends=ENDS,
+        ends=_remembered().ends,
         became_long=_merge_later,
         length=_number("length"),
-        mask=MASKS.of(attempt, _token(), has.task_secrets),
+        mask=_remembered().masks.of(attempt, _token(), has.task_secrets),
         tell=partial(following.tell, attempt, followers=has.followers, links=has.links),
     )
     return _json(stored.model_dump())
@@ -221,8 +242,8 @@ def take() -> Response[str]:
 def finish() -> Response[str]:
     attempt = _attempt()
     end = _body(LogEnd)
-    has = ports()
-    stored = logs.end(attempt, end.length, logs=has.logs, ends=ENDS)
+    has = _has()
+    stored = logs.end(attempt, end.length, logs=has.logs, ends=_remembered().ends)
     if stored.closed:
         following.tell_end(attempt, followers=has.followers, links=has.links)
     return _json(stored.model_dump())
@@ -231,7 +252,7 @@ def finish() -> Response[str]:
 @app.post("/runtime/token")
 def renew() -> Response[str]:
     attempt = _attempt(expired_ok=True)
-    has = ports()
+    has = _has()
     token = runtime.renew(attempt, workflows=has.workflows, tokens=has.task_tokens, clock=has.clock)
     return _json(token.model_dump())
 
@@ -239,7 +260,7 @@ def renew() -> Response[str]:
 @app.post("/runtime/barrier")
 def arrive() -> Response[str]:
     attempt = _attempt()
-    has = ports()
+    has = _has()
     barrier = runtime.arrive(
         attempt, _body(AtBarrier), workflows=has.workflows, logs=has.logs, wait=time.sleep
     )
@@ -248,14 +269,14 @@ def arrive() -> Response[str]:
 
 @app.post("/runtime/group")
 def group() -> Response[str]:
-    state = runtime.group_state(_attempt(), workflows=ports().workflows)
+    state = runtime.group_state(_attempt(), workflows=_has().workflows)
     return _json(state.model_dump())
 
 
 @app.post("/runtime/inputs")
 def inputs() -> Response[str]:
     attempt = _attempt()
-    has = ports()
+    has = _has()
     query = _body(InputQuery)
 
     def of_dataset(wanted: "DatasetInput") -> InputPage:
@@ -279,11 +300,11 @@ def inputs() -> Response[str]:
 @app.post("/runtime/outputs")
 def outputs() -> Response[str]:
     attempt = _attempt()
-    return _json(runtime.outputs(attempt, _body(OutputQuery), data=ports().data).model_dump())
+    return _json(runtime.outputs(attempt, _body(OutputQuery), data=_has().data).model_dump())
 
 
 def _merge_later(attempt: Attempt) -> None:
-    has = ports()
+    has = _has()
     long_logs.merge_later(attempt, jobs=has.jobs, ids=has.ids, clock=has.clock)
 
 
@@ -292,7 +313,7 @@ def write_dataset(step: str) -> Response[str]:
     from xylem.usecases import runtime_datasets  # noqa: PLC0415 - for who has datasets alone
 
     attempt = _attempt()
-    has = ports()
+    has = _has()
     given: dict[str, Any] = {
         "workflows": has.workflows,
         "store": has.store,
@@ -323,12 +344,29 @@ def _listings() -> "Listings":
 @logger.inject_lambda_context(clear_state=True)
 @traced
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return answer(event, context, ports(), REMEMBERED)
+
+
+def answer(
+    event: dict[str, Any], context: LambdaContext, has: Services, remembered: Remembered
+) -> dict[str, Any]:
+    app.context.update(has=has, remembered=remembered)
     return app.resolve(event, context)
+
+
+def _has() -> Services:
+    found: Services = app.context["has"]
+    return found
+
+
+def _remembered() -> Remembered:
+    found: Remembered = app.context["remembered"]
+    return found
 
 
 def _attempt(*, expired_ok: bool = False) -> Attempt:
     """Raises `Unauthenticated`."""
-    return ports().task_tokens.verify(_token(), ports().clock(), expired_ok=expired_ok)
+    return _has().task_tokens.verify(_token(), _has().clock(), expired_ok=expired_ok)
 
 
 def _token() -> str:
@@ -339,12 +377,18 @@ def _token() -> str:
     return token.strip()
 
 
-def _require_reader() -> None:
-    """The gateway's authorizer stands before these routes; its word on roles is checked here."""
-    context = app.current_event.request_context.authorizer.get_lambda or {}
-    roles = str(context.get("roles", "")).split(",")
-    if context.get("kind") != "user" or not {ADMIN, USER} & set(roles):
-        raise errors.Forbidden(f"Reading logs takes the role {USER}: ask an admin.")
+def _require_reader(name: str) -> None:
+    """The gateway's authorizer stands before these routes; what its word allows is checked here.
+    Raises `Forbidden`, `UnknownWorkflow`."""
+    from xylem.usecases import reading_rights  # noqa: PLC0415 - no pod waits for what people ask
+
+    has = _has()
+    reading_rights.require_reader(
+        reading_rights.said(app.current_event.request_context.authorizer.get_lambda or {}),
+        _possible(name),
+        workflows=has.workflows,
+        stored=lambda: has.configs.roles(),
+    )
 
 
 def _possible(name: str) -> str:
@@ -357,11 +401,13 @@ def _possible(name: str) -> str:
 
 
 def _wanted() -> Wanted:
+    """An attempt is one of a task: without one `retry_id` says nothing, as with OSMO."""
+    task, retry = _query("task_name") or None, _number("retry_id")
     return Wanted(
-        task=_query("task_name"),
-        retry=_number("retry_id"),
-        last_n_lines=_number("last_n_lines"),
-        query=_query("query"),
+        task=task,
+        retry=retry if task else None,
+        last_n_lines=_number("last_n_lines") or None,
+        query=_query("query") or None,
         stream=_query("stream"),
         since=_moment("since"),
         until=_moment("until"),
@@ -386,16 +432,14 @@ def _query(name: str) -> str | None:
 
 
 def _number(name: str) -> int | None:
+    """Raises `Malformed`."""
     text = _query(name)
-    if text is None or text == "":
+    if text is None:
         return None
     try:
-        number: int | None = int(text)
-    except ValueError:
-        number = None
-    if number is None or abs(number) > MOST_NUMBER:
-        raise errors.InvalidRequest(f"{name} is {text[:40]!r}: it must be a whole number.")
-    return number
+        return NUMBER.validate_python(text)
+    except ValidationError as error:
+        raise Malformed(name, text, error) from None
 
 
 def _bytes() -> bytes:
@@ -424,10 +468,13 @@ def _body(model: type[T]) -> T:
         raise errors.InvalidRequest(f"The body is wrong at {where}: {first['msg']}") from None
 
 
-def _text(body: bytes) -> Response[str]:
+def _answer_of(found: log_download.Download) -> Response[str]:
+    if found.url:
+        return Response(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", "", {"Location": found.url})
     headers = {"X-Content-Type-Options": "nosniff"}
-    return Response(HTTPStatus.OK, "text/plain; charset=utf-8", body.decode(), headers)
+    return Response(HTTPStatus.OK, "text/plain; charset=utf-8", found.body.decode(), headers)
 
 
 def _json(body: object) -> Response[str]:
-    return Response(HTTPStatus.OK, "application/json", json.dumps(body))
+    """Lambda escapes it once more, so it is shortest as it is."""
+    return Response(HTTPStatus.OK, "application/json", json.dumps(body, ensure_ascii=False))

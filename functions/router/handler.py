@@ -5,7 +5,7 @@ else is asked for seldom, and what it takes is imported then (`functions.router.
 import json
 from typing import Any
 
-from xylem.domain.errors import Gone, Unavailable
+from xylem.domain.errors import Gone, TooLarge, Unavailable
 from xylem.domain.ids import ConnectionId
 from xylem.usecases import session_relay
 from xylem_aws.bootstrap import ports
@@ -40,10 +40,14 @@ def _relay(frame: dict[str, Any], connection: ConnectionId) -> None:
     passed = session_relay.relay(frame, connection, tokens=has.session_tokens, now=has.clock())
     try:
         if passed is not None:
-            has.links.push(passed.to, passed.text)
+            has.links.pass_on(passed.to, passed.text)
             return
     except Gone:
         logger.info("the other side is gone", connection=connection)
+    except TooLarge:
+        # Of a client that is none of ours: it said what does not fit once it is passed on.
+        logger.warning("too large to be passed on", connection=connection)
+        return
     except Unavailable:
         # A frame that is lost is said again: its sender has a clock for that.
         logger.warning("not passed on", connection=connection)

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from xylem.ports.jobs import Job, MergeLog
+from xylem.ports.jobs import Deliver, Job, MergeLog, Notify
 from xylem.protocol.queues import Doorbell
 from xylem.usecases import jobs
 from xylem.usecases.start import Rendering, start_groups
@@ -45,7 +45,20 @@ def _run(job: Job) -> None:
             image_pull_policy=settings.image_pull_policy,
         ),
     )
-    jobs.dispatch(job, start=start, merge=_merge, engine=ports(), workflows=ports().workflows)
+    jobs.dispatch(
+        job,
+        start=start,
+        merge=_merge,
+        notify=_notify,
+        engine=ports(),
+        workflows=ports().workflows,
+    )
+
+
+def _notify(job: Job, work: Notify | Deliver) -> None:
+    from xylem.usecases import notifying  # noqa: PLC0415 - as below
+
+    notifying.perform(job, work, engine=ports())
 
 
 def _merge(job: Job, work: MergeLog) -> None:

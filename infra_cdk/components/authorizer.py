@@ -17,10 +17,11 @@ class Authorizer(Construct):
         self, scope: Construct, id: str, *, service: Service, data: "Data", issuer: str
     ) -> None:
         super().__init__(scope, id)
-        self.http = self._function("http", service, issuer)
+        self.http = self._function("http", service, data, issuer)
         self.websocket = self._function(
             "websocket",
             service,
+            data,
             issuer,
             settings={"BACKENDS_TABLE": data.backends.name},
             more=[rights.rows(data.backends, "GetItem")],
@@ -30,6 +31,7 @@ class Authorizer(Construct):
         self,
         entry: str,
         service: Service,
+        data: "Data",
         issuer: str,
         *,
         settings: Mapping[str, str] | None = None,
@@ -45,7 +47,15 @@ class Authorizer(Construct):
             settings={
                 "KEYS_PATH": rights.keys_path(service.environment),
                 "API_URL": issuer,
+                "IDENTITY_TABLE": data.identity.name,
+                "CONFIGS_TABLE": data.configs.name,
                 **(settings or {}),
             },
-            rights=[rights.key(service.environment, "verifying"), *more],
+            rights=[
+                rights.key(service.environment, "verifying"),
+                rights.key(service.environment, "providers"),
+                rights.rows(data.identity, "Query", "PutItem", "DeleteItem"),
+                rights.rows(data.configs, "BatchGetItem"),
+                *more,
+            ],
         )

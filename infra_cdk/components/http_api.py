@@ -18,8 +18,9 @@ from infra_cdk.constructs.alarms import Alarms
 from infra_cdk.constructs.service_function import ServiceFunction
 from infra_cdk.environments import HTTP_API_ID, Environment
 
-# How long API Gateway remembers the answer for a token; a revoked one works as long, at most.
-REMEMBERED = Duration.minutes(5)
+# How long API Gateway remembers the answer for a token, past its end, too: so long does one work
+# that was called back (docs/identity.md).
+REMEMBERED = Duration.minutes(1)
 
 # Who, what, how it went and how long it took; no header, so no token.
 ACCESS_LOG_LINE = {

@@ -30,6 +30,7 @@ class Router(Construct):
             component="router",
             settings={
                 "BACKENDS_TABLE": data.backends.name,
+                "CONFIGS_TABLE": data.configs.name,
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
                 "CONNECTIONS_TABLE": data.connections.name,
                 "WORKFLOWS_TABLE": data.workflows.name,
@@ -38,6 +39,7 @@ class Router(Construct):
             rights=[
                 websocket.push,
                 rows(data.backends, "GetItem"),
+                rows(data.configs, "BatchGetItem"),
                 rows(data.connections, "GetItem", "Query", "PutItem", "DeleteItem"),
                 rows(data.workflows, "GetItem"),
                 key(service.environment, "sessions"),

@@ -17,6 +17,7 @@ from infra_cdk.constructs.rights import (
     key,
     keys_path,
     listing,
+    mail,
     objects,
     rows,
     send,
@@ -74,6 +75,7 @@ class Worker(Construct):
                 rows(data.identity, *READ),
                 key(environment, "hmac"),
                 key(environment, "credentials"),
+                mail(),
             ],
         )
         self.jobs.feeds(self.function)

@@ -117,6 +117,13 @@ def keys_path(environment: Environment) -> str:
     return f"/xylem/{environment.name}/keys"
 
 
+def mail() -> Right:
+    """From any sender that the account has verified: an admin says from which."""
+    because = "A sender is verified after the deployment; the account's identities bound it."
+    identities = f"arn:{Aws.PARTITION}:ses:{Aws.REGION}:{Aws.ACCOUNT_ID}:identity/*"
+    return _right("ses", ("SendEmail",), identities, because)
+
+
 def log_lines(log: ILogGroup) -> Right:
     return _right("logs", ("CreateLogStream", "PutLogEvents"), log.log_group_arn)
 

@@ -32,6 +32,7 @@ import py_compile
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,33 @@ LAMBDA_LIMIT = 250 * 1024 * 1024
 VENDOR_LIMIT = LAMBDA_LIMIT - 50 * 1024 * 1024
 
 # Those that xylem_aws calls, and sts because botocore loads it for some kinds of credentials.
-SERVICES = frozenset({"apigatewaymanagementapi", "dynamodb", "s3", "sqs", "ssm", "sts", "xray"})
+SERVICES = frozenset(
+    {"apigatewaymanagementapi", "dynamodb", "s3", "sesv2", "sqs", "ssm", "sts", "xray"}
+)
 
-ENDPOINTS = SERVICES - {"apigatewaymanagementapi"} | {"execute-api"}
+OPERATIONS = {
+    "sesv2": frozenset({"SendEmail"}),
+    "ssm": frozenset({"GetParameter", "PutParameter"}),
+    "s3": frozenset(
+        {
+            "AbortMultipartUpload",
+            "CompleteMultipartUpload",
+            "CreateMultipartUpload",
+            "DeleteObject",
+            "DeleteObjects",
+            "GetObject",
+            "HeadObject",
+            "ListObjectsV2",
+            "ListParts",
+            "PutObject",
+            "UploadPart",
+        }
+    ),
+}
+"""Of the services that have many more, those that xylem_aws calls: botocore reads a description
+whole, 9 ms for all of SSM's. What pynamodb calls is its own affair."""
+
+ENDPOINTS = SERVICES - {"apigatewaymanagementapi", "sesv2"} | {"execute-api", "email"}
 """As botocore's endpoints.json calls them."""
 
 NEVER_OPENED = (
@@ -163,7 +188,10 @@ def prune(packages: Path) -> None:
     endpoints.write_text(of_our_services(endpoints.read_text()))
     for service in described.glob("*/*/service-2.json.gz"):
         spoken = gzip.decompress(service.read_bytes()).decode()
-        service.write_bytes(gzip.compress(without_prose(spoken).encode()))
+        spoken = without_prose(spoken)
+        if (called := OPERATIONS.get(service.parent.parent.name)) is not None:
+            spoken = of_operations(spoken, called)
+        service.write_bytes(gzip.compress(spoken.encode()))
 
 
 def of_our_services(endpoints: str) -> str:
@@ -186,6 +214,35 @@ def without_prose(service: str) -> str:
         }
 
     return json.dumps(json.loads(service, object_pairs_hook=emptied), separators=(",", ":"))
+
+
+def of_operations(service: str, called: Set[str]) -> str:
+    """botocore's description of a service with these operations alone, and the shapes that they
+    lead to."""
+    described = json.loads(service)
+    operations = {name: described["operations"][name] for name in sorted(called)}
+    shapes = described["shapes"]
+    kept: dict[str, Any] = {}
+    ahead = list(_shapes_in(operations))
+    while ahead:
+        name = ahead.pop()
+        if name not in kept:
+            kept[name] = shapes[name]
+            ahead += _shapes_in(shapes[name])
+    return json.dumps(described | {"operations": operations, "shapes": kept}, separators=(",", ":"))
+
+
+def _shapes_in(described: Any) -> Iterator[str]:
+    """The names of shapes that a description refers to."""
+    if isinstance(described, dict):
+        name = described.get("shape")
+        if isinstance(name, str):
+            yield name
+        for inner in described.values():
+            yield from _shapes_in(inner)
+    elif isinstance(described, list):
+        for inner in described:
+            yield from _shapes_in(inner)
 
 
 def folder_size(folder: Path) -> int:

@@ -4,11 +4,15 @@ one pod, through the Kubernetes API.
     invite ─▶ a socket of its own ─▶ attach ─▶ channels:
         {"kind": "exec", "command": [...], "tty": true, "rows": 24, "cols": 80}
         {"kind": "tcp", "port": 8888}
+        {"kind": "udp", "port": 5353}
+        {"kind": "rsync"}
 
-The pod is that of the attempt which the invite names, looked up by its labels for each channel: a
-retry is another pod, and is never entered through this session. A command ends with its exit code;
-a TCP connection ends when the pod ends it (the API's port-forward knows no half-close towards the
-pod). A process of the operator that is gone has ended its sessions: nothing is run twice.
+The last two are programs of the Task Runtime, run beside its sidecar: which, and where, is decided
+here and not by who asks. The pod is that of the attempt which the invite names, looked up by its
+labels for each channel: a retry is another pod, and is never entered through this session. A
+command ends with its exit code; a TCP connection ends when the pod ends it (the API's port-forward
+knows no half-close towards the pod). A process of the operator that is gone has ended its sessions:
+nothing is run twice.
 """
 
 import asyncio
@@ -38,7 +42,9 @@ from operators.shared.kube_streams import (
 )
 from operators.shared.resources import POD, Json, KubeError
 from operators.shared.session_io import ChannelOver, SessionLine
+from xylem.domain.pool_book import CTRL_CONTAINER
 from xylem.manifests.names import GROUP_LABEL, INCARNATION, RETRY, TASK, container_name
+from xylem.manifests.runtime import RSYNC_IN_IMAGE, UDP_IN_IMAGE
 from xylem.protocol.agent import Invite
 from xylem.protocol.attachment import SessionSide
 from xylem.protocol.channels import Bytes, Finished, Opened, Signalled
@@ -68,7 +74,17 @@ class Tcp(_Words):
     port: PORT
 
 
-_what: TypeAdapter[Exec | Tcp] = TypeAdapter(Annotated[Exec | Tcp, Field(discriminator="kind")])
+class Udp(_Words):
+    kind: Literal["udp"]
+    port: PORT
+
+
+class Rsync(_Words):
+    kind: Literal["rsync"]
+
+
+What = Exec | Tcp | Udp | Rsync
+_what: TypeAdapter[What] = TypeAdapter(Annotated[What, Field(discriminator="kind")])
 
 
 class Entrances:
@@ -133,6 +149,10 @@ class Entrances:
                     await self._exec(line, channel, what, pod, container_name(invite.task))
                 case Tcp(port=port):
                     await self._tcp(line, channel, port, pod)
+                case Udp(port=port):
+                    await self._run(line, channel, [UDP_IN_IMAGE, str(port)], pod)
+                case Rsync():
+                    await self._run(line, channel, [RSYNC_IN_IMAGE], pod)
         except ValidationError as error:
             line.reset(channel, f"not understood: {error.errors(include_url=False)[0]['msg']}")
         except (KubeError, StreamClosed, OSError) as error:
@@ -162,6 +182,10 @@ class Entrances:
             finally:
                 reading.cancel()
         line.exit(channel, json.dumps(how).encode())
+
+    async def _run(self, line: SessionLine, channel: int, command: list[str], pod: str) -> None:
+        """A program of ours, beside the sidecar."""
+        await self._exec(line, channel, Exec(kind="exec", command=command), pod, CTRL_CONTAINER)
 
     async def _tcp(self, line: SessionLine, channel: int, port: int, pod: str) -> None:
         async with forward_to(self._kube, pod, port) as peer:

@@ -25,6 +25,7 @@ from websockets.frames import CloseCode
 from operators.shared.clock import now
 from operators.shared.metrics import FRAME_BYTES, FRAMES
 from operators.shared.settings import BadSettings
+from xylem.protocol import limits
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -37,9 +38,6 @@ SEND_SECONDS = 60
 TCP_SILENCE_MS = 120_000
 TICK_SECONDS = 0.02
 """What is due and cannot be done yet (a socket is slow) must not turn the loop into a spin."""
-
-MESSAGE_BYTES = 128 * 1024
-"""API Gateway's largest message."""
 
 
 class Conversation(Protocol[T_co]):
@@ -121,7 +119,7 @@ class Pump(Generic[T]):
                 open_timeout=OPEN_SECONDS,
                 close_timeout=CLOSE_SECONDS,
                 ping_interval=None,
-                max_size=MESSAGE_BYTES,
+                max_size=limits.MESSAGE_BYTES,
                 compression=None,
                 proxy=None if _is_local(self._url) else True,
                 user_agent_header=self._agent,
@@ -156,7 +154,7 @@ class Pump(Generic[T]):
             stirred.clear()
             for text in self._link.to_send(number, now()):
                 async with asyncio.timeout(SEND_SECONDS):
-                    await peer.send(text)
+                    await peer.send(_in_frames(text))
                 FRAMES.labels("up").inc()
                 FRAME_BYTES.labels("up").inc(len(text))
             self._changed.set()
@@ -171,6 +169,14 @@ class Pump(Generic[T]):
             for order in self._link.received(number, text, now()):
                 self._take(order)
             self.stir()
+
+
+def _in_frames(text: str) -> str | list[str]:
+    """API Gateway takes frames of 32 KB, and messages of several."""
+    if len(text if text.isascii() else text.encode()) <= limits.FRAME_BYTES:
+        return text
+    step = limits.FRAME_BYTES if text.isascii() else limits.FRAME_BYTES // 4
+    return [text[start : start + step] for start in range(0, len(text), step)]
 
 
 def _is_local(url: str) -> bool:

@@ -2,6 +2,7 @@
 
     build/task-runtime/opt/xylem/bin/xylem-exec   the wrapper, static (`operators/native`)
     build/task-runtime/opt/xylem/bin/xylem-ctrl   starts the sidecar
+    build/task-runtime/opt/xylem/bin/xylem-rsync  and xylem-udp: what a session runs in it
     build/task-runtime/opt/xylem/lib/...          what the sidecar imports, compiled; and obstore,
                                                   for tasks with data at URLs
 
@@ -42,14 +43,24 @@ MODULES = (
             "http1",
             "logs",
             "masking",
+            "rsync",
             "runtime",
             "spool",
             "stores",
+            "udp",
         )
     ),
     *(
         (ROOT, f"operators/shared/{name}.py")
-        for name in ("__init__", "files", "object_stores", "patience")
+        for name in (
+            "__init__",
+            "datagrams",
+            "files",
+            "object_stores",
+            "patience",
+            "tree_sync",
+            "trees",
+        )
     ),
     (CORE, "xylem/__init__.py"),
     *((CORE, f"xylem/{name}.py") for name in ("matching", "sandbox")),
@@ -65,13 +76,14 @@ LAUNCHER = """\
 import sys
 
 sys.path.insert(0, sys.argv[0].rpartition("/bin/")[0] + "/lib")
-from operators.task_runtime.__main__ import main
+from operators.task_runtime.{module} import main
 
 main()
 """
 """Isolated (-I) and without site packages (-S): nothing of the host or the image is imported, and
 nothing that would take its time."""
 
+PROGRAMS = {"xylem-ctrl": "__main__", "xylem-rsync": "rsync", "xylem-udp": "udp"}
 
 OBSTORE = "obstore"
 """A wheel for any CPython from 3.11 on, with a glibc of 2.28 or newer; it needs nothing else."""
@@ -96,8 +108,8 @@ def build(
             if path.suffix in {".py", ".so"}:
                 _lay(path, library, str(path.relative_to(package.parent)))
     shutil.copy(wrapper, programs / "xylem-exec")
-    launcher = programs / "xylem-ctrl"
-    launcher.write_text(LAUNCHER.format(interpreter=interpreter))
+    for name, module in PROGRAMS.items():
+        (programs / name).write_text(LAUNCHER.format(interpreter=interpreter, module=module))
     for file in programs.iterdir():
         file.chmod(0o755)
     old = output.with_name(f".{output.name}.old.{os.getpid()}")

@@ -1,8 +1,8 @@
 """The system in which OSMO's answers were recorded, made again of our own parts.
 
 One pool and one backend called `default`, one node, an API in dev mode that believes `x-osmo-user`.
-The authorizer and the Core Service are the real ones; what they store is in memory, and the
-cluster is one in which every pod takes the same steps at the same pace.
+The authorizer, the Core Service and the Logger are the real ones; what they store is in memory, and
+the cluster is one in which every pod takes the same steps at the same pace and prints the same.
 """
 
 import json
@@ -21,13 +21,19 @@ from functions.core_service.api import Application
 from tests.stories.world import World
 from tests.unit.functions.core_service.gateway import Answer, ServicesOf, answered
 from tests.unit.functions.environment import Context, deployed
+from tests.unit.functions.logger.gateway import Logger
+from xylem.domain.group import Group
 from xylem.domain.ids import BackendName, ConnectionId, PoolName, WorkflowId
 from xylem.domain.node import CORE, Amounts, Node, Use
 from xylem.domain.status import TaskStatus
+from xylem.domain.task import Task
 from xylem.memory.configs import MemoryConfigs
 from xylem.ports.backends import NodeFacts
-from xylem.ports.workflows import Scope
+from xylem.ports.listing import Filter
+from xylem.ports.task_tokens import Attempt
 from xylem.protocol.agent import Heartbeat
+from xylem.protocol.spool import EPOCH, Record, Stream
+from xylem.usecases import listing
 from xylem.usecases.queries import spec_file
 
 NAME = BackendName("default")
@@ -76,6 +82,7 @@ class OsmoSystem:
         self.world = World(NAME)
         self.world.configs = self.world.pools = MemoryConfigs()
         self._core = Mangum(Application(ServicesOf(self.world)), lifespan="off")
+        self._logger = Logger(self.world)
         self.world.later(BEGIN - self.world.clock())
         self.world.dial(ConnectionId("connection-2"), version="6.4.0")
         self._install()
@@ -87,9 +94,15 @@ class OsmoSystem:
         if request.user is not None:
             found = _authorized(event)
             event["requestContext"]["authorizer"] = {"lambda": found["context"]}
-        answer = answered(self._core(event, object()))  # type: ignore[arg-type]  # nobody looks
+        answer = self._answer(event)
         self.world.settle()
         return answer
+
+    def _answer(self, event: dict[str, Any]) -> Answer:
+        """As the API's routes lead there (`infra_cdk/components/logger.py`)."""
+        if event["rawPath"].endswith(("/logs", "/error_logs")):
+            return self._logger.answer(event)
+        return answered(self._core(event, object()))  # type: ignore[arg-type]  # nobody looks
 
     def passes(self, time: timedelta) -> None:
         """The clock moves, and the cluster with it."""
@@ -127,7 +140,7 @@ class OsmoSystem:
         world.settle()
         world.answer()
         world.settle()
-        for entry in list(world.workflows.entries(Scope("all"))):
+        for entry in list(listing.every(Filter(), world.workflows)):
             if not entry.status.final:
                 self._step(entry.id)
         world.settle()
@@ -138,12 +151,20 @@ class OsmoSystem:
                 on: dict[str, Any] = {"node": "node1", "pod_ip": "10.0.0.1"}
                 if task.status in NEXT:
                     self.world.pod(workflow, task.name, NEXT[task.status], **on)
+                    if task.status is TaskStatus.INITIALIZING:
+                        self._prints(group, task)
                 elif task.status is TaskStatus.RUNNING:
                     code = self._exits(workflow, task.name)
                     if code is not None:
                         status = "FAILED" if code else "COMPLETED"
                         said: dict[str, Any] = {"message": f"Exit code: {code}"} if code else {}
                         self.world.pod(workflow, task.name, status, code, **on, **said)
+
+    def _prints(self, group: Group, task: Task) -> None:
+        attempt = Attempt(group.workflow, group.id, group.incarnation, task.name, task.retry)
+        now = (self.world.clock() - EPOCH) // timedelta(microseconds=1)
+        hello = Record(Stream.STDOUT, now, f"hello from {task.name}\n".encode())
+        self._logger.sent(attempt, hello, Record(Stream.STDERR, now, b"warn\n"))
 
     def _exits(self, workflow: WorkflowId, task: str) -> int | None:
         """None: it sleeps."""
@@ -179,15 +200,23 @@ def _event(request: Request) -> dict[str, Any]:
         "routeKey": "ANY /api/{proxy+}",
         "rawPath": request.path,
         "rawQueryString": urlencode(request.params, doseq=True),
+        "queryStringParameters": {name: _joined(value) for name, value in request.params.items()},
         "headers": headers,
         "requestContext": {
-            "http": {"method": request.method, "path": request.path, "sourceIp": "127.0.0.1"}
+            "http": {"method": request.method, "path": request.path, "sourceIp": "127.0.0.1"},
+            "stage": "$default",
+            "requestId": "request",
         },
         "isBase64Encoded": False,
     }
     if request.body is not None:
         event["body"] = json.dumps(request.body)
     return event
+
+
+def _joined(value: Any) -> str:
+    """API Gateway hands over what was said several times with commas between."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _node() -> Node:

@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 from pynamodb.models import Model
 
+from xylem.memory.answers import MemoryAnswers
 from xylem.memory.apps import MemoryApps
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.catalog import MemoryCatalog
@@ -17,9 +18,11 @@ from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.followers import MemoryFollowers
 from xylem.memory.identity import MemoryIdentity
 from xylem.memory.logs import MemoryLogs
+from xylem.memory.rates import MemoryRates
 from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
 from xylem.memory.task_secrets import MemoryTaskSecrets
+from xylem.ports.answers import Answers
 from xylem.ports.apps import Apps
 from xylem.ports.backends import Backends
 from xylem.ports.catalog import Catalog, DatasetConfigs
@@ -29,10 +32,12 @@ from xylem.ports.followers import Followers
 from xylem.ports.identity import Identity
 from xylem.ports.jobs import Jobs, Timers
 from xylem.ports.logs import Logs
+from xylem.ports.rates import Rates
 from xylem.ports.sessions import Sessions
 from xylem.ports.task_secrets import TaskSecrets
 from xylem.ports.workflows import Workflows
 from xylem.usecases.config_book import ConfigBook
+from xylem_aws.answers import DynamoAnswers
 from xylem_aws.apps import DynamoApps
 from xylem_aws.backends import DynamoBackends
 from xylem_aws.catalog import DynamoCatalog
@@ -44,6 +49,7 @@ from xylem_aws.followers import DynamoFollowers
 from xylem_aws.jobs import DynamoJobs, DynamoTimers
 from xylem_aws.keys import KeyRing
 from xylem_aws.logs import DynamoLogs
+from xylem_aws.rates import DynamoRates
 from xylem_aws.sessions import DynamoSessions
 from xylem_aws.tables.backends import BackendsTable
 from xylem_aws.tables.binding import bind
@@ -83,11 +89,13 @@ class Stores:
     credentials: Credentials
     identity: Identity
     apps: Apps
+    answers: Answers
     task_secrets: TaskSecrets
     followers: Followers
     sessions: Sessions
     catalog: Catalog
     dataset_configs: DatasetConfigs
+    rates: Rates
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -106,11 +114,13 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemoryCredentials(),
             MemoryIdentity(),
             MemoryApps(),
+            MemoryAnswers(),
             MemoryTaskSecrets(),
             MemoryFollowers(),
             MemorySessions(),
             MemoryCatalog(),
             MemoryConfigs(),
+            MemoryRates(),
         )
         return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -130,11 +140,13 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoCredentials(REGION, "identity", Envelopes(lambda: A_RING)),
             DynamoIdentity(REGION, "identity"),
             DynamoApps(REGION, "catalog"),
+            DynamoAnswers(REGION, "workflows", Envelopes(lambda: A_RING)),
             DynamoTaskSecrets(REGION, "logs", Envelopes(lambda: A_RING)),
             DynamoFollowers(REGION, "connections"),
             DynamoSessions(REGION, "connections"),
             DynamoCatalog(REGION, "catalog"),
             ConfigBook(DynamoConfigRows(REGION, "configs")),
+            DynamoRates(REGION, "connections"),
         )
 
 

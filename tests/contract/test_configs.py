@@ -37,6 +37,7 @@ def roll_back(stores: Stores, kind: ConfigKind, number: int, said: str = "") -> 
         number,
         configs=stores.configs,
         change_book=lambda into, note: stores.pools.change(into, author=ROOT, now=NOON, note=note),
+        require_roles=lambda before, after: None,
         author=ROOT,
         now=NOON,
         note=Note(description=said),

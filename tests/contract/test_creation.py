@@ -31,9 +31,10 @@ from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.queues import MemoryDoorbell
 from xylem.memory.time import FakeClock, FakeIds
 from xylem.ports.jobs import Job, RemoveWorkflow, SweepWorkflow
+from xylem.ports.listing import Filter
 from xylem.ports.stored import Stored
-from xylem.ports.workflows import Creation, Laying, Reservation, Scope
-from xylem.usecases import submit
+from xylem.ports.workflows import Creation, Laying, Reservation
+from xylem.usecases import listing, submit
 
 REMOVAL = JobId("removal")
 ALICE = UserName("alice")
@@ -86,7 +87,7 @@ def test_what_was_laid_becomes_a_workflow_with_the_last_transaction(stores: Stor
     lay(stores, workflow, groups)
     with pytest.raises(UnknownWorkflow):
         stores.workflows.workflow(HELLO)
-    assert list(stores.workflows.entries(Scope("all"))) == []
+    assert list(listing.every(Filter(), stores.workflows)) == []
 
     assert stores.workflows.create(last(workflow)) == HELLO
 

@@ -1,6 +1,6 @@
 """Users with their roles and tokens: the same promises in memory and on DynamoDB."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -98,3 +98,19 @@ def test_a_profile_is_what_nobody_set_until_its_user_does(stores: Stores) -> Non
     stores.identity.forget_profile(CAROL)
     stores.identity.forget_profile(CAROL)
     assert stores.identity.profile(CAROL) == Profile()
+
+
+def test_who_was_called_back_stays_so_when_he_goes_and_an_older_word_changes_nothing(
+    stores: Stores,
+) -> None:
+    assert stores.identity.signed_out(CAROL) is None
+    saved(stores)
+
+    stores.identity.sign_out(CAROL, NOON)
+    stores.identity.sign_out(CAROL, NOON - timedelta(hours=1))
+    stores.identity.save(stores.identity.user(CAROL), None)
+
+    assert stores.identity.signed_out(CAROL) == NOON
+    stores.identity.sign_out(CAROL, NOON + timedelta(hours=1))
+    assert stores.identity.signed_out(CAROL) == NOON + timedelta(hours=1)
+    assert stores.identity.signed_out(ROOT) is None

@@ -16,11 +16,11 @@ from xylem.domain.ids import ConnectionId, JobId
 from xylem.memory.blobs import MemoryBlobs
 from xylem.memory.queues import MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.tokens import MemoryTaskTokens
-from xylem.ports.backends import Links, NewsQueue
+from xylem.ports.backends import NewsQueue
 from xylem.ports.blobs import Blobs
 from xylem.ports.jobs import Doorbell
 from xylem.ports.task_tokens import TaskTokens
-from xylem.protocol.limits import FRAME_BYTES, QUEUE_BYTES
+from xylem.protocol.limits import FRAME_BYTES, MESSAGE_BYTES, QUEUE_BYTES
 from xylem_aws import clients
 from xylem_aws.blobs import S3Blobs
 from xylem_aws.keys import ensure_keys, read_keys
@@ -179,10 +179,12 @@ def test_api_gateways_gone_is_ours(aws: None) -> None:
 @pytest.mark.parametrize("kind", ["memory", "aws"])
 def test_a_text_that_is_no_frame_is_refused_before_it_is_sent(kind: str, aws: None) -> None:
     sockets = clients.sockets(REGION, "https://sockets.test/live")
-    links: Links = MemoryLinks() if kind == "memory" else ApiGatewayLinks(sockets)
+    links = MemoryLinks() if kind == "memory" else ApiGatewayLinks(sockets)
 
     with pytest.raises(TooLarge):
         links.push(HERE, "é" * (FRAME_BYTES // 2 + 1))
+    with pytest.raises(TooLarge):
+        links.pass_on(HERE, "é" * (MESSAGE_BYTES // 2 + 1))
 
 
 # Buckets -----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from tests.builders import (
     a_workflow,
 )
 from tests.contract.conftest import Stores
+from xylem.domain.app import AppUse
 from xylem.domain.detail import Container, Detail, PodWarning
 from xylem.domain.errors import Conflict, TooLarge, UnknownWorkflow
 from xylem.domain.exits import ExitRule
@@ -43,14 +45,16 @@ from xylem.domain.ids import (
     WorkflowId,
     WorkflowUuid,
 )
+from xylem.domain.label_filter import label_selector
 from xylem.domain.plan import Limits
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.transitions import decide
 from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping
 from xylem.ports.jobs import PARK_AFTER, MergeLog, RemoveWorkflow, SettleGroup, SweepWorkflow, Work
+from xylem.ports.listing import Filter, Part, Scope
 from xylem.ports.stored import Change, Stored
-from xylem.ports.workflows import Laying, Reservation, Scope
-from xylem.usecases import footprint
+from xylem.ports.workflows import Creation, Laying, Reservation
+from xylem.usecases import footprint, listing
 
 LATER = NOON + timedelta(seconds=90)
 
@@ -146,7 +150,7 @@ def test_a_commit_changes_groups_tasks_workflow_jobs_and_mail_together(stores: S
     assert stores.jobs.load(JobId("job-1")) is None
     assert stores.jobs.load(JobId("job-2")) == a_job("job-2")
     assert stores.backends.mailbox(BACKEND) == [a_mail()]
-    [entry] = stores.workflows.entries(Scope("all"))
+    [entry] = listing.every(Filter(), stores.workflows)
     assert entry.status is WorkflowStatus.RUNNING
 
 
@@ -252,17 +256,79 @@ def test_lists_are_by_time_and_by_whose_they_are(stores: Stores) -> None:
         group = a_group(id=GroupId(f"0{number}" + "a" * 30), workflow=id)
         stores.workflows.create(a_creation(group, number=number, workflow=workflow))
 
-    def names(scope: Scope, **options: object) -> list[str]:
-        return [entry.id for entry in stores.workflows.entries(scope, **options)]  # type: ignore[arg-type]  # fields of any type
+    def names(newest_first: bool = True, **wanted: Any) -> list[str]:
+        found = listing.every(Filter(**wanted), stores.workflows, newest_first=newest_first)
+        return [entry.id for entry in found]
 
-    assert names(Scope("all")) == ["hello-3", "hello-2", "hello-1"]
-    assert names(Scope("all"), newest_first=False) == ["hello-1", "hello-2", "hello-3"]
-    assert names(Scope("user", "alice")) == ["hello-3", "hello-1"]
-    assert names(Scope("pool", "default"), after=NOON + timedelta(minutes=2)) == [
-        "hello-3",
-        "hello-2",
-    ]
-    assert names(Scope("all"), before=NOON + timedelta(minutes=2)) == ["hello-1"]
+    two = NOON + timedelta(minutes=2)
+    assert names() == ["hello-3", "hello-2", "hello-1"]
+    assert names(newest_first=False) == ["hello-1", "hello-2", "hello-3"]
+    assert names(users=["alice"]) == ["hello-3", "hello-1"]
+    assert names(pools=["default"], after=two) == ["hello-3", "hello-2"]
+    assert names(before=two) == ["hello-1"]
+
+
+def test_a_list_holds_what_is_wanted_and_no_more(stores: Stores) -> None:
+    for number in range(1, 5):
+        id = WorkflowId(f"{'odd' if number % 2 else 'even'}-{number}")
+        workflow = a_workflow(
+            id=id,
+            name=id.partition("-")[0],
+            uuid=WorkflowUuid(f"{number:032d}"),
+            submitted_at=NOON + timedelta(minutes=number),
+            status=WorkflowStatus.RUNNING if number < 3 else WorkflowStatus.COMPLETED,
+            priority="LOW" if number == 2 else "NORMAL",
+            labels={"team": f'x"{number}":', "n": "1"} if number < 3 else {"n": "2"},
+            tags=("night", "ü") if number == 3 else (),
+            app=AppUse("u", UserName("bob"), "train", number) if number > 2 else None,
+        )
+        group = a_group(id=GroupId(f"0{number}" + "a" * 30), workflow=id)
+        stores.workflows.create(a_creation(group, number=(number + 1) // 2, workflow=workflow))
+
+    def found(**wanted: Any) -> list[str]:
+        return [entry.id for entry in listing.every(Filter(**wanted), stores.workflows)]
+
+    assert found(statuses=[WorkflowStatus.RUNNING]) == ["even-2", "odd-1"]
+    assert found(statuses=[WorkflowStatus.COMPLETED], name="odd") == ["odd-3"]
+    assert found(priorities=["LOW", "HIGH"]) == ["even-2"]
+    assert found(users=["nobody", "alice"], name="-4") == ["even-4"]
+    assert found(labels=[label_selector('team=*"2"*')]) == ["even-2"]
+    assert found(no_labels=["team"]) == ["even-4", "odd-3"]
+    assert found(no_labels=["1", "x"]) == ["even-4", "odd-3", "even-2", "odd-1"]
+    assert found(tags=["ü", "day"]) == ["odd-3"]
+    assert (found(app=("train", 4)), found(app=("train", None))) == (
+        ["even-4"],
+        ["even-4", "odd-3"],
+    )
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("scope", [Scope("all"), Scope("user", "alice")])
+def test_parts_of_a_list_are_read_on_from_where_a_read_stopped(
+    stores: Stores, scope: Scope, newest_first: bool
+) -> None:
+    for number in range(1, 8):
+        id = WorkflowId(f"hello-{number}")
+        at = NOON + timedelta(minutes=number)
+        workflow = a_workflow(id=id, uuid=WorkflowUuid(f"{number:032d}"), submitted_at=at)
+        group = a_group(id=GroupId(f"0{number}" + "a" * 30), workflow=id)
+        stores.workflows.create(a_creation(group, number=number, workflow=workflow))
+
+    found: list[str] = []
+    for part in range(scope.parts):
+        reached: str | None = None
+        while True:
+            asked = Part(scope, part, Filter(name="-"), newest_first, reached, rows=2)
+            rows = stores.workflows.list_part(asked)
+            assert len(rows.entries) <= 2
+            found += [entry.id for entry in rows.entries]
+            reached = rows.reached
+            if reached is None:
+                break
+
+    assert sorted(found) == [f"hello-{number}" for number in range(1, 8)]
+    if scope.parts == 1:
+        assert found == sorted(found, reverse=newest_first)
 
 
 def test_a_job_is_changed_only_by_who_knows_how_it_stands(stores: Stores) -> None:
@@ -374,6 +440,18 @@ def test_a_group_is_created_with_its_timer(stores: Stores) -> None:
     assert stored(stores) == Stored(waiting, 1)
 
 
+def test_what_has_not_ended_is_counted_by_whose_it_is(stores: Stores) -> None:
+    running = a_workflow(id=WorkflowId("hello-1"), uuid=WorkflowUuid("1" * 32))
+    ended = a_workflow(id=WorkflowId("hello-2"), uuid=WorkflowUuid("2" * 32), ended_at=NOON)
+    for number, workflow in enumerate((running, ended), start=1):
+        stores.workflows.create(Creation(workflow, number, groups=(), jobs=()))
+
+    assert stores.workflows.unfinished(Scope("user", running.user)) == 1
+    assert stores.workflows.unfinished(Scope("pool", running.pool)) == 1
+    assert stores.workflows.unfinished(Scope("all")) == 1
+    assert stores.workflows.unfinished(Scope("user", "nobody")) == 0
+
+
 def test_a_list_of_many_is_read_to_its_end(stores: Stores) -> None:
     for number in range(1, 61):
         at = NOON + timedelta(seconds=number)
@@ -383,7 +461,7 @@ def test_a_list_of_many_is_read_to_its_end(stores: Stores) -> None:
         group = a_group(id=GroupId(f"0{number:031x}"), workflow=workflow.id)
         stores.workflows.create(a_creation(group, workflow=workflow, number=number))
 
-    listed = [entry.id for entry in stores.workflows.entries(Scope("user", "alice"))]
+    listed = [entry.id for entry in listing.every(Filter(users=["alice"]), stores.workflows)]
 
     assert listed == [f"hello-{number}" for number in range(60, 0, -1)]
 

@@ -2,8 +2,10 @@
 
 import pytest
 
+from clients.sdk.configs import Note
 from tests.conftest import Stack
 from tests.e2e.running import lines, lines_at_last, run, tasks
+from xylem.domain.config import ConfigKind
 from xylem.domain.status import ExitCode, TaskStatus, WorkflowStatus
 
 pytestmark = pytest.mark.e2e
@@ -67,7 +69,9 @@ def test_the_others_of_a_gang_begin_anew_in_their_pods_when_one_is_tried_again(
     stack: Stack,
 ) -> None:
     changes = {"max_retry_per_task": 1}
-    stack.client.patch_workflow_config(changes, description="exit actions may ask for one retry")
+    stack.client.configs.patch(
+        ConfigKind.WORKFLOW, None, changes, note=Note("exit actions may ask for one retry")
+    )
 
     ended = run(stack.client, GANG)
 

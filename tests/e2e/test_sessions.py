@@ -152,12 +152,12 @@ def test_a_terminal_is_one_there_too(stack: Stack, host: str) -> None:
 
 
 @contextlib.contextmanager
-def forwarded(stack: Stack, host: str, port: int) -> Iterator[int]:
+def forwarded(stack: Stack, host: str, port: int, *more: str) -> Iterator[int]:
     """A local port that leads to this one of the task."""
     forward = subprocess.Popen(
         [
             *(sys.executable, "-u", "-m", "clients.cli", "workflow", "port-forward", host, "main"),
-            *("-p", f"0:{port}"),
+            *("-p", f"0:{port}", *more),
         ],
         cwd=stack.settings.root,
         env=stack.environ,

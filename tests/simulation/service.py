@@ -42,7 +42,7 @@ from xylem.memory.seals import MemorySeals
 from xylem.memory.task_secrets import MemoryTaskSecrets
 from xylem.memory.time import FakeIds
 from xylem.memory.tokens import MemoryTaskTokens
-from xylem.ports.jobs import Job
+from xylem.ports.jobs import Deliver, Job, Notify
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol.queues import Greeted, NodesOf, Retired, StockOf, news_message
 from xylem.protocol.runtime import (
@@ -276,7 +276,14 @@ class Service:
             ids=self.ids,
             clock=self.clock,
         )
-        jobs.dispatch(job, start=start, merge=merge, engine=self, workflows=self.workflows)
+        jobs.dispatch(
+            job,
+            start=start,
+            merge=merge,
+            notify=_nobody_wants_to_hear,
+            engine=self,
+            workflows=self.workflows,
+        )
 
     def _is_cursed(self, job: JobId) -> bool:
         if job not in self._cursed:
@@ -483,6 +490,10 @@ class Service:
                 self._alone("drop", drop)
             else:
                 self._alone("retry", partial(jobs.retry, job.id, engine=self, jobs=self.jobs))
+
+
+def _nobody_wants_to_hear(job: Job, work: Notify | Deliver) -> None:
+    raise AssertionError(f"{job.id} tells {work.workflow}, of which nobody wants to hear")
 
 
 class _Held(Exception):

@@ -15,8 +15,9 @@ from xylem.domain.ids import WorkflowId
 from xylem.domain.plan import WorkflowPlan
 from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.ports.jobs import RemoveWorkflow, StartGroups, SweepWorkflow
-from xylem.ports.workflows import Creation, Laying, Scope
-from xylem.usecases import footprint, submit
+from xylem.ports.listing import Filter
+from xylem.ports.workflows import Creation, Laying
+from xylem.usecases import footprint, listing, submit
 from xylem.usecases.submit import REMOVE_AFTER
 
 BIG = WorkflowId("big-1")
@@ -56,7 +57,7 @@ def require_whole(world: World, id: WorkflowId, plan: WorkflowPlan) -> None:
         assert [task.name for task in group.tasks] == [task.name for task in planned.tasks]
         assert group.waits_for == len(planned.upstream)
     require_counted(world, id)
-    [entry] = world.workflows.entries(Scope("all"))
+    [entry] = listing.every(Filter(), world.workflows)
     assert entry.id == id
 
 

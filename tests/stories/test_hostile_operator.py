@@ -151,7 +151,7 @@ Attempt = Callable[[Scene], str]
 REFUSED_WHOLE: dict[str, tuple[Attempt, str]] = {
     "another backend's name": (lambda s: hello(backend=BACKEND), "not_yours"),
     "a backend's name of 20 KB": (lambda s: hello(backend="b" * 20_000), "not_yours"),
-    "its own name from another cluster": (lambda s: hello(cluster_uid="other"), "not_yours"),
+    "its own name from another cluster": (lambda s: hello(cluster_uid="other"), "other_cluster"),
     "a version of 20 KB": (lambda s: hello(version="1" * 20_000), "invalid_frame"),
     "a frame of 1 MB": (lambda s: s.told(message="x" * 2**20), "too_large"),
     "a million events in a frame": (
@@ -473,6 +473,6 @@ def test_news_of_another_cluster_with_this_backends_credential_is_dropped() -> N
 
     outcome = scene.attack(scene.told(), backend=BACKEND, connection=stolen)
 
-    assert refused.codes == ["not_yours"]
+    assert refused.codes == ["other_cluster"]
     assert outcome.refused == {"dropped": 1}
     assert scene.everything() == before

@@ -15,6 +15,7 @@ from xylem.domain.ids import ConnectionId
 from xylem.domain.session import ended
 from xylem.protocol.attachment import ROTATE_AFTER, ROTATE_SPREAD, Over, SessionSide
 from xylem.protocol.channels import Bytes, Exited, Opened
+from xylem.protocol.limits import MESSAGE_BYTES
 from xylem.protocol.session import Attach, Frame, Renew, Side, side_message
 from xylem.usecases import session_relay, sessions
 from xylem.usecases.sessions import Said, Sender
@@ -94,7 +95,7 @@ class Line:
                 side.closed(number, self.now)
 
     def _send(self, connection: ConnectionId, text: str, *, up: bool) -> None:
-        assert len(text.encode()) <= 32 * 1024
+        assert len(text.encode()) <= MESSAGE_BYTES
         if self.chance.random() < self.loss:
             return
         self._count += 1
@@ -140,7 +141,7 @@ class Line:
 
     def _push(self, to: ConnectionId, text: str) -> bool:
         try:
-            self.scene.world.links.push(to, text)
+            self.scene.world.links.pass_on(to, text)
         except Gone:
             return False
         for connection, told in self.scene.world.links.take():

@@ -32,15 +32,17 @@ from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
 from xylem.domain.values import replace
 from xylem.manifests import names
+from xylem.memory.answers import MemoryAnswers
 from xylem.memory.apps import MemoryApps
 from xylem.memory.backends import MemoryBackends
 from xylem.memory.blobs import MemoryBlobs
-from xylem.memory.catalog import MemoryCatalog, MemoryDatasetConfigs, MemoryDatasetStore
+from xylem.memory.catalog import MemoryCatalog, MemoryDatasetStore
 from xylem.memory.configs import MemoryConfigs
 from xylem.memory.connections import MemoryConnections
 from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.identity import MemoryIdentity
 from xylem.memory.logs import MemoryLogs
+from xylem.memory.outside import MemoryMailer, MemoryOutside
 from xylem.memory.queues import MemoryAlarm, MemoryDoorbell, MemoryLinks, MemoryNewsQueue
 from xylem.memory.seals import MemorySeals
 from xylem.memory.sessions import MemorySessions
@@ -58,7 +60,9 @@ from xylem.usecases import (
     jobs,
     log_merging,
     news,
+    notifying,
     operators,
+    partition,
     submit,
     timers,
 )
@@ -68,6 +72,7 @@ from xylem.usecases.start import Rendering, start_groups
 from xylem.usecases.submit import Request
 
 if TYPE_CHECKING:
+    from xylem.ports.catalog import DatasetConfigs
     from xylem.ports.workflows import Workflows
 
 BACKEND = BackendName("cluster-1")
@@ -125,11 +130,14 @@ class World:
         self.credentials = MemoryCredentials()
         self.identity = MemoryIdentity()
         self.apps = MemoryApps()
+        self.answers = MemoryAnswers()
+        self.outside = MemoryOutside()
+        self.mailer = MemoryMailer()
         self.task_secrets = MemoryTaskSecrets()
         self.sessions = MemorySessions()
         self.session_tokens = HmacSessionTokens({"k1": bytes(range(32))}, "k1")
         self.catalog = MemoryCatalog()
-        self.dataset_configs = MemoryDatasetConfigs()
+        self.dataset_configs: DatasetConfigs = self.configs
         self.dataset_store = MemoryDatasetStore(self.clock)
         self.waited: list[float] = []
         self.wait: Callable[[float], None] = self.waited.append
@@ -213,6 +221,7 @@ class World:
                 rendering=rendering,
             ),
             merge=self.merge,
+            notify=lambda job, work: notifying.perform(job, work, engine=self),
             engine=self,
             workflows=self.workflows,
         )
@@ -342,7 +351,7 @@ class World:
 
     def bodies(self, message: agent.OperatorMessage) -> list[str]:
         """What ingest would make of a frame, were frames of any size."""
-        return list(operators.split(message, backend=self.backend, connection=self.connection))
+        return list(partition.split(message, backend=self.backend, connection=self.connection))
 
     def observed(self, workflow: WorkflowId, *pods: agent.PodObservation) -> None:
         """The question that was pushed last is answered with these pods."""

@@ -103,7 +103,15 @@ STORED_JOB = agent.Job(
 )
 SESSION = "0123456789abcdef" * 2
 FRAME = session.Frame(
-    sid=SESSION, channel=1, kind="data", seq=17, ack=5, window=524_288, seen=2, data="aGk="
+    sid=SESSION,
+    channel=1,
+    kind="data",
+    seq=17,
+    ack=5,
+    window=524_288,
+    seen=2,
+    most=96_000,
+    data="aGk=",
 )
 
 NODES = agent.Nodes(
@@ -332,7 +340,7 @@ CONVERSATIONS: dict[str, Conversation] = {
     "follower": Conversation(
         following.to_follower,
         {
-            "following": following.Following(workflow=HELLO),
+            "following": following.Following(workflow=HELLO, followers=2),
             "refusal": following.Refusal(code="forbidden", message="Following logs takes a role."),
             "said": following.Said(
                 workflow=HELLO,
@@ -347,8 +355,22 @@ CONVERSATIONS: dict[str, Conversation] = {
                         stream="stdout",
                         time="2026-06-01T12:00:00+00:00",
                         text='"hello" — ü\n',
+                        raw="ImhlbGxvIiDigJQgw7wK",
                     )
                 ],
+            ),
+            "said_part": following.SaidPart(
+                workflow=HELLO,
+                task="lead",
+                retry=2,
+                offset=4711,
+                next=4735,
+                part=1,
+                parts=3,
+                packed="H4sIAAAAAAAA",
+            ),
+            "reached": following.Reached(
+                workflow=HELLO, cursor="eyJsZWFkIzIiOiA0NzM1fQ==", closed=True, followers=2
             ),
             "log_ended": following.LogEnded(workflow=HELLO, task="lead", retry=2),
         },

@@ -11,7 +11,6 @@ import pytest
 from pydantic import BaseModel
 
 from tests.wire.messages import members
-from xylem.domain.ids import BackendName
 from xylem.protocol import agent, session
 from xylem.usecases.vetting import vet
 
@@ -67,7 +66,7 @@ def test_an_example_is_a_message_and_every_word_of_it_is_understood(text: str) -
 
 @pytest.mark.parametrize("text", [text for text in EXAMPLES if '"to"' in text])
 def test_an_example_of_the_operator_is_taken_in_whole(text: str) -> None:
-    vetted = vet(text, BackendName("cluster-1"))
+    vetted = vet(text)
 
     assert vetted.message == read(text)
     assert (vetted.rejected, vetted.left_out) == ((), 0)

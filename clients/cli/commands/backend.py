@@ -15,11 +15,17 @@ from clients.cli.backend_view import (
     join_command,
 )
 from clients.cli.follow import follow_in
-from clients.cli.options import LongFormatType, command_group
+from clients.cli.options import (
+    Days,
+    Environment,
+    LongFormatType,
+    Region,
+    Url,
+    command_group,
+)
 from clients.cli.problems import Exit
 from clients.cli.render import duration, elapsed, failures, result
 from clients.cli.session import Session, session_of
-from clients.cli.signing import Days, Environment, Region, Url, deployment, signer
 from clients.sdk.client import Client, SubmitRequest
 from clients.sdk.errors import BadInput
 from xylem.domain.ids import BackendName
@@ -264,6 +270,8 @@ def token(
     format_type: LongFormatType = None,
 ) -> None:
     """Sign a token with the deployer's key, for a cluster that nobody registered (see `add`)."""
+    from clients.cli.signing import deployment, signer  # noqa: PLC0415 - boto3, for this alone
+
     session = session_of(context)
     found = deployment(session, environment, region, url)
     signed = signer(found).operator(BackendName(name), life=timedelta(days=days), now=session.now())

@@ -1,11 +1,9 @@
 """`xylem pool …`."""
 
-from typing import Annotated
-
 import typer
 
 from clients.cli import capacity_view
-from clients.cli.options import FormatType, Mode, command_group
+from clients.cli.options import FormatType, Mode, Pools, command_group, examples, several
 from clients.cli.session import session_of
 
 app = command_group("Pools: where workflows can run.")
@@ -16,10 +14,14 @@ def _pool() -> None:
     pass
 
 
-@app.command("list")
+@app.command(
+    "list",
+    cls=several("--pool", "-p"),
+    epilog=examples("xylem pool list", "xylem pool list --pool team-a team-b --mode free"),
+)
 def list_pools(
     context: typer.Context,
-    pool: Annotated[list[str] | None, typer.Option("--pool", "-p", help="Repeatable.")] = None,
+    pool: Pools = None,
     mode: Mode = "used",
     format_type: FormatType = None,
 ) -> None:

@@ -5,11 +5,34 @@ from typing import Annotated
 
 import typer
 
-from clients.cli import artifacts, cancellation, capacity_view, entering, render, submission
+from clients.cli import (
+    artifacts,
+    cancellation,
+    capacity_view,
+    entering,
+    forwarding,
+    render,
+    rsync,
+    submission,
+)
 from clients.cli.audit_view import audit_table
 from clients.cli.follow import all_records
 from clients.cli.moments import moment
-from clients.cli.options import FormatType, LongFormatType, command_group
+from clients.cli.options import (
+    MOMENT,
+    AllUsers,
+    Count,
+    FormatType,
+    LongFormatType,
+    Offset,
+    Order,
+    Pools,
+    Priorities,
+    Users,
+    command_group,
+    examples,
+    several,
+)
 from clients.cli.session import session_of
 from clients.sdk.errors import BadInput
 
@@ -34,21 +57,48 @@ app.command("validate")(submission.validate)
 app.command("schema")(submission.schema)
 app.command("cancel")(cancellation.cancel)
 app.command("exec")(entering.exec_in_task)
-app.command("port-forward")(entering.port_forward)
+app.command("port-forward")(forwarding.port_forward)
+app.command("web")(forwarding.web)
+app.add_typer(rsync.app, name="rsync")
 app.add_typer(artifacts.app, name="artifacts")
 
 
-@app.command("list")
+@app.command(
+    "list",
+    cls=several("--status", "-s", "--user", "-u", "--pool", "-p", "--tags", "--priority"),
+    epilog=examples(
+        "xylem workflow list --status RUNNING PENDING",
+        "xylem workflow list --all-users --submitted-after 2d --label team=vision",
+    ),
+)
 def list_workflows(
     context: typer.Context,
-    count: Annotated[int, typer.Option("--count", "-c", min=1, max=1000)] = 20,
-    offset: Annotated[int, typer.Option("--offset", "-f", min=0)] = 0,
+    count: Count = 20,
+    offset: Offset = 0,
     name: Annotated[str | None, typer.Option("--name", "-n", help="Part of the id.")] = None,
-    status: Annotated[list[str] | None, typer.Option("--status", "-s", help="Repeatable.")] = None,
-    user: Annotated[list[str] | None, typer.Option("--user", "-u", help="Repeatable.")] = None,
-    all_users: Annotated[bool, typer.Option("--all-users", "-a")] = False,
-    pool: Annotated[list[str] | None, typer.Option("--pool", "-p", help="Repeatable.")] = None,
-    label: Annotated[list[str] | None, typer.Option(help="KEY=VALUE; repeatable.")] = None,
+    order: Order = "asc",
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", "-s", metavar="STATUS", help="One or several."),
+    ] = None,
+    user: Users = None,
+    all_users: AllUsers = False,
+    pool: Pools = None,
+    submitted_after: Annotated[str | None, typer.Option(help=MOMENT)] = None,
+    submitted_before: Annotated[str | None, typer.Option(help=MOMENT)] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tags", metavar="TAG", help="One or several.")
+    ] = None,
+    priority: Priorities = None,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeatable.")
+    ] = None,
+    no_label: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Without it. Repeatable.")
+    ] = None,
+    app_name: Annotated[
+        str | None, typer.Option("--app", "-P", help="Submitted from it: NAME or NAME:VERSION.")
+    ] = None,
     format_type: FormatType = None,
 ) -> None:
     """List workflows, the newest last, so that it is what stands above the prompt."""
@@ -63,6 +113,12 @@ def list_workflows(
             all_users=all_users,
             pools=pool or (),
             labels=label or (),
+            without_labels=no_label or (),
+            tags=tags or (),
+            priorities=[each.upper() for each in priority or ()],
+            app=app_name,
+            after=moment(submitted_after, session.now()),
+            before=moment(submitted_before, session.now()),
         )
     if session.json:
         session.write_json(page.model_dump(mode="json"))
@@ -70,7 +126,8 @@ def list_workflows(
     if not page.workflows:
         session.say("No workflows. Submit one: xylem workflow submit FILE")
         return
-    session.out.print(render.workflow_table(reversed(page.workflows), session.now()))
+    shown = page.workflows if order == "desc" else reversed(page.workflows)
+    session.out.print(render.workflow_table(shown, session.now()))
     if page.more_entries:
         session.say(f"There are more: --offset {offset + count}")
 
@@ -135,6 +192,7 @@ def logs(
     format_type: LongFormatType = None,
 ) -> None:
     """Show what the tasks wrote."""
+    _require_task_of(retry_id, task)
     session = session_of(context)
     begin, end = moment(since, session.now()), moment(until, session.now())
     narrowed = any((query, stream, since, until, error))
@@ -183,8 +241,7 @@ def events(
     format_type: LongFormatType = None,
 ) -> None:
     """Show what the cluster said of the pods: why they wait, what was done to them."""
-    if retry_id is not None and task is None:
-        raise BadInput("An attempt is one of a task: name it with --task.")
+    _require_task_of(retry_id, task)
     session = session_of(context)
     with session.connect() as client:
         text = client.events(workflow, task=task, retry=retry_id)
@@ -194,6 +251,45 @@ def events(
     session.write(text)
     if not text:
         session.hint("Its cluster has said nothing: a pod with which all is well has no events.")
+
+
+@app.command(
+    cls=several("--workflow", "-w", "--add", "-a", "--remove", "-r"),
+    epilog=examples(
+        "xylem workflow tag", "xylem workflow tag --workflow hello-1 hello-2 --add golden"
+    ),
+)
+def tag(
+    context: typer.Context,
+    workflow: Annotated[
+        list[str] | None, typer.Option("--workflow", "-w", metavar="WORKFLOW")
+    ] = None,
+    add: Annotated[list[str] | None, typer.Option("--add", "-a", metavar="TAG")] = None,
+    remove: Annotated[list[str] | None, typer.Option("--remove", "-r", metavar="TAG")] = None,
+    format_type: FormatType = None,
+) -> None:
+    """Add tags to workflows and take them away; without an option, list those there may be."""
+    session = session_of(context)
+    if not workflow and not add and not remove:
+        with session.connect() as client:
+            known = client.tags()
+        if session.json:
+            session.write_json(known)
+            return
+        for one in known:
+            session.say(one)
+        if not known:
+            session.hint("None: an administrator says in the config WORKFLOW which there may be.")
+        return
+    if not workflow or not (add or remove):
+        raise BadInput("say which: --workflow ID with --add TAG or --remove TAG")
+    with session.connect() as client:
+        for one in workflow:
+            client.tag(one, add=add or (), remove=remove or ())
+            if not session.json:
+                session.say(f"Tagged {one}.")
+    if session.json:
+        session.write_json([{"name": one} for one in workflow])
 
 
 @app.command()
@@ -225,3 +321,8 @@ def spec(
         session.write_json({"spec": text})
         return
     session.write(text)
+
+
+def _require_task_of(retry: int | None, task: str | None) -> None:
+    if retry is not None and task is None:
+        raise BadInput("An attempt is one of a task: name it with --task.")

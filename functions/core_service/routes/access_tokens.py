@@ -1,5 +1,11 @@
-"""Access tokens: secrets with which a program asks in a user's name."""
+"""Access tokens: secrets with which a program asks in a user's name.
 
+None of them is a way to more: whoever makes one for another may do himself what its roles allow;
+whoever came with one makes none that has another role, or that lives longer; and a role that denies
+something is not laid aside by asking for less.
+"""
+
+from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -8,8 +14,9 @@ from functions.core_service import identity_views
 from functions.core_service.identity import User
 from functions.core_service.services import Has
 from functions.core_service.views import View
+from xylem.domain import granting
 from xylem.domain.ids import UserName
-from xylem.usecases import users
+from xylem.usecases import signing_out, users
 
 router = APIRouter(prefix="/api/auth")
 
@@ -40,7 +47,7 @@ def create_token(
 
 @router.delete(f"{MINE}/{{token_name}}")
 def delete_token(token_name: str, who: User, has: Has) -> None:
-    users.delete_token(who.subject, token_name, identity=has.identity)
+    _deleted(who.subject, token_name, has)
 
 
 @router.get(f"{MINE}/{{token_name}}/roles")
@@ -75,8 +82,13 @@ def create_token_of(
 
 @router.delete(f"{OF_A_USER}/{{token_name}}")
 def delete_token_of(user_id: str, token_name: str, who: User, has: Has) -> None:
-    user = users.find(user_id, identity=has.identity).id
-    users.delete_token(user, token_name, identity=has.identity)
+    _deleted(users.find(user_id, identity=has.identity).id, token_name, has)
+
+
+def _deleted(user: UserName, name: str, has: Has) -> None:
+    """Sockets that were opened with it are closed, and with them the user's others."""
+    users.delete_token(user, name, identity=has.identity)
+    signing_out.close_sockets(user, connections=has.joining.connections, links=has.joining.links)
 
 
 def _listed(user: UserName, has: Has) -> list[View]:
@@ -93,6 +105,13 @@ def _created(
     has: Has,
 ) -> str:
     secret = has.new_secret()
+    mine = user == who.subject
+    known = has.configs.roles()
+
+    def permit(names: Collection[str]) -> None:
+        if not mine:
+            granting.require(who, granting.given(granting.named(names, known)), lambda: known)
+
     users.create_token(
         user,
         name,
@@ -100,7 +119,10 @@ def _created(
         expires_at=expires_at,
         description=description,
         roles=roles,
-        of_login=who.roles if user == who.subject else (),
+        of_login=who.roles if mine else (),
+        of_token=who.token if mine else None,
+        permit=permit,
+        denying={name for name, role in known.items() if any(granting.taken([role]))},
         days=has.configs.service().max_token_days,
         identity=has.identity,
         by=who.subject,

@@ -1,11 +1,12 @@
 """Apps: specs under a name, which others submit."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
+from functions.core_service import listed
 from functions.core_service.identity import User
 from functions.core_service.services import Has
 from functions.core_service.text import Text
@@ -30,7 +31,7 @@ class ListQuery(BaseModel):
     all_users: bool = False
     offset: int = 0
     limit: int = 20
-    order: Literal["ASC", "DESC"] = "ASC"
+    order: listed.Order = listed.Order.ASC
 
 
 @router.get("")
@@ -46,7 +47,7 @@ def list_apps(query: Annotated[ListQuery, Query()], who: User, has: Has) -> View
         apps=has.apps,
         limit=query.limit,
         offset=query.offset,
-        newest_first=query.order == "DESC",
+        newest_first=query.order is listed.Order.DESC,
     )
     return {"apps": [_entry(app) for app in found.apps], "more_entries": found.more}
 
@@ -58,7 +59,7 @@ def get_app(
     has: Has,
     version: Number | None = None,
     limit: int = 20,
-    order: Literal["ASC", "DESC"] = "ASC",
+    order: listed.Order = listed.Order.ASC,
 ) -> View:
     """Its newest versions; the newest last unless `order` says otherwise."""
     if not 0 < limit <= MOST_VERSIONS:
@@ -129,7 +130,7 @@ def rename_app(name: Name, body: Spec, who: User, has: Has) -> str:
     return body
 
 
-@router.get("/user/{name}/spec")
+@router.get("/user/{name}/spec", response_class=PlainTextResponse)
 def get_app_spec(
     name: Name, who: User, has: Has, version: Number | None = None
 ) -> PlainTextResponse:

@@ -13,7 +13,7 @@ from functions.core_service.identity import User
 from functions.core_service.services import Has, change_configs
 from functions.core_service.views import View
 from xylem.domain.config import ConfigKind
-from xylem.domain.errors import UnknownBackend
+from xylem.domain.errors import InvalidRequest, UnknownBackend
 from xylem.domain.ids import BackendName
 from xylem.domain.pool_book import BackendConfig
 from xylem.spec.backends import BackendForm, put_backend
@@ -66,6 +66,8 @@ def delete_backend(
     name: str, who: User, has: Has, body: Annotated[DeleteRequest | None, Body()] = None
 ) -> None:
     force = body is not None and body.force
+    if body is not None and body.expected_revision is not None:
+        raise InvalidRequest("expected_revision: a backend is no config that has revisions alone.")
     joining.remove(_name(name), force=force, by=who.subject, engine=has.joining)
 
 

@@ -1,35 +1,32 @@
 """The history of configs, and what an admin does with it."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from functions.core_service import config_views
-from functions.core_service.config_notes import Change, Tags, noted
+from functions.core_service import config_views, listed
+from functions.core_service.config_notes import MOST_REVISION, Change, Tags, noted
 from functions.core_service.identity import User
 from functions.core_service.services import Has, change_configs
 from functions.core_service.views import View
+from xylem.domain import granting
+from xylem.domain.access import require
 from xylem.domain.config import ConfigKind
 from xylem.domain.errors import InvalidRequest
 from xylem.usecases import config_history
 
 router = APIRouter(prefix="/api/configs")
 
-DATASET = "DATASET"
-"""Of OSMO's history alone, long past there, too."""
-
-MOST_REVISION = 10**9
-Kind = ConfigKind | Literal["DATASET"]
 Number = Annotated[int, Field(gt=0, le=MOST_REVISION)]
 
 
 class HistoryQuery(BaseModel):
-    offset: int = 0
-    limit: int = 20
-    order: Literal["ASC", "DESC"] = "ASC"
-    config_types: list[Kind] = []
+    offset: Annotated[int, Field(ge=0)] = 0
+    limit: Annotated[int, Field(gt=0, le=1_000)] = 20
+    order: listed.Order = listed.Order.ASC
+    config_types: list[listed.ConfigHistoryType] = []
     name: str | None = None
     revision: Number | None = None
     tags: list[str] = []
@@ -68,9 +65,7 @@ class TagsRequest(BaseModel):
 @router.get("/history")
 def get_history(query: Annotated[HistoryQuery, Query()], who: User, has: Has) -> View:
     wanted = config_history.Filter(
-        kinds=[kind for kind in query.config_types if isinstance(kind, ConfigKind)]
-        if query.config_types
-        else tuple(ConfigKind),
+        kinds=[ConfigKind(one) for one in query.config_types] or tuple(ConfigKind),
         name=query.name,
         number=query.revision,
         tags=query.tags,
@@ -83,7 +78,7 @@ def get_history(query: Annotated[HistoryQuery, Query()], who: User, has: Has) ->
         rows=has.configs.rows,
         limit=query.limit,
         offset=query.offset,
-        newest_first=query.order == "DESC",
+        newest_first=query.order is listed.Order.DESC,
     )
     with_data = not query.omit_data
     return {"configs": [config_views.revision(one, with_data=with_data) for one in found]}
@@ -91,10 +86,14 @@ def get_history(query: Annotated[HistoryQuery, Query()], who: User, has: Has) ->
 
 @router.get("/diff")
 def get_diff(
-    config_type: ConfigKind, first_revision: Number, second_revision: Number, who: User, has: Has
+    config_type: listed.ConfigHistoryType,
+    first_revision: Number,
+    second_revision: Number,
+    who: User,
+    has: Has,
 ) -> View:
     first, second = (
-        config_history.find(config_type, number, rows=has.configs.rows)
+        config_history.find(ConfigKind(config_type), number, rows=has.configs.rows)
         for number in (first_revision, second_revision)
     )
     return {"first_data": config_views.data(first), "second_data": config_views.data(second)}
@@ -102,14 +101,20 @@ def get_diff(
 
 @router.post("/history/rollback")
 def roll_back(body: RollBackRequest, who: User, has: Has) -> None:
+    """A change of that kind of config, for whoever may change it in any other way."""
+    kind = body.config_type
+    require(who, "config:Update", f"config/{kind.lower()}", has.configs.roles)
     config_history.roll_back(
-        body.config_type,
+        kind,
         body.revision,
         configs=has.configs,
         change_book=lambda into, note: change_configs(into, who, has, note),
+        require_roles=lambda before, after: granting.require(
+            who, granting.gained(before, after), lambda: before
+        ),
         author=who.subject,
         now=has.engine.clock(),
-        note=noted(body, body.config_type, "", ""),
+        note=noted(body, kind, "", ""),
     )
 
 

@@ -6,10 +6,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.core_service import dataset_views as views
+from functions.core_service.config_notes import Change, noted
 from functions.core_service.identity import User
 from functions.core_service.services import Has
 from functions.core_service.text import Text
 from functions.core_service.views import View
+from xylem.domain.config import ConfigKind, Note
 from xylem.domain.dataset_config import Bucket, DatasetConfig, bucket_of, checked, mode_of
 from xylem.domain.errors import InvalidRequest
 from xylem.domain.values import replace
@@ -51,11 +53,6 @@ class ConfigChanges(BaseModel):
     default_bucket: Text | None = None
 
 
-class Change(BaseModel):
-    description: Text | None = None
-    tags: list[Text] | None = None
-
-
 class PutConfig(Change):
     configs: ConfigBody
 
@@ -69,7 +66,7 @@ class PatchBucket(Change):
 
 
 @router.get("")
-def get_config(who: User, has: Has) -> View:
+def get_dataset_configs(who: User, has: Has) -> View:
     return views.config(has.datasets.dataset_configs.datasets())
 
 
@@ -81,7 +78,8 @@ def get_bucket(alias: str, who: User, has: Has) -> View:
 @router.put("")
 def put_config(body: PutConfig, who: User, has: Has) -> None:
     buckets = {alias: _bucket(alias, one, None, has) for alias, one in body.configs.buckets.items()}
-    _change(lambda _: DatasetConfig(buckets, body.configs.default_bucket), who, has)
+    note = noted(body, ConfigKind.DATASET, "", "Set the buckets of datasets")
+    _change(lambda _: DatasetConfig(buckets, body.configs.default_bucket), who, has, note)
 
 
 @router.patch("")
@@ -95,12 +93,14 @@ def patch_config(body: PatchConfig, who: User, has: Has) -> View:
         default = changes.default_bucket
         return config if default is None else replace(config, default_bucket=default)
 
-    return views.config(_change(into, who, has))
+    note = noted(body, ConfigKind.DATASET, "", "Patched the buckets of datasets")
+    return views.config(_change(into, who, has, note))
 
 
 @router.patch("/{alias}")
 def patch_bucket(alias: str, body: PatchBucket, who: User, has: Has) -> View:
-    after = _change(lambda config: _with(alias, body.configs_dict, config, has), who, has)
+    note = noted(body, ConfigKind.DATASET, alias, f"Patched bucket {alias}")
+    after = _change(lambda config: _with(alias, body.configs_dict, config, has), who, has, note)
     return views.bucket_config(after.buckets[alias])
 
 
@@ -114,7 +114,7 @@ def delete_bucket(alias: str, who: User, has: Has, body: Change | None = None) -
         default = "" if config.default_bucket == alias else config.default_bucket
         return DatasetConfig(left, default)
 
-    _change(into, who, has)
+    _change(into, who, has, noted(body, ConfigKind.DATASET, alias, f"Delete bucket {alias}"))
 
 
 def _with(alias: str, given: BucketChanges, config: DatasetConfig, has: Has) -> DatasetConfig:
@@ -145,10 +145,11 @@ def _bucket(alias: str, given: BucketBody, before: Bucket | None, has: Has) -> B
     )
 
 
-def _change(into: Any, who: User, has: Has) -> DatasetConfig:
+def _change(into: Any, who: User, has: Has, note: Note) -> DatasetConfig:
     engine = has.datasets
     return engine.dataset_configs.change_datasets(
         lambda config: checked(into(config), store=engine.dataset_store.uri),
         author=who.subject,
         now=engine.clock(),
+        note=note,
     )

@@ -348,7 +348,7 @@ def ask_listing(
     return {"url": put.url, "headers": dict(put.headers)}
 
 
-@router.get("/{bucket}/dataset/{name}/manifest")
+@router.get("/{bucket}/dataset/{name}/manifest", response_class=RedirectResponse, status_code=307)
 def get_manifest(
     bucket: str, name: str, who: User, has: Has, version: Text = ""
 ) -> RedirectResponse:
@@ -357,7 +357,9 @@ def get_manifest(
     return RedirectResponse(found.url)
 
 
-@router.get("/{bucket}/dataset/{name}/file-content")
+@router.get(
+    "/{bucket}/dataset/{name}/file-content", response_class=RedirectResponse, status_code=307
+)
 def get_file_content(
     bucket: str, name: str, storage_path: Text, who: User, has: Has, filename: Text = ""
 ) -> RedirectResponse:

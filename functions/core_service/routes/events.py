@@ -25,5 +25,4 @@ def get_events(
     workflows = has.engine.workflows
     require_read(who, workflows.workflow(workflows.resolve(name)).value, has)
     lines = events.text(name, task=task_name, retry=retry_id, workflows=workflows)
-    body = "".join(f"{line}\n" for line in lines)
-    return PlainTextResponse(body, headers={"X-Content-Type-Options": "nosniff"})
+    return PlainTextResponse("".join(f"{line}\n" for line in lines))

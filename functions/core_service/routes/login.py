@@ -11,7 +11,9 @@ from pydantic import BaseModel, SecretStr
 
 from functions.core_service.services import Has
 from functions.core_service.views import View
-from xylem.spec.service_configs import service_form
+from xylem.domain.errors import InvalidRequest
+from xylem.domain.provider import Provider
+from xylem.spec.service_configs import LoginForm, service_form
 from xylem.usecases import users
 
 router = APIRouter(prefix="/api/auth")
@@ -23,8 +25,11 @@ class TokenRequest(BaseModel):
 
 @router.get("/login")
 def get_login(has: Has) -> View:
-    """Where OSMO's clients log in with an identity provider, if an admin named one."""
-    return service_form(has.configs.service()).service_auth.login_info.model_dump()
+    """Where clients log in: with the provider that the deployer trusts, but for what an admin said
+    otherwise."""
+    now, said = has.engine.clock(), service_form(has.configs.service()).service_auth.login_info
+    provider = next(iter(has.providers.providers(now)), None)
+    return {**_of(provider), **said.model_dump(exclude_none=True)}
 
 
 @router.get("/keys")
@@ -42,6 +47,48 @@ def exchange(body: TokenRequest, has: Has) -> View:
 def exchange_by_query(access_token: SecretStr, has: Has) -> View:
     """OSMO's older clients: the token stands in the address, which is logged on its way."""
     return _exchanged(access_token.get_secret_value(), has)
+
+
+@router.post("/jwt/refresh_token")
+def refresh(
+    body: TokenRequest, workflow_id: str, group_name: str, task_name: str, retry_id: int = 0
+) -> View:
+    raise _unknown_refresh_token()
+
+
+@router.get("/jwt/refresh_token", name="refresh_by_query")
+def refresh_by_query(
+    refresh_token: SecretStr,
+    workflow_id: str,
+    group_name: str,
+    task_name: str,
+    retry_id: int = 0,
+) -> View:
+    raise _unknown_refresh_token()
+
+
+def _unknown_refresh_token() -> InvalidRequest:
+    """OSMO's control container turns such a token into one that its user's roles go with. Ours has
+    a token for its attempt alone, and renews it with the Logger: nobody has one of these."""
+    return InvalidRequest(
+        "Refresh token is invalid: a task's token is renewed by its own sidecar, and opens nothing "
+        "of its user's. Ask for an access token (`xylem token set`).",
+        code="USER",
+    )
+
+
+def _of(provider: Provider | None) -> View:
+    if provider is None:
+        return LoginForm().model_dump()
+    client = provider.audiences[0]
+    return LoginForm(
+        device_endpoint=provider.device_url,
+        device_client_id=client if provider.device_url else None,
+        browser_endpoint=provider.authorize_url,
+        browser_client_id=client if provider.authorize_url else None,
+        token_endpoint=provider.token_url,
+        logout_endpoint=provider.logout_url,
+    ).model_dump()
 
 
 def _exchanged(secret: str, has: Has) -> View:

@@ -9,6 +9,7 @@ from functions.core_service.config_notes import Change, noted
 from functions.core_service.identity import User
 from functions.core_service.services import Has
 from functions.core_service.views import View
+from xylem.domain import granting
 from xylem.domain.config import ConfigKind, Note
 from xylem.domain.role import Role, Roles, require_role, with_role, without_role
 from xylem.spec.roles import RoleForm, config_of_role, role_of
@@ -65,8 +66,14 @@ def put_role(name: str, body: PutRole, who: User, has: Has) -> None:
 @router.delete("/{name}")
 def delete_role(name: str, who: User, has: Has, body: Change | None = None) -> None:
     """Users who have it keep its name, which lets them do nothing."""
+
+    def into(roles: Roles) -> Roles:
+        after = without_role(name, roles)
+        granting.require(who, granting.gained(roles, after), lambda: roles)
+        return after
+
     has.configs.change_roles(
-        lambda roles: without_role(name, roles),
+        into,
         author=who.subject,
         now=has.engine.clock(),
         note=noted(body, ConfigKind.ROLE, name, f"Delete role {name}"),
@@ -75,8 +82,10 @@ def delete_role(name: str, who: User, has: Has, body: Change | None = None) -> N
 
 def _put(given: list[Role], note: Note, who: User, has: Has) -> None:
     def into(roles: Roles) -> Roles:
+        after = roles
         for role in given:
-            roles = with_role(role, roles)
-        return roles
+            after = with_role(role, after)
+        granting.require(who, granting.gained(roles, after), lambda: roles)
+        return after
 
     has.configs.change_roles(into, author=who.subject, now=has.engine.clock(), note=note)

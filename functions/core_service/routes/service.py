@@ -10,7 +10,7 @@ API_VERSION = {"major": "6", "minor": "4", "revision": "0", "hash": ""}
 
 
 @router.get("/api/version")
-@router.get("/client/version")
+@router.get("/client/version", name="client_version")
 def version() -> dict[str, str]:
     return API_VERSION
 

@@ -2,20 +2,22 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel, ConfigDict
 
 from functions.core_service import views
-from functions.core_service.identity import User
+from functions.core_service.identity import User, require_read
 from functions.core_service.names import Name, Priority, known_length
+from functions.core_service.once import HEADER
 from functions.core_service.services import Has, clusters_of
 from functions.core_service.text import Text
 from functions.core_service.views import View
 from xylem import spec
+from xylem.domain import idempotency
 from xylem.domain.app import AppUse
 from xylem.domain.errors import InvalidRequest, InvalidSpec
 from xylem.domain.values import replace
-from xylem.usecases import again, apps, placing, submit
+from xylem.usecases import again, apps, notifying, placing, submit
 
 router = APIRouter(prefix="/api/pool/{pool_name}/workflow")
 
@@ -44,9 +46,21 @@ class SubmitQuery(BaseModel):
     app_version: int | None = None
     dry_run: bool = False
     validation_only: bool = False
-    priority: Priority = "NORMAL"
+    priority: Priority = Priority.NORMAL
     env_vars: list[str] = []
     label: list[str] = []
+
+
+async def fingerprint(request: Request) -> str:
+    """Of a request under an idempotency key; else nothing."""
+    if HEADER not in request.headers:
+        return ""
+    url = request.url
+    return idempotency.fingerprint("POST", url.path, url.query.encode(), await request.body())
+
+
+Fingerprint = Annotated[str, Depends(fingerprint)]
+Key = Annotated[str | None, Header(max_length=idempotency.KEY_CHARS)]
 
 
 @router.post("")
@@ -55,13 +69,15 @@ def submit_workflow(
     query: Annotated[SubmitQuery, Query()],
     who: User,
     has: Has,
+    fingerprint: Fingerprint,
     body: TemplateSpec | None = None,
-    idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
+    idempotency_key: Key = None,
 ) -> View:
     """`pool_name`: one pool, or several with commas between them, of which the one is chosen that
     starts the workflow soonest. `Idempotency-Key`: the same user's second submission under one key
     within 24 h is answered with the first's name and makes nothing."""
-    request = _request(query, body, who, has, idempotency_key)
+    request = _request(query, body, who, has)
+    request = replace(request, idempotency=idempotency_key, fingerprint=fingerprint)
     if query.dry_run:
         placing.named(pool_name, has.pools)
         name, text = spec.dry_run(submit.render(request), labels=query.label)
@@ -69,16 +85,13 @@ def submit_workflow(
     return _submit(request, pool_name, who, has, validation_only=query.validation_only)
 
 
-def _request(
-    query: SubmitQuery, body: TemplateSpec | None, who: User, has: Has, key: str | None
-) -> submit.Request:
+def _request(query: SubmitQuery, body: TemplateSpec | None, who: User, has: Has) -> submit.Request:
     """Of the workflow in the body, or of the earlier one that is named. Raises
     `InvalidRequest`."""
     said: dict[str, Any] = {
         "env_vars": query.env_vars,
         "labels": query.label,
-        "priority": query.priority,
-        "idempotency": key,
+        "priority": query.priority.value,
     }
     if query.workflow_id is not None:
         if body is not None:
@@ -86,6 +99,7 @@ def _request(
                 "Send the workflow in the body, or name an earlier one in `workflow_id`: not both."
             )
         name = known_length(query.workflow_id)
+        _require_read(name, who, has)
         return again.resubmission(
             name, by=who.subject, workflows=has.engine.workflows, store=has.engine.store, **said
         )
@@ -107,6 +121,13 @@ def _request(
     )
 
 
+def _require_read(name: str, who: User, has: Has) -> None:
+    """Whoever submits a workflow again can read its spec afterwards. Raises `Forbidden`,
+    `UnknownWorkflow`."""
+    workflows = has.engine.workflows
+    require_read(who, workflows.workflow(workflows.resolve(name)).value, has)
+
+
 def _app(query: SubmitQuery, who: User, has: Has) -> AppUse | None:
     """Raises `InvalidRequest`."""
     if query.app_uuid is None:
@@ -117,6 +138,10 @@ def _app(query: SubmitQuery, who: User, has: Has) -> AppUse | None:
 def _submit(
     request: submit.Request, pool: str, who: User, has: Has, *, validation_only: bool = False
 ) -> View:
+    if not validation_only:
+        earlier = submit.made_before(request, engine=has.engine)
+        if earlier is not None:
+            return views.submitted(earlier)
     try:
         checked = submit.check(
             request,
@@ -135,6 +160,11 @@ def _submit(
         raise
     if validation_only:
         return views.validated(checked.plan.name)
+    submit.require_room(request, checked, workflows=has.engine.workflows, configs=has.configs)
+    hearers = notifying.heard_by(
+        who.subject, identity=has.identity, credentials=has.credentials, configs=has.configs
+    )
+    request = replace(request, heard_by=hearers)
     return views.submitted(submit.submit(request, checked, engine=has.engine))
 
 
@@ -144,10 +174,13 @@ def restart_workflow(
     name: Name,
     who: User,
     has: Has,
-    idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
+    fingerprint: Fingerprint,
+    idempotency_key: Key = None,
 ) -> View:
     """A new workflow of what did not complete; `Idempotency-Key` as for a submission."""
+    _require_read(name, who, has)
     request = again.restart(
         name, by=who.subject, workflows=has.engine.workflows, store=has.engine.store
     )
-    return _submit(replace(request, idempotency=idempotency_key), pool_name, who, has)
+    request = replace(request, idempotency=idempotency_key, fingerprint=fingerprint)
+    return _submit(request, pool_name, who, has)

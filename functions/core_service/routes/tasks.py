@@ -1,12 +1,12 @@
 """Tasks across workflows: which there are, and what they ask for together."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from functions.core_service import task_views
+from functions.core_service import listed, task_views
 from functions.core_service.identity import User
 from functions.core_service.names import Priority
 from functions.core_service.routes.workflows import NameOfAny
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/task")
 
 class ListQuery(BaseModel):
     workflow_id: str = ""
-    statuses: list[TaskStatus] = []
+    statuses: list[listed.TaskGroupStatus] = []
     users: list[NameOfAny] = []
     all_users: bool = False
     pools: list[NameOfAny] = []
@@ -31,7 +31,7 @@ class ListQuery(BaseModel):
     started_before: datetime | None = None
     offset: int = 0
     limit: int = 20
-    order: Literal["ASC", "DESC"] = "ASC"
+    order: listed.Order = listed.Order.ASC
     summary: bool = False
     aggregate_by_workflow: bool = False
     priority: list[Priority] = []
@@ -43,9 +43,12 @@ def list_tasks(query: Annotated[ListQuery, Query()], who: User, has: Has) -> Vie
     workflow as well."""
     if query.limit <= 0:
         raise InvalidRequest(f"limit is {query.limit}: it must be 1 or more.", code="USER")
+    statuses = [TaskStatus(one) for one in query.statuses if one.value in TaskStatus.__members__]
+    if query.statuses and not statuses:
+        return {"summaries" if query.summary or query.aggregate_by_workflow else "tasks": []}
     wanted = task_list.Filter(
         workflow=query.workflow_id,
-        statuses=query.statuses,
+        statuses=statuses,
         users=() if query.all_users else (query.users or [who.subject]),
         pools=_pools(query, who, has),
         nodes=query.nodes,
@@ -57,10 +60,10 @@ def list_tasks(query: Annotated[ListQuery, Query()], who: User, has: Has) -> Vie
     if query.summary or query.aggregate_by_workflow:
         by_workflow = query.aggregate_by_workflow
         found = task_list.sums(wanted, workflows=workflows, by_workflow=by_workflow)
-        summed = found if query.order == "DESC" else found[::-1]
+        summed = found if query.order is listed.Order.DESC else found[::-1]
         return {"summaries": [task_views.summed(one) for one in summed]}
     page = task_list.page(wanted, workflows=workflows, limit=query.limit, offset=query.offset)
-    shown = page if query.order == "DESC" else page[::-1]
+    shown = page if query.order is listed.Order.DESC else page[::-1]
     return {"tasks": [task_views.listed(one, has.engine.clock()) for one in shown]}
 
 

@@ -1,5 +1,7 @@
-"""Users and the roles that they have: an admin's."""
+"""Users and the roles that they have: an admin's, and of whoever may manage users: he gives no role
+that lets its bearer do what he may not do himself, and frees nobody from one that denies that."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -10,8 +12,11 @@ from functions.core_service.identity import User
 from functions.core_service.services import Has
 from functions.core_service.text import Text
 from functions.core_service.views import View
-from xylem.domain.identity import UserRole
-from xylem.usecases import users
+from xylem.domain import granting
+from xylem.domain.identity import UserRole, require_user_name
+from xylem.domain.ids import UserName
+from xylem.domain.role import Roles
+from xylem.usecases import signing_out, users
 
 router = APIRouter(prefix="/api/auth")
 
@@ -58,10 +63,12 @@ def list_users(
 
 @router.post("/user")
 def create_user(body: CreateUserRequest, who: User, has: Has) -> View:
+    roles = body.roles or ()
+    known = _grantable(roles, who, has)
     made = users.create(
         body.id,
-        body.roles or (),
-        known=has.configs.roles(),
+        roles,
+        known=known,
         identity=has.identity,
         by=who.subject,
         now=has.engine.clock(),
@@ -77,7 +84,18 @@ def get_user(user_id: str, who: User, has: Has) -> View:
 
 @router.delete("/user/{user_id}")
 def delete_user(user_id: str, who: User, has: Has) -> None:
+    """With his tokens; his sockets are closed."""
+    found = users.find(user_id, identity=has.identity)
+    _require_freeable(found.role_names, who, has)
     users.delete(user_id, identity=has.identity)
+    _call_back(found.id, has)
+
+
+@router.post("/user/{user_id}/sign-out")
+def sign_out(user_id: str, who: User, has: Has) -> None:
+    """Whatever was signed for this user until now opens nothing more: for whoever lost a token, or
+    has one that was minted for a person who left. Ours alone."""
+    _call_back(require_user_name(user_id), has)
 
 
 @router.get("/user/{user_id}/roles")
@@ -88,10 +106,11 @@ def list_user_roles(user_id: str, who: User, has: Has) -> View:
 
 @router.post("/user/{user_id}/roles")
 def assign_role(user_id: str, body: AssignRoleRequest, who: User, has: Has) -> View:
+    known = _grantable([body.role_name], who, has)
     given, _ = users.assign(
         user_id,
         body.role_name,
-        known=has.configs.roles(),
+        known=known,
         identity=has.identity,
         by=who.subject,
         now=has.engine.clock(),
@@ -101,7 +120,11 @@ def assign_role(user_id: str, body: AssignRoleRequest, who: User, has: Has) -> V
 
 @router.delete("/user/{user_id}/roles/{role_name}")
 def unassign_role(user_id: str, role_name: str, who: User, has: Has) -> None:
+    _require_freeable([role_name], who, has)
     users.unassign(user_id, role_name, identity=has.identity)
+    signing_out.close_sockets(
+        UserName(user_id), connections=has.joining.connections, links=has.joining.links
+    )
 
 
 @router.get("/roles/{role_name}/users")
@@ -112,10 +135,11 @@ def list_role_users(role_name: str, who: User, has: Has) -> View:
 
 @router.post("/roles/{role_name}/users")
 def assign_role_to_all(role_name: str, body: BulkAssignRequest, who: User, has: Has) -> View:
+    known = _grantable([role_name], who, has)
     done = users.assign_all(
         body.user_ids,
         role_name,
-        known=has.configs.roles(),
+        known=known,
         identity=has.identity,
         by=who.subject,
         now=has.engine.clock(),
@@ -126,6 +150,29 @@ def assign_role_to_all(role_name: str, body: BulkAssignRequest, who: User, has: 
         "already_assigned": done.already,
         "failed": done.failed,
     }
+
+
+def _call_back(user: UserName, has: Has) -> None:
+    signing_out.sign_out(
+        user,
+        identity=has.identity,
+        connections=has.joining.connections,
+        links=has.joining.links,
+        now=has.engine.clock(),
+    )
+
+
+def _grantable(names: Collection[str], who: User, has: Has) -> Roles:
+    """The roles that there are. Raises `Forbidden`."""
+    known = has.configs.roles()
+    granting.require(who, granting.given(granting.named(names, known)), lambda: known)
+    return known
+
+
+def _require_freeable(names: Collection[str], who: User, has: Has) -> None:
+    """Raises `Forbidden`."""
+    known = has.configs.roles()
+    granting.require(who, granting.taken(granting.named(names, known)), lambda: known)
 
 
 def _holder(id: str, role: UserRole) -> View:

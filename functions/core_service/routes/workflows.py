@@ -1,13 +1,13 @@
 """Workflows, once they are there: listed, and looked at."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from functions.core_service import task_views, views
+from functions.core_service import listed, task_views, views
 from functions.core_service.identity import User, require_read
 from functions.core_service.names import NAME_CHARS, Name, Priority
 from functions.core_service.services import Has
@@ -15,7 +15,8 @@ from functions.core_service.views import View
 from xylem.domain.errors import InvalidRequest
 from xylem.domain.label_filter import label_selector
 from xylem.domain.status import WorkflowStatus
-from xylem.usecases import queries
+from xylem.ports.listing import Filter
+from xylem.usecases import listing, queries
 
 router = APIRouter(prefix="/api/workflow")
 
@@ -28,10 +29,12 @@ NameOfAny = Annotated[str, Field(max_length=NAME_CHARS)]
 class ListQuery(BaseModel):
     users: list[NameOfAny] = []
     name: str = ""
-    statuses: list[WorkflowStatus] = []
+    statuses: list[listed.WorkflowStatus] = []
     offset: int = 0
     limit: int = 20
-    order: Literal["ASC", "DESC"] = "ASC"
+    cursor: Annotated[str, Field(max_length=CURSOR_CHARS)] = ""
+    """Where the page before this one ended. Ours."""
+    order: listed.Order = listed.Order.ASC
     all_users: bool = False
     pools: list[NameOfAny] = []
     all_pools: bool = False
@@ -47,10 +50,15 @@ class ListQuery(BaseModel):
 @router.get("")
 def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) -> View:
     pools = query.pools if query.pools and not query.all_pools else _own_pool(who, query, has)
-    wanted = queries.Filter(
+    statuses = [
+        WorkflowStatus(one) for one in query.statuses if one.value in WorkflowStatus.__members__
+    ]
+    if query.statuses and not statuses:
+        return {"workflows": [], "more_entries": False}
+    wanted = Filter(
         users=() if query.all_users else (query.users or [who.subject]),
         pools=pools,
-        statuses=query.statuses,
+        statuses=statuses,
         priorities=query.priority,
         name=query.name,
         after=_utc(query.submitted_after),
@@ -60,16 +68,18 @@ def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) ->
         no_labels=query.no_label,
         app=_app(query.app),
     )
-    page = queries.page(
+    page = listing.page(
         wanted,
         workflows=has.engine.workflows,
         limit=query.limit,
         offset=query.offset,
-        newest_first=query.order == "DESC",
+        cursor=query.cursor,
+        newest_first=query.order is listed.Order.DESC,
     )
     now = has.engine.clock()
     shown = [views.entry(one, now) for one in page.entries]
-    return {"workflows": shown, "more_entries": page.more}
+    further = {"cursor": page.cursor} if page.cursor else {}
+    return {"workflows": shown, "more_entries": page.more, **further}
 
 
 @router.get("/{name}")
@@ -96,7 +106,7 @@ def get_task(name: Name, task_name: str, who: User, has: Has) -> View:
     return task_views.one(task, found.workflow.id)
 
 
-@router.get("/{name}/spec")
+@router.get("/{name}/spec", response_class=PlainTextResponse)
 def get_spec(name: Name, who: User, has: Has, use_template: bool = False) -> PlainTextResponse:
     _require_read(name, who, has)
     file = queries.spec_file(name, workflows=has.engine.workflows, store=has.engine.store)

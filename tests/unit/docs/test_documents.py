@@ -261,7 +261,7 @@ def _is_understood(words: list[str]) -> bool:
             return False
         command, words = following, words[1:]
     known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
-    given = {word.partition("=")[0] for word in words if word.startswith("-")}
+    given = {word.partition("=")[0] for word in words if word.startswith("-") and word != "-"}
     return given <= {*known, "--help"}
 
 

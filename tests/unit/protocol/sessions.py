@@ -16,6 +16,7 @@ from xylem.protocol.channels import (
     Reset,
     Signalled,
 )
+from xylem.protocol.limits import MESSAGE_BYTES
 from xylem.protocol.session import Frame, Side
 
 SID = "a" * 32
@@ -108,7 +109,7 @@ class Pair:
 
     def _send(self, to: Side, frame: Frame) -> None:
         self.frames += 1
-        assert len(frame.model_dump_json().encode()) < 32 * 1024 - 1_024
+        assert len(frame.model_dump_json().encode()) < MESSAGE_BYTES - 1_024
         copies = 1 + (self._random.random() < self.doubled)
         for _ in range(copies):
             if self._random.random() < self.loss:

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from tests.unit.protocol.sessions import SID, Pair
-from xylem.protocol.channels import CHANNELS, SESSION_BYTES, WINDOW, rst_of
-from xylem.protocol.session import Frame, Side
+from xylem.protocol.channels import CHANNELS, SESSION_BYTES, WINDOW
+from xylem.protocol.session import BULK_BYTES, PAYLOAD_BYTES, Frame, Side
 from xylem.protocol.streams import LEAST_WINDOW
 
 KIB = 1024
@@ -254,16 +254,17 @@ def test_an_outage_of_less_than_a_minute_is_survived() -> None:
     assert bytes(pair.heard["operator"][channel].data) == b"kept"
 
 
-def test_a_session_that_nobody_knows_is_answered_once_and_ends() -> None:
-    pair = Pair()
-    opened(pair)
-    [frame, *_] = pair.client.to_send(pair.now)
-    answer = rst_of(frame)
+def test_a_peer_is_said_large_pieces_once_it_has_said_that_it_takes_them() -> None:
+    pair = Pair(reads=False)
+    channel = opened(pair)
+    pair.client.write(channel, bytes(60_000))
+    before = [len(each.data) * 3 // 4 for each in pair.client.to_send(pair.now)]
+    pair.client.received(frame("ack", ack=0, window=WINDOW, most=10**6), pair.now)
+    pair.client.write(channel, bytes(3 * BULK_BYTES))
+    after = [len(each.data) * 3 // 4 for each in pair.client.to_send(pair.now)]
 
-    assert answer is not None
-    assert rst_of(answer) is None
-    [event] = pair.client.received(answer, pair.now)
-    assert "knows no such session" in event.why  # type: ignore[union-attr]
+    assert max(before) <= (PAYLOAD_BYTES + 2) // 3 * 3
+    assert max(after) == BULK_BYTES
 
 
 def test_a_frame_of_another_session_is_not_heard() -> None:
@@ -337,7 +338,7 @@ def test_a_frame_that_makes_no_sense_is_no_event(bad: Frame) -> None:
 
 
 def test_a_bulk_keeps_the_pipe_full() -> None:
-    """512 KB in flight over 80 ms: the window is told in time, so the writer hardly waits."""
+    """1 MB in flight over 80 ms: the window is told in time, so the writer hardly waits."""
     pair = Pair(delay=(0.04, 0.04))
     channel = opened(pair)
     pair.run(1)

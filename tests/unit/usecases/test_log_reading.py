@@ -16,6 +16,7 @@ from xylem.memory.store import MemoryStore
 from xylem.ports.logs import Chunk
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol.spool import Stream
+from xylem.usecases import log_errors
 from xylem.usecases.log_download import ANSWER_BYTES, TEXT_BYTES, Download, download, whole_key
 from xylem.usecases.log_errors import ERROR_LINES, error_text
 from xylem.usecases.log_lines import LOOK_BACK, Wanted
@@ -209,8 +210,8 @@ def test_of_very_many_attempts_the_newest_are_shown_and_the_others_named() -> No
 # Errors ------------------------------------------------------------------------------------------
 
 
-def errors(desk: Desk, **wanted: object) -> list[str]:
-    found = error_text(
+def errors(desk: Desk, **wanted: object) -> str:
+    return error_text(
         HELLO,
         Wanted(**wanted),  # type: ignore[arg-type]  # a test names its fields
         workflows=desk.workflows,
@@ -218,7 +219,6 @@ def errors(desk: Desk, **wanted: object) -> list[str]:
         store=desk.store,
         clock=lambda: desk.now,
     )
-    return list(found)
 
 
 def test_the_error_log_of_a_failed_task_is_what_it_said_last() -> None:
@@ -229,17 +229,19 @@ def test_the_error_log_of_a_failed_task_is_what_it_said_last() -> None:
     well = a_task("well", TaskStatus.COMPLETED, ordinal=1, ended_at=NOON)
     group = a_group(tasks=(failed, well), status=TaskStatus.FAILED)
     rows.workflows.create(a_creation(group, workflow=a_workflow(status=WorkflowStatus.FAILED)))
-    first, *rest = errors(desk)
+    said = desk.text(task="lead", retry=0)
 
+    first, _, rest = errors(desk).partition("\n\n")
     assert first == "Specify task for error logs."
-    assert json.loads(rest[-1]) == {
-        "lead": f"/api/workflow/{HELLO}/error_logs?task_name=lead&retry_id=0",
+    assert json.loads(rest) == {
+        "lead retry-0": f"/api/workflow/{HELLO}/error_logs?task_name=lead&retry_id=0",
         "lead retry-1": f"/api/workflow/{HELLO}/error_logs?task_name=lead&retry_id=1",
+        "well retry-0": None,
     }
-    assert errors(desk, task="lead", retry=0) == desk.text(retry=0)[-ERROR_LINES:]
-    assert errors(desk, task="lead", retry=0, last_n_lines=2) == desk.text(retry=0)[-2:]
-    assert errors(desk, task="lead") == [], "the newest attempt, which said nothing"
-    assert errors(desk, task="well") == []
+    assert errors(desk, task="lead", retry=0).splitlines() == said[-ERROR_LINES:]
+    assert errors(desk, task="lead", retry=0, last_n_lines=2).splitlines() == said[-2:]
+    assert errors(desk, task="lead") == "", "the newest attempt, which said nothing"
+    assert errors(desk, task="well") == ""
 
 
 # All of it ---------------------------------------------------------------------------------------
@@ -309,6 +311,47 @@ def test_a_part_of_a_large_log_is_an_object_of_its_own() -> None:
 
     downloaded(desk, stream="stdout")
 
+    assert [key.split("/")[0] for key in objects(desk)] == ["views"]
+
+
+@pytest.mark.parametrize("letter", ["\0", "日", "\ufffd"])
+def test_a_log_is_an_object_where_its_answer_would_be_too_large_as_json(letter: str) -> None:
+    desk = Desk()
+    line = letter * (30_000 // len(letter.encode())) + "\n"
+    at = 0
+    while at < ANSWER_BYTES * 2 // 3:
+        at = desk.put(at, record(line) * 8).next
+    desk.end(at)
+
+    assert downloaded(desk, stream="stdout").url is not None
+    assert downloaded(desk).url is not None
+    assert [key.split("/")[0] for key in objects(desk)] == ["logs", "views"]
+
+
+def test_an_error_log_of_long_lines_is_an_object() -> None:
+    desk = Desk()
+    rows = MemoryStore()
+    desk.workflows = rows.workflows
+    failed = a_task(status=TaskStatus.FAILED, ordinal=1, lead=True, ended_at=NOON)
+    group = a_group(tasks=(failed,), status=TaskStatus.FAILED)
+    rows.workflows.create(a_creation(group, workflow=a_workflow(status=WorkflowStatus.FAILED)))
+    line = record("x" * 32_000) * 4 + record("\n")
+    at = 0
+    while at < 2 * ANSWER_BYTES:
+        at = desk.put(at, line).next
+    desk.end(at)
+
+    found = log_errors.download(
+        HELLO,
+        Wanted(task="lead"),
+        workflows=desk.workflows,
+        logs=desk.logs,
+        store=desk.store,
+        clock=lambda: desk.now,
+        ids=desk.ids,
+    )
+
+    assert found.url is not None
     assert [key.split("/")[0] for key in objects(desk)] == ["views"]
 
 

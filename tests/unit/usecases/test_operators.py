@@ -74,7 +74,8 @@ def test_a_name_belongs_to_the_cluster_that_took_it_first() -> None:
 
     take(world, hello(cluster="another").model_dump_json(), connection=OTHER)
 
-    assert "another cluster" in refusal(world).message
+    refused = refusal(world)
+    assert (refused.code, "another cluster" in refused.message) == ("other_cluster", True)
     known = world.backends.backend(BACKEND)
     assert known is not None
     assert known.connection == CONNECTION

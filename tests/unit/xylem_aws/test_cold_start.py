@@ -51,7 +51,11 @@ print(json.dumps(sorted(sys.modules)))
 @pytest.mark.parametrize(
     ("handler", "ports", "without"),
     [
-        ("functions.agent.ingest", ["backends", "links", "news"], HEAVY | ENGINE | OF_WORKFLOWS),
+        (
+            "functions.agent.ingest",
+            ["backends", "links", "news"],
+            HEAVY | ENGINE | OF_WORKFLOWS | {"pydantic"},
+        ),
         (
             "functions.connections.handler",
             ["connections"],

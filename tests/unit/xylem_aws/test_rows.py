@@ -16,8 +16,10 @@ from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping, Workflow
 from xylem.ports.jobs import (
+    Deliver,
     Job,
     MergeLog,
+    Notify,
     RemoveWorkflow,
     SettleGroup,
     StartGroups,
@@ -137,6 +139,7 @@ workflows = st.builds(
     started_at=maybe_times,
     ended_at=maybe_times,
     templated=st.booleans(),
+    heard_by=st.lists(texts, max_size=3).map(tuple),
 )
 jobs = st.builds(
     a_job,
@@ -147,6 +150,8 @@ jobs = st.builds(
             SweepWorkflow(HELLO),
             RemoveWorkflow(HELLO),
             MergeLog(HELLO, GROUP, 1, TaskName("lead"), 2),
+            Notify(HELLO),
+            Deliver(HELLO, "webhook:ci"),
         ]
     ),
     next_ring_at=times,

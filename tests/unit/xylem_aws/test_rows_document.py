@@ -21,6 +21,7 @@ from xylem.domain.ids import (
 )
 from xylem.ports.task_tokens import Attempt
 from xylem_aws.tables import (
+    answers,
     apps,
     backends,
     catalog,
@@ -54,6 +55,7 @@ PLACEHOLDERS = {
     f"{45:010d}": "<version>",
     f"{47:010d}": "<ordinal>",
     f"{48:03d}": "<part>",
+    f"{54:010d}": "<window>",
     "#41": "#<incarnation>",
     "#42": "#<retry>",
     "#46": "#<restarts>",
@@ -89,6 +91,7 @@ def in_code() -> set[Row]:
         *(row(workflows.EntryRow, key) for key in entries),
         row(workflows.CounterRow, workflows.counter_key("<name>")),
         row(workflows.IdempotencyRow, workflows.idempotency_key(USER, "any")),
+        row(answers.AnswerRow, answers.answer_key(USER, "any")),
         row(backends.BackendRow, backends.backend_key(BACKEND)),
         row(backends.RegistrationRow, backends.registration_key(BACKEND)),
         row(backends.SeenRow, backends.seen_key(BACKEND)),
@@ -113,6 +116,7 @@ def in_code() -> set[Row]:
         row(identity.TokenRow, (identity.user_key("<user>"), identity.token_key("<name>"))),
         row(identity.DigestRow, identity.digest_key("<sha256>")),
         row(identity.ProfileRow, (identity.user_key("<user>"), identity.PROFILE)),
+        row(identity.SignedOutRow, (identity.user_key("<user>"), identity.SIGNED_OUT)),
         row(apps.AppRow, apps.app_key("<uuid>")),
         row(apps.AppRow, apps.listed_key(apps.AppRow(created_at=NOON, uuid="<uuid>"))),
         row(apps.AppNameRow, apps.name_key("<app>")),
@@ -131,6 +135,7 @@ def in_code() -> set[Row]:
             connections.SocketRow,
             (connections.socket_key(ConnectionId("<connection>")), connections.SOCKET),
         ),
+        row(connections.RateRow, connections.rate_key("<key>", 54)),
         row(sessions.SessionRow, sessions.session_key("<session>")),
         row(sessions.OpenSessionRow, sessions.open_session_key("<user>", "<session>")),
         row(
@@ -166,7 +171,7 @@ def test_the_document_has_the_keys_of_the_code() -> None:
 
 def test_every_kind_of_row_is_written_down() -> None:
     modules = (
-        *(apps, backends, catalog, configs, connections),
+        *(answers, apps, backends, catalog, configs, connections),
         *(identity, logs, sessions, workflows),
     )
     kinds = {

@@ -19,15 +19,18 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from xylem_aws import clients
-from xylem_aws.keys import read_keys
+from xylem_aws.keys import FreshKeys, Purpose, read_keys
 from xylem_aws.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+    from xylem.domain.target import Policy
     from xylem.usecases.config_book import ConfigBook
+    from xylem.usecases.limits import Limiter
     from xylem.usecases.session_tokens import HmacSessionTokens
+    from xylem_aws.answers import DynamoAnswers
     from xylem_aws.apps import DynamoApps
     from xylem_aws.backends import DynamoBackends
     from xylem_aws.blobs import S3Blobs
@@ -41,7 +44,11 @@ if TYPE_CHECKING:
     from xylem_aws.jobs import DynamoJobs, DynamoTimers
     from xylem_aws.links import ApiGatewayLinks
     from xylem_aws.logs import DynamoLogs
+    from xylem_aws.mailer import SesMailer
+    from xylem_aws.outside import HttpsOutside
+    from xylem_aws.provider_keys import ProviderTokens
     from xylem_aws.queues import SqsAlarm, SqsDeadLetters, SqsDoorbell, SqsNewsQueue
+    from xylem_aws.rates import DynamoRates
     from xylem_aws.sessions import DynamoSessions
     from xylem_aws.task_secrets import DynamoTaskSecrets
     from xylem_aws.task_tokens import HmacTaskTokens
@@ -155,6 +162,31 @@ class Ports:
         return DynamoCredentials(self.settings.region, self.settings.table("identity"), self.seals)
 
     @cached_property
+    def answers(self) -> "DynamoAnswers":
+        from xylem_aws.answers import DynamoAnswers
+
+        return DynamoAnswers(self.settings.region, self.settings.table("workflows"), self.seals)
+
+    @property
+    def receivers(self) -> "Policy":
+        """Whom webhooks may lead to."""
+        from xylem.domain.target import PUBLIC, WITH_THIS_MACHINE
+
+        return WITH_THIS_MACHINE if self.settings.environment == "local" else PUBLIC
+
+    @cached_property
+    def outside(self) -> "HttpsOutside":
+        from xylem_aws.outside import HttpsOutside
+
+        return HttpsOutside(self.receivers)
+
+    @cached_property
+    def mailer(self) -> "SesMailer":
+        from xylem_aws.mailer import SesMailer
+
+        return SesMailer(clients.mail(self.settings.region))
+
+    @cached_property
     def task_secrets(self) -> "DynamoTaskSecrets":
         from xylem_aws.task_secrets import DynamoTaskSecrets
 
@@ -252,15 +284,31 @@ class Ports:
     def verifier(self) -> "Verifier":
         from xylem_aws.identity import Verifier
 
-        ssm = clients.ssm(self.settings.region)
-        return Verifier(read_keys(ssm, self.settings.keys_path, "verifying"), self.settings.api_url)
+        keys = self._fresh_keys("verifying")
+        return Verifier(lambda kid, now: keys.ring(now, naming=kid), self.settings.api_url)
 
     @cached_property
+    def providers(self) -> "ProviderTokens":
+        from xylem_aws.provider_keys import ProviderTokens, fetching, read_providers
+
+        ssm, path = clients.ssm(self.settings.region), self.settings.keys_path
+        local = self.settings.environment == "local"
+        return ProviderTokens(lambda: read_providers(ssm, path), fetching(local=local))
+
+    @property
     def signer(self) -> "Signer":
+        """With the key of today: it may be rotated while this process lives."""
         from xylem_aws.identity import Signer
 
-        ssm = clients.ssm(self.settings.region)
-        return Signer(read_keys(ssm, self.settings.keys_path, "signing"), self.settings.api_url)
+        return Signer(self._signing_keys.ring(self.clock()), self.settings.api_url)
+
+    @cached_property
+    def _signing_keys(self) -> FreshKeys:
+        return self._fresh_keys("signing")
+
+    def _fresh_keys(self, purpose: Purpose) -> FreshKeys:
+        ssm, path = clients.ssm(self.settings.region), self.settings.keys_path
+        return FreshKeys(lambda: read_keys(ssm, path, purpose))
 
     @cached_property
     def apps(self) -> "DynamoApps":
@@ -276,6 +324,22 @@ class Ports:
         from xylem_aws.users import DynamoIdentity
 
         return DynamoIdentity(self.settings.region, self.settings.table("identity"))
+
+    @cached_property
+    def limiter(self) -> "Limiter":
+        from xylem.usecases.limits import Limiter, PerSecond
+
+        limits = PerSecond(
+            user=self.settings.requests_per_second("USER"),
+            token=self.settings.requests_per_second("TOKEN"),
+        )
+        return Limiter(lambda: self._rates, limits)
+
+    @cached_property
+    def _rates(self) -> "DynamoRates":
+        from xylem_aws.rates import DynamoRates
+
+        return DynamoRates(self.settings.region, self.settings.table("connections"))
 
     @cached_property
     def _sqs(self) -> "SQSClient":

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
@@ -53,6 +54,10 @@ def s3(region: str) -> "S3Client":
     )
     client = _session().create_client("s3", region_name=region, config=CONFIG.merge(of_s3))
     return cast("S3Client", client)
+
+
+def mail(region: str) -> "SESV2Client":
+    return cast("SESV2Client", _session().create_client("sesv2", region_name=region, config=CONFIG))
 
 
 def sockets(region: str, endpoint: str) -> "ApiGatewayManagementApiClient":

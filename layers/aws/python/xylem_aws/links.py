@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from xylem.domain.errors import Gone, TooLarge
 from xylem.domain.ids import ConnectionId
-from xylem.protocol.limits import FRAME_BYTES
+from xylem.protocol.limits import FRAME_BYTES, MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
@@ -25,9 +25,16 @@ class ApiGatewayLinks:
         self._sockets = sockets
 
     def push(self, connection: ConnectionId, text: str) -> None:
+        self._post(connection, text, FRAME_BYTES)
+
+    def pass_on(self, connection: ConnectionId, text: str) -> None:
+        """As `push`, of what one side of a session says to the other: it may be several frames."""
+        self._post(connection, text, MESSAGE_BYTES)
+
+    def _post(self, connection: ConnectionId, text: str, most: int) -> None:
         data = text.encode()
-        if len(data) > FRAME_BYTES:
-            raise TooLarge(f"a frame of {len(data)} bytes: at most {FRAME_BYTES} are sent")
+        if len(data) > most:
+            raise TooLarge(f"a message of {len(data)} bytes: at most {most} are sent")
         try:
             self._sockets.post_to_connection(ConnectionId=connection, Data=data)
         except self._sockets.exceptions.GoneException:

@@ -13,7 +13,6 @@ from xylem.domain.errors import TooLarge, Unavailable
 from xylem.domain.ids import GroupId, JobId, WorkflowId
 from xylem.ports.dead_letters import DeadLetter, DeadQueue
 from xylem.protocol.limits import QUEUE_BYTES
-from xylem.protocol.queues import Doorbell, TimerDue
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -34,6 +33,8 @@ class SqsDoorbell:
         self._queue = queue
 
     def ring(self, jobs: Sequence[JobId], *, delay: timedelta = timedelta()) -> None:
+        from xylem.protocol.queues import Doorbell  # noqa: PLC0415 - news has no need of pydantic
+
         bodies = [Doorbell(job=job).model_dump_json() for job in jobs]
         try:
             unsent = send(self._sqs, self._queue, bodies, delay)
@@ -53,6 +54,8 @@ class SqsAlarm:
         self._queue = queue
 
     def ring(self, timers: Sequence[tuple[WorkflowId, GroupId]], *, delay: timedelta) -> None:
+        from xylem.protocol.queues import TimerDue  # noqa: PLC0415 - as above
+
         bodies = [
             TimerDue(workflow=workflow, group=group).model_dump_json() for workflow, group in timers
         ]

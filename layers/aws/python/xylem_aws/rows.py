@@ -71,6 +71,7 @@ def workflow_row(workflow: Workflow, version: int) -> WorkflowRow:
         tags=workflow.tags or None,
         app=workflow.app,
         refusal=workflow.refusal or None,
+        heard_by=workflow.heard_by or None,
     )
 
 
@@ -100,6 +101,7 @@ def workflow_of(id: WorkflowId, row: WorkflowRow) -> Stored[Workflow]:
         tags=row.tags or (),
         app=row.app,
         refusal=row.refusal or "",
+        heard_by=row.heard_by or (),
     )
     return Stored(workflow, int(row.version))
 

@@ -2,7 +2,10 @@
 written with what they show."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TypeVar
+
+from pynamodb.exceptions import PutError
 
 from xylem.domain.identity import AccessToken, Profile, User, UserRole
 from xylem.domain.ids import UserName
@@ -10,6 +13,7 @@ from xylem.ports.stored import Stored
 from xylem_aws.tables.binding import bind
 from xylem_aws.tables.identity import (
     PROFILE,
+    SIGNED_OUT,
     TOKEN,
     USER,
     USERS,
@@ -17,6 +21,7 @@ from xylem_aws.tables.identity import (
     HolderRow,
     IdentityTable,
     ProfileRow,
+    SignedOutRow,
     TokenRow,
     UserEntryRow,
     UserRow,
@@ -25,7 +30,7 @@ from xylem_aws.tables.identity import (
     token_key,
     user_key,
 )
-from xylem_aws.transaction import Transaction, in_our_words
+from xylem_aws.transaction import Transaction, in_our_words, refused
 
 Row = TypeVar("Row", bound=IdentityTable)
 
@@ -133,9 +138,19 @@ class DynamoIdentity:
         with in_our_words(_of(user)):
             ProfileRow(user_key(user), PROFILE).delete()
 
+    def signed_out(self, user: UserName) -> datetime | None:
+        with in_our_words(_of(user)):
+            row = _one(SignedOutRow, user_key(user), SIGNED_OUT)
+        return row.at if row is not None else None
 
-def _listed(row: UserEntryRow) -> User:
-    return User(UserName(row.sk), row.created_at, UserName(row.created_by))
+    def sign_out(self, user: UserName, at: datetime) -> None:
+        row = SignedOutRow(user_key(user), SIGNED_OUT, at=at)
+        with in_our_words(_of(user)):
+            try:
+                row.save(SignedOutRow.pk.does_not_exist() | (SignedOutRow.at < at))
+            except PutError as error:
+                if not refused(error):  # a later one is there
+                    raise
 
 
 def _one(rows: type[Row], pk: str, sk: str) -> Row | None:

@@ -1,6 +1,5 @@
 """`Workflows` on DynamoDB: a commit is one TransactWriteItems, all of it or nothing."""
 
-import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from pynamodb.expressions.condition import Condition
 from xylem.domain.detail import TaskDetail
 from xylem.domain.errors import Conflict, Unavailable, UnknownWorkflow
 from xylem.domain.group import Group, bare
+from xylem.domain.idempotency import require_same
 from xylem.domain.ids import (
     SHARDS,
     BackendName,
@@ -23,6 +23,7 @@ from xylem.domain.ids import (
 )
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports.backends import Mail
+from xylem.ports.listing import Part, Rows, Scope
 from xylem.ports.stored import Stored
 from xylem.ports.workflows import (
     AuditEntry,
@@ -32,18 +33,15 @@ from xylem.ports.workflows import (
     Entry,
     Laying,
     Reservation,
-    Scope,
 )
 from xylem.usecases import audit, footprint
-from xylem_aws import details, rows
+from xylem_aws import details, lists, rows
 from xylem_aws.tables.backends import BackendsTable, MailRow, mail_key
 from xylem_aws.tables.binding import bind
-from xylem_aws.tables.keys import moment
 from xylem_aws.tables.workflows import (
     AuditRow,
     CounterRow,
     CountsRow,
-    EntryRow,
     GroupRow,
     IdempotencyRow,
     JobRow,
@@ -60,7 +58,6 @@ from xylem_aws.tables.workflows import (
     group_key,
     idempotency_key,
     job_key,
-    list_partitions,
     live_partition,
     shard_key,
     uuid_key,
@@ -69,7 +66,6 @@ from xylem_aws.tables.workflows import (
 from xylem_aws.transaction import Transaction, in_our_words, refused
 
 IDEMPOTENCY = timedelta(hours=24)
-ENTRIES_PAGE = 50
 REMOVED_AT_ONCE = 100
 
 
@@ -205,13 +201,18 @@ class DynamoWorkflows:
             except DoesNotExist:
                 return 1
 
-    def made_under(self, user: UserName, key: str, *, now: datetime) -> WorkflowId | None:
+    def made_under(
+        self, user: UserName, key: str, *, request: str = "", now: datetime
+    ) -> WorkflowId | None:
         with in_our_words(user):
             try:
                 row = IdempotencyRow.get(*idempotency_key(user, key), consistent_read=True)
             except DoesNotExist:
                 return None
-        return WorkflowId(row.workflow) if row.expires_at > now.timestamp() else None
+        if row.expires_at <= now.timestamp():
+            return None
+        require_same(row.request or "", request)
+        return WorkflowId(row.workflow)
 
     def reserve(self, reservation: Reservation) -> None:
         transaction = Transaction(self._connection, of=reservation.workflow)
@@ -275,22 +276,13 @@ class DynamoWorkflows:
         with in_our_words(workflow):
             return sum(details.keep(workflow, one) for one in told)
 
-    def entries(
-        self,
-        scope: Scope,
-        *,
-        newest_first: bool = True,
-        after: datetime | None = None,
-        before: datetime | None = None,
-    ) -> Iterator[Entry]:
-        shards = [
-            self._entries(partition, newest_first, after, before)
-            for partition in list_partitions(scope)
-        ]
-        merged = heapq.merge(
-            *shards, key=lambda entry: (entry.submitted_at, entry.id), reverse=newest_first
-        )
-        yield from merged
+    def list_part(self, part: Part) -> Rows:
+        with in_our_words(part.scope.name or part.scope.kind):
+            return lists.read(part)
+
+    def unfinished(self, scope: Scope) -> int:
+        with in_our_words(scope.name or scope.kind):
+            return lists.unfinished(scope)
 
     def _creation(self, creation: Creation) -> Transaction:
         workflow = creation.workflow
@@ -311,25 +303,16 @@ class DynamoWorkflows:
             key = idempotency_key(workflow.user, creation.idempotency)
             expires = now + int(IDEMPOTENCY.total_seconds())
             transaction.put(
-                IdempotencyRow(*key, workflow=workflow.id, expires_at=expires),
+                IdempotencyRow(
+                    *key,
+                    workflow=workflow.id,
+                    request=creation.request or None,
+                    expires_at=expires,
+                ),
                 IdempotencyRow.pk.does_not_exist() | (IdempotencyRow.expires_at <= now),
             )
         _put_audit(transaction, audit.of_creation(creation))
         return transaction
-
-    def _entries(
-        self, partition: str, newest_first: bool, after: datetime | None, before: datetime | None
-    ) -> Iterator[Entry]:
-        """Page by page: most readers want one page of 20, of 16 shards."""
-        # Keys go on after the time, so they sort behind the bare time: `after` is in, `before` out.
-        between = EntryRow.sk.between(
-            moment(after) if after else "0", moment(before) if before else "~"
-        )
-        with in_our_words(partition):
-            found = EntryRow.query(
-                partition, between, scan_index_forward=not newest_first, page_size=ENTRIES_PAGE
-            )
-            yield from map(rows.entry_of, found)
 
     def _made(self, creation: Creation) -> WorkflowId | None:
         """This very workflow, if it exists: nobody else makes one of its uuid."""
@@ -344,7 +327,12 @@ class DynamoWorkflows:
         if not creation.idempotency:
             return None
         workflow = creation.workflow
-        return self.made_under(workflow.user, creation.idempotency, now=workflow.submitted_at)
+        return self.made_under(
+            workflow.user,
+            creation.idempotency,
+            request=creation.request,
+            now=workflow.submitted_at,
+        )
 
     def _earlier_attempts(self, pk: str) -> Iterator[EarlierAttempt]:
         """Attempts of a task sort by their number: all but the last of them."""

@@ -394,6 +394,7 @@ def test_what_a_failed_task_said_last_is_a_question_of_its_own() -> None:
         (("--until", "10x"), "'10x' is no moment"),
         (("-f", "--query", "x"), "leave out --follow"),
         (("--format-type", "json", "--error"), "leave out --follow"),
+        (("-r", "1"), "one of a task: name it with --task"),
     ],
     ids=str,
 )
@@ -451,7 +452,7 @@ def test_a_login_that_the_service_refuses_replaces_none(tmp_path: Path) -> None:
     assert (tmp_path / "login.json").read_text() == before
 
 
-@pytest.mark.parametrize("options", [(), ("--token", "t", "--user", "u")])
+@pytest.mark.parametrize("options", [("--method", "token"), ("--token", "t", "--user", "u")])
 def test_a_login_has_a_token_or_a_name(tmp_path: Path, options: tuple[str, ...]) -> None:
     environ = {"XYLEM_CONFIG_DIR": str(tmp_path)}
 
@@ -490,7 +491,7 @@ def test_who_stops_following_is_told_that_the_workflow_goes_on(tmp_path: Path) -
         "workflow", "submit", a_spec(tmp_path), "-p", "default", "--follow", answers=answers
     )
 
-    assert said.code == 3
+    assert said.code == 130
     assert said.err == "hello-1 goes on: xylem workflow query hello-1\nInterrupted.\n"
 
 

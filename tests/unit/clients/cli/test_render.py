@@ -1,5 +1,6 @@
 """What is drawn, as text of a fixed width."""
 
+import base64
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -148,6 +149,30 @@ def test_lines_are_told_whole_however_the_log_was_cut() -> None:
     ]
     assert [line.partition("] ")[2] for line in log.rest()] == ["four"]
     assert log.rest() == []
+
+
+def test_a_letter_is_told_whole_though_records_end_within_it() -> None:
+    log = render.LogLines()
+    first, second = "schön".encode()[:4], "schön\n".encode()[4:]
+    halves = [
+        a_record(half.decode(errors="replace"), raw=base64.b64encode(half).decode())
+        for half in (first, second)
+    ]
+
+    [line] = log.take(halves)
+
+    assert line.endswith("] schön")
+
+
+def test_a_line_has_the_time_of_its_end_as_the_service_writes_it() -> None:
+    log = render.LogLines()
+    cut = [
+        a_record("be", time=NOON),
+        a_record("gun\nand be", time=NOON + timedelta(seconds=1)),
+        a_record("gun\n", time=NOON + timedelta(seconds=2)),
+    ]
+
+    assert [line[17:19] for line in log.take(cut)] == ["01", "02"]
 
 
 def test_the_newest_line_of_a_task_is_the_last_of_its_record() -> None:

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from tests.builders import BACKEND, an_attempt
+from tests.contract.conftest import create_tables
 from tests.unit.functions.environment import KEYS_PATH, Context, deployed
 from xylem.domain.access import USER
 from xylem.domain.errors import Unauthenticated
+from xylem.domain.identity import TOKEN_LIFE
 from xylem.domain.ids import UserName
+from xylem_aws.bootstrap import ports
 from xylem_aws.identity import Signer
 from xylem_aws.keys import ensure_keys, read_keys
 from xylem_aws.task_tokens import HmacTaskTokens
@@ -34,7 +37,8 @@ class Keys:
 @pytest.fixture(scope="module")
 def keys() -> Iterator[Keys]:
     """The authorizer's own environment, as its function has it, and who signs for it."""
-    with deployed("authorizer", API_URL=HERE) as ssm:
+    with deployed("authorizer", API_URL=HERE, IDENTITY_TABLE="identity") as ssm:
+        create_tables({"identity": "identity"})
         ensure_keys(ssm, "/xylem/other/keys")
         signing = read_keys(ssm, KEYS_PATH, "signing")
         yield Keys(
@@ -67,6 +71,13 @@ def test_a_person_with_a_token_of_ours_passes_as_who_it_names(keys: Keys) -> Non
         "isAuthorized": True,
         "context": {"kind": "user", "subject": "alice", "roles": USER},
     }
+
+
+def test_a_token_of_some_minutes_is_checked_without_reading_a_row(keys: Keys) -> None:
+    ports().__dict__.pop("identity", None)
+
+    assert ask(a_token(keys, TOKEN_LIFE))["isAuthorized"] is True
+    assert "identity" not in vars(ports())
 
 
 def test_no_token_opens_nothing(keys: Keys, capfd: pytest.CaptureFixture[str]) -> None:

@@ -35,8 +35,10 @@ class Deployed:
 
 @pytest.fixture
 def here() -> Iterator[Deployed]:
-    with deployed("authorizer", API_URL=HERE, BACKENDS_TABLE="backends") as ssm:
-        create_tables({"backends": "backends"})
+    tables = {"backends": "backends", "identity": "identity"}
+    settings = {f"{name.upper()}_TABLE": table for name, table in tables.items()}
+    with deployed("authorizer", API_URL=HERE, **settings) as ssm:
+        create_tables(tables)
         yield Deployed(Signer(read_keys(ssm, KEYS_PATH, "signing"), HERE))
 
 
@@ -102,11 +104,13 @@ def test_a_token_passes_until_an_admin_says_the_next_word(here: Deployed) -> Non
     assert passes(here.token())
 
 
-def test_people_are_let_in_without_reading_a_row(here: Deployed) -> None:
+def test_people_are_let_in_unless_they_were_called_back_since(here: Deployed) -> None:
     token = here.signer.user(UserName("alice"), [USER], life=HOUR, now=datetime.now(UTC))
-
     assert dial(token)["context"]["kind"] == "user"
-    assert "backends" not in vars(ports())
+
+    ports().identity.sign_out(UserName("alice"), datetime.now(UTC))
+
+    assert not passes(token)
 
 
 def test_an_operators_credential_opens_no_route_of_people(here: Deployed) -> None:

@@ -12,9 +12,14 @@ from mangum import Mangum
 
 from functions.core_service.api import Application
 from tests.stories.world import World
+from xylem.domain.target import PUBLIC
 from xylem.memory.queues import MemoryDeadLetters
-from xylem.memory.tokens import MemorySigner
+from xylem.memory.rates import MemoryRates
+from xylem.memory.tokens import MemoryProviders, MemorySigner
+from xylem.ports.tokens import Providers, Signer
+from xylem.usecases.limits import Limiter, PerSecond
 
+NO_LIMITS = PerSecond()
 WEBSOCKET_URL = "wss://sockets.test/live"
 SUBMIT = "/api/pool/default/workflow"
 
@@ -29,7 +34,14 @@ class Answer:
 class ServicesOf:
     """A world's ports, as the routes ask for them."""
 
-    def __init__(self, world: World, dead_letters: MemoryDeadLetters | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        dead_letters: MemoryDeadLetters | None = None,
+        signer: Signer | None = None,
+        providers: Providers | None = None,
+        limits: PerSecond = NO_LIMITS,
+    ) -> None:
         self.engine = world
         self.joining = world
         self.entering = world
@@ -42,7 +54,12 @@ class ServicesOf:
         self.datasets = world
         self.identity = world.identity
         self.apps = world.apps
-        self.signer = MemorySigner()
+        self.signer: Signer = signer or MemorySigner()
+        self.rates = MemoryRates()
+        self.limiter = Limiter(lambda: self.rates, limits)
+        self.providers: Providers = providers or MemoryProviders()
+        self.answers = world.answers
+        self.receivers = PUBLIC
         self._secrets = count(1)
         self.dead_letters = dead_letters or MemoryDeadLetters("jobs", "news", "timers")
 
@@ -51,10 +68,17 @@ class ServicesOf:
 
 
 class CoreService:
-    def __init__(self, world: World | None = None) -> None:
+    def __init__(
+        self,
+        world: World | None = None,
+        signer: Signer | None = None,
+        providers: Providers | None = None,
+        limits: PerSecond = NO_LIMITS,
+    ) -> None:
         self.world = world or World()
         self.dead_letters = MemoryDeadLetters("jobs", "news", "timers")
-        services = ServicesOf(self.world, self.dead_letters)
+        services = ServicesOf(self.world, self.dead_letters, signer, providers, limits)
+        self.rates = services.rates
         self._handler = Mangum(Application(services), lifespan="off")
 
     def ask(
@@ -68,8 +92,10 @@ class CoreService:
         who: str = "alice",
         roles: str = "osmo-user",
         kind: Literal["user", "operator"] = "user",
+        headers: Mapping[str, str] | None = None,
+        context: Mapping[str, str] | None = None,
     ) -> Answer:
-        """`query` as on the wire. `who` is what the authorizer found."""
+        """`query` as on the wire. `who` is what the authorizer found, or all of `context`."""
         event = {
             "version": "2.0",
             "routeKey": "ANY /api/{proxy+}",
@@ -78,10 +104,11 @@ class CoreService:
             "headers": {
                 "host": "api.test",
                 **({"content-type": content_type} if content_type else {}),
+                **(headers or {}),
             },
             "requestContext": {
                 "http": {"method": method, "path": path, "sourceIp": "192.0.2.1"},
-                "authorizer": {"lambda": {"kind": kind, "subject": who, "roles": roles}},
+                "authorizer": {"lambda": context or {"kind": kind, "subject": who, "roles": roles}},
             },
             **_body(body),
         }

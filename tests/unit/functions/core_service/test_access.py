@@ -21,6 +21,8 @@ OPEN = {
     "GET /api/auth/keys",
     "GET /api/auth/jwt/access_token",
     "POST /api/auth/jwt/access_token",
+    "GET /api/auth/jwt/refresh_token",
+    "POST /api/auth/jwt/refresh_token",
 }
 """What one asks before one has a token: `infra_cdk/components/core_service.py` leaves it open."""
 

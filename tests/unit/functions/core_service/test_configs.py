@@ -164,3 +164,48 @@ def test_a_role_with_an_action_that_is_none_is_refused(action: str) -> None:
 
     assert (answer.status, answer.body["error_code"]) == (400, "USER")
     assert "configs.policies[0].actions[0]" in answer.body["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "pool/q", {"configs": POOL}),
+        ("PATCH", "pool/p", {"configs_dict": {"description": "x"}}),
+        ("DELETE", "pool/p", {}),
+        ("PUT", "pool/p/rename", {"new_name": "q"}),
+        ("POST", "history/rollback", {"config_type": "POOL", "revision": 1}),
+    ],
+)
+def test_a_change_that_was_decided_about_an_earlier_revision_is_refused(
+    method: str, path: str, body: dict[str, Any]
+) -> None:
+    service = with_pool()
+    [seen] = [one["revision"] for one in history(service, "config_types=POOL&limit=1&order=DESC")]
+    before = done(service, "GET", "pool")
+
+    late = asked(service, method, path, {**body, "expected_revision": seen - 1})
+
+    assert (late.status, late.body["error_code"]) == (409, "stale")
+    assert f"it is at revision {seen}, by root, not {seen - 1}" in late.body["message"]
+    assert done(service, "GET", "pool") == before
+    done(service, method, path, {**body, "expected_revision": seen})
+
+
+def test_what_was_never_set_is_at_its_first_revision() -> None:
+    service = CoreService()
+    workflow = {"configs_dict": {"max_num_tasks": 7}}
+
+    assert asked(service, "PATCH", "workflow", {**workflow, "expected_revision": 2}).status == 409
+    done(service, "PATCH", "workflow", {**workflow, "expected_revision": 1})
+
+
+def test_a_change_of_buckets_is_noted_as_any_other() -> None:
+    service = CoreService()
+    bucket = {"configs_dict": {"dataset_path": "data", "description": "d"}}
+
+    done(service, "PATCH", "dataset/main", {**bucket, "description": "why", "tags": ["x"]})
+    stale = asked(service, "PATCH", "dataset/main", {**bucket, "expected_revision": 1})
+
+    assert stale.status == 409
+    [newest] = history(service, "config_types=DATASET&limit=1&order=DESC")
+    assert (newest["name"], newest["description"], newest["tags"]) == ("main", "why", ["x"])

@@ -2,23 +2,26 @@
 
 import gzip
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from layers.vendor.build import (
+    OPERATIONS,
     BuildError,
     build,
     find_uv,
     folder_size,
     main,
+    of_operations,
     of_our_services,
     prune,
     stamp_of,
     without_prose,
 )
-from layers.vendor.platforms import AWS_ARM64, LOCAL
+from layers.vendor.platforms import AWS_ARM64, LOCAL, ROOT
 
 LOCKED = "boto3==1.44.5 --hash=sha256:0\n"
 
@@ -144,6 +147,50 @@ def test_a_service_is_described_without_prose() -> None:
         "operations": {"PutItem": {"documentation": "", "name": "PutItem"}},
         "shapes": {"Doc": {"members": {"documentation": {"shape": "Text"}}}},
     }
+
+
+def test_of_a_service_the_operations_that_we_call_stay_with_all_that_they_say() -> None:
+    described = {
+        "metadata": {"protocol": "json"},
+        "operations": {
+            "Get": {"input": {"shape": "Asked"}, "errors": [{"shape": "NotThere"}]},
+            "Drop": {"input": {"shape": "Dropped"}},
+        },
+        "shapes": {
+            "Asked": {"members": {"Names": {"shape": "Names"}}},
+            "Names": {"type": "list", "member": {"shape": "Name"}},
+            "Name": {"type": "string"},
+            "NotThere": {"type": "structure", "members": {"Again": {"shape": "NotThere"}}},
+            "Dropped": {"members": {"Name": {"shape": "Name"}}},
+        },
+    }
+
+    kept = json.loads(of_operations(json.dumps(described), {"Get"}))
+
+    assert set(kept["operations"]) == {"Get"}
+    assert set(kept["shapes"]) == {"Asked", "Names", "Name", "NotThere"}
+    assert kept["metadata"] == described["metadata"]
+
+
+def test_every_operation_that_we_call_of_a_service_is_kept() -> None:
+    """As boto3 spells them: `get_object` for GetObject; of pages, what is asked of the paginator;
+    of presigned URLs, the word in quotes."""
+    texts = [path.read_text() for path in (ROOT / "layers" / "aws").rglob("*.py")]
+    called = {
+        (service, name.replace("_", ""))
+        for text in texts
+        for service, name in re.findall(r"\b_?(s3|ssm)\.([a-z_0-9]+)\(", text)
+        if name not in {"generate_presigned_url", "get_paginator"}
+    }
+    called |= {
+        ("s3", name.replace("_", ""))
+        for text in texts
+        for name in re.findall(r'(?:_presigned|_signed|get_paginator)\(\s*"(\w+)"', text)
+    }
+    kept = {(service, name.lower()) for service, names in OPERATIONS.items() for name in names}
+
+    assert called
+    assert not called - kept
 
 
 def test_the_size_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
 """What pynamodb has no attribute for."""
 
-from functools import cached_property
-from typing import Any, Generic, TypeVar
+from __future__ import annotations
 
-from pydantic import TypeAdapter
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
 from pynamodb.attributes import Attribute
 from pynamodb.constants import STRING
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 T = TypeVar("T")
 
@@ -21,6 +25,8 @@ class Json(Attribute[T], Generic[T]):
 
     @cached_property
     def _adapter(self) -> TypeAdapter[T]:
+        from pydantic import TypeAdapter  # noqa: PLC0415 - 100 ms, and many rows have none of these
+
         return TypeAdapter(self._kind)
 
     def serialize(self, value: T) -> str:

@@ -66,6 +66,12 @@ class ProfileRow(IdentityTable):
     pool = UnicodeAttribute(null=True)
 
 
+class SignedOutRow(IdentityTable):
+    """What was signed for this user until then opens nothing. Of users who are gone, too."""
+
+    at = UTCDateTimeAttribute()
+
+
 class CredentialRow(IdentityTable):
     """`keys`: of the payload, in the open. `sealed`: the payload; `sealed_by`: under which of our
     keys, so that one sees who still needs a key that is to go."""
@@ -82,6 +88,7 @@ CREDENTIAL = "CRED#"
 TOKEN = "TOKEN#"
 USER = "USER"
 PROFILE = "PROFILE"
+SIGNED_OUT = "OUT"
 USERS = "USERS"
 DIGEST = "TOKEN"
 

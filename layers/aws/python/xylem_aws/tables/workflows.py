@@ -24,10 +24,11 @@ from xylem.domain.node import Amounts
 from xylem.domain.placement import Choice
 from xylem.domain.plan import Limits
 from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping
+from xylem.ports import listing
 from xylem.ports.jobs import Job, Timer, Work
-from xylem.ports.workflows import Scope
+from xylem.ports.listing import Scope
 from xylem_aws.tables.attributes import Json
-from xylem_aws.tables.keys import SHARDS, moment, shard
+from xylem_aws.tables.keys import moment, shard
 
 
 class DueIndex(GlobalSecondaryIndex["DueKeys"]):
@@ -90,6 +91,7 @@ class WorkflowRow(WorkflowsTable):
     tags = Json(tuple[str, ...], null=True)
     app = Json(AppUse, null=True)
     refusal = UnicodeAttribute(null=True)
+    heard_by = Json(tuple[str, ...], null=True)
 
 
 class UuidRow(WorkflowsTable):
@@ -240,9 +242,11 @@ class CounterRow(WorkflowsTable):
 
 
 class IdempotencyRow(WorkflowsTable):
-    """`expires_at`: seconds since 1970; DynamoDB removes it some time later (TTL)."""
+    """`request`: what the key came with, hashed. `expires_at`: seconds since 1970; DynamoDB removes
+    it some time later (TTL)."""
 
     workflow = UnicodeAttribute()
+    request = UnicodeAttribute(null=True)
     expires_at = NumberAttribute()
 
 
@@ -353,19 +357,22 @@ def audit_key(workflow: WorkflowId, key: str = "") -> Key:
 
 def list_partitions(scope: Scope) -> list[str]:
     """Where the entries of this list lie."""
-    if scope.kind == "all":
-        return [f"L#all#{number}" for number in range(SHARDS)]
-    return [f"L#{scope.kind}:{scope.name}#0"]
+    name = "all" if scope.kind == "all" else f"{scope.kind}:{scope.name}"
+    return [f"L#{name}#{number}" for number in range(scope.parts)]
 
 
 def entry_keys(
     workflow: WorkflowId, user: str, pool: str, submitted_at: datetime
 ) -> tuple[Key, Key, Key]:
     """The workflow's places in the lists of all, of its user and of its pool."""
-    place = f"{moment(submitted_at)}#{workflow}"
+    place = listing.place(submitted_at, workflow)
     [mine] = list_partitions(Scope("user", user))
     [its] = list_partitions(Scope("pool", pool))
-    return (list_partitions(Scope("all"))[shard(workflow)], place), (mine, place), (its, place)
+    return (
+        (list_partitions(Scope("all"))[listing.part_of(workflow)], place),
+        (mine, place),
+        (its, place),
+    )
 
 
 def counter_key(name: str) -> Key:

@@ -8,7 +8,7 @@ that lets its bearers cancel workflows of a pool does not let them cancel each o
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal
 
@@ -21,7 +21,8 @@ from xylem.domain.values import dataclass
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A person (or a program with a person's token), or the operator of one backend, with when its
-    token was signed where it has one. `token`: the name of the access token that it came with."""
+    token was signed, and until when it holds, where it has one. `token`: the name of the access
+    token that it came with."""
 
     kind: Literal["user", "operator"]
     subject: UserName
@@ -29,10 +30,17 @@ class Principal:
     backend: BackendName | None = None
     signed_at: datetime | None = None
     token: str | None = None
+    until: datetime | None = None
 
     @property
     def admin(self) -> bool:
         return ADMIN in self.roles
+
+    def outlives(self, life: timedelta) -> bool:
+        """Whether its token was signed for longer; what nobody signed ends with its request."""
+        if self.signed_at is None or self.until is None:
+            return False
+        return self.until - self.signed_at > life
 
 
 def operator_of(backend: BackendName, *, signed_at: datetime | None = None) -> Principal:
@@ -111,6 +119,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "DELETE /api/credentials/{name}": Operation("credentials:Delete"),
         "GET /api/profile/settings": Operation("profile:Read"),
         "POST /api/profile/settings": Operation("profile:Update"),
+        "GET /api/webhook": Operation("profile:Read"),
+        "POST /api/webhook/{name}": Operation("profile:Update"),
+        "DELETE /api/webhook/{name}": Operation("profile:Update"),
         "GET /api/users": Operation("user:List"),
         "GET /api/app": Operation("app:Read"),
         f"GET {_APP}": Operation("app:Read"),
@@ -130,6 +141,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "POST /api/auth/user": Operation("user:Manage"),
         f"GET {_USERS}": Operation("user:Manage", "user", "user_id"),
         f"DELETE {_USERS}": Operation("user:Manage", "user", "user_id"),
+        f"POST {_USERS}/sign-out": Operation("user:Manage", "user", "user_id"),
         f"GET {_USERS}/roles": Operation("user:Manage", "user", "user_id"),
         f"POST {_USERS}/roles": Operation("user:Manage", "user", "user_id"),
         f"DELETE {_USERS}/roles/{{role_name}}": Operation("user:Manage", "user", "user_id"),

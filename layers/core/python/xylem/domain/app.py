@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
-from xylem.domain.errors import Forbidden, InvalidRequest
+from xylem.domain.errors import InvalidRequest
 from xylem.domain.ids import UserName
 from xylem.domain.values import dataclass, replace
 
@@ -87,14 +87,14 @@ def with_version(app: App, text: str, *, by: UserName, now: datetime) -> App:
 
 
 def renamed(app: App, name: str, *, by: UserName) -> App:
-    """Raises `InvalidRequest`, `Forbidden`."""
+    """Raises `InvalidRequest`."""
     require_name(name)
     require_owner(app, by)
     return replace(app, name=name)
 
 
 def without(app: App, numbers: Collection[int], *, by: UserName) -> App:
-    """Raises `Forbidden`."""
+    """Raises `InvalidRequest`."""
     require_owner(app, by)
     versions = (
         replace(one, status=AppStatus.DELETED) if one.number in numbers else one
@@ -125,9 +125,9 @@ def ready_version(app: App, number: int | None) -> AppVersion:
 
 def require_owner(app: App, by: UserName) -> None:
     """An admin's roles change nothing here: a name that many submit by does not change hands.
-    Raises `Forbidden`."""
+    Raises `InvalidRequest`, as OSMO does."""
     if by != app.owner:
-        raise Forbidden(f"App {app.name} belongs to {app.owner}, who alone may do that.")
+        raise _wrong(f"App {app.name} belongs to {app.owner}, who alone may do that.")
 
 
 def require_name(name: str) -> None:

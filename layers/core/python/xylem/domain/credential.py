@@ -189,6 +189,11 @@ def _below(url: str, profile: str) -> bool:
     return url == profile or url.startswith(f"{profile}/")
 
 
+def webhook(name: str, *, url: str, secret: str) -> Credential:
+    """What the messages to this address are signed with."""
+    return _made(name, CredentialKind.GENERIC, url, {"secret": secret})
+
+
 def _made(
     name: str, kind: CredentialKind, profile: str | None, payload: Mapping[str, str]
 ) -> Credential:

@@ -97,3 +97,16 @@ def require_writable(name: str, config: DatasetConfig) -> Bucket:
             code="USAGE",
         )
     return bucket
+
+
+def bucket_for(named: str | None, config: DatasetConfig) -> str:
+    """Of a reference: the one that it names, or the default. Raises `InvalidRequest`."""
+    if named is None and not config.default_bucket:
+        raise InvalidRequest(
+            "There is no default bucket of datasets: write BUCKET/NAME, or ask an administrator "
+            "to set one.",
+            code="USER",
+        )
+    alias = named or config.default_bucket
+    bucket_of(alias, config)
+    return alias

@@ -15,6 +15,7 @@
     ├── Forbidden          a token that may not do this
     ├── TooLarge           more than a wire or a row holds
     ├── Refused            the event cannot happen in this state
+    ├── KeyReused          an idempotency key that another request came with
     ├── Conflict           somebody else changed it first: load again, decide again
     ├── Gone               the connection, or the thing behind it, is no longer there
     └── Unavailable        a part that we need does not answer; the same request may work later
@@ -119,7 +120,20 @@ class NotYet(XylemError):
 
 
 class TooMany(XylemError):
+    """`retry_after`: in how many seconds there may be room."""
+
     default_code = "too_many"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        workflow: str | None = None,
+        retry_after: int = 30,
+    ):
+        super().__init__(message, code=code, workflow=workflow)
+        self.retry_after = retry_after
 
 
 class Unauthenticated(XylemError):
@@ -136,6 +150,10 @@ class TooLarge(XylemError):
 
 class Refused(XylemError):
     default_code = "refused"
+
+
+class KeyReused(XylemError):
+    default_code = "idempotency_key_reused"
 
 
 class Conflict(XylemError):

@@ -20,6 +20,9 @@ USER_NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9_.@-]*[a-zA-Z0-9])?", re.ASCII)
 TOKEN_NAME = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?", re.ASCII)
 """OSMO's, both."""
 
+PROVIDER = UserName("provider")
+"""Who gave what a login brought."""
+
 NAME_CHARS = 128
 TOKEN_BYTES = 32
 TOKEN_CHARS = 43
@@ -85,15 +88,20 @@ class Profile:
 
 def new_user(id: str, roles: Collection[str], known: Roles, *, by: UserName, now: datetime) -> User:
     """Raises `InvalidRequest`."""
-    if USER_NAME.fullmatch(id) is None or len(id) > NAME_CHARS:
-        raise _wrong(
-            f"{id[:NAME_CHARS]} is no name of a user: it begins and ends with a letter or digit, "
-            f"has those, _, ., @ and - between them, and {NAME_CHARS} characters at the most."
-        )
-    user = User(UserName(id), now, by)
+    user = User(require_user_name(id), now, by)
     for role in roles:
         user = with_role(user, role, known, by=by, now=now)
     return user
+
+
+def require_user_name(text: str) -> UserName:
+    """Raises `InvalidRequest`."""
+    if len(text) > NAME_CHARS or USER_NAME.fullmatch(text) is None:
+        raise _wrong(
+            f"{text[:NAME_CHARS]} is no name of a user: it begins and ends with a letter or digit, "
+            f"has those, _, ., @ and - between them, and {NAME_CHARS} characters at the most."
+        )
+    return UserName(text)
 
 
 def with_role(user: User, role: str, known: Roles, *, by: UserName, now: datetime) -> User:
@@ -105,6 +113,21 @@ def with_role(user: User, role: str, known: Roles, *, by: UserName, now: datetim
         raise _wrong(f"{user.id} has {MOST_ROLES} roles already, which is the most.")
     roles = sorted((*user.roles, UserRole(role, by, now)), key=lambda one: one.role)
     return replace(user, roles=tuple(roles))
+
+
+def synchronised(user: User, external: Collection[str], known: Roles, *, now: datetime) -> User:
+    """With the roles that what he is at his provider stands for: `import` gives them, `force` takes
+    them away as well where he is not that any more, `ignore` does neither. The same where nothing
+    changes."""
+    for name in sorted(known):
+        role = known[name]
+        if role.sync_mode == "ignore":
+            continue
+        if not set(role.external_roles).isdisjoint(external):
+            user = with_role(user, name, known, by=PROVIDER, now=now)
+        elif role.sync_mode == "force" and name in user.role_names:
+            user = without_role(user, name)
+    return user
 
 
 def without_role(user: User, role: str) -> User:
@@ -129,12 +152,15 @@ def new_token(
     description: str,
     wanted: Collection[str],
     has: Collection[str],
+    kept: Collection[str],
     days: int,
+    bound: date | None,
     by: UserName,
     now: datetime,
 ) -> AccessToken:
-    """`wanted`: of the roles that its user `has`; none: all of them. `days`: how long it may live
-    at the most. Raises `InvalidRequest`."""
+    """`wanted`: of the roles that its user `has`; none: all of them; `kept`: those that it has in
+    any case. `days`: how long it may live at the most, and not beyond `bound`. Raises
+    `InvalidRequest`."""
     if TOKEN_NAME.fullmatch(name) is None or len(name) > NAME_CHARS:
         raise _wrong(
             f"{name[:NAME_CHARS]} is no name of a token: it begins with a letter, goes on with "
@@ -146,13 +172,24 @@ def new_token(
     if lacking:
         raise _wrong(f"User {user} does not have the roles: {', '.join(lacking)}")
     roles = sorted(set(wanted or has))
+    missing = sorted(set(kept) - set(roles))
+    if missing:
+        raise _wrong(
+            f"{', '.join(missing)} denies {user} something: his tokens have it, too. Name it among "
+            "the roles, or name none."
+        )
     if not roles:
         raise _wrong(f"{user} has no role that a token could have: ask an admin for one.")
+    expires_on = _day(expires_at, days, now)
+    if bound is not None and expires_on > bound:
+        raise _wrong(
+            f"A token that is made with a token does not outlive it: {bound} at the latest."
+        )
     return AccessToken(
         user=user,
         name=name,
         digest=digest(secret),
-        expires_on=_day(expires_at, days, now),
+        expires_on=expires_on,
         roles=tuple(UserRole(role, by, now) for role in roles),
         description=description,
     )

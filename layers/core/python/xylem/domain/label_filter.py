@@ -34,27 +34,29 @@ def label_selector(text: str) -> LabelSelector:
         raise InvalidRequest(f"A label has {MOST_BYTES} bytes at the most.")
     if not equals or not key or not value:
         raise InvalidRequest(f"Label {text[:100]} selects nothing: write KEY=VALUE.")
-    pattern, alternatives, end = "", 1, 0
+    globs, end = [""], 0
     for part in _PART.finditer(value):
         if part.start() != end:
             break
         end = part.end()
-        match part[0]:
-            case "*":
-                pattern += "" if pattern.endswith(".*") else ".*"
-            case one if one.startswith("("):
-                words = part[1].split("|")
-                alternatives *= len(words)
-                pattern += f"(?:{'|'.join(map(_globbed, words))})"
-            case plain:
-                pattern += re.escape(plain)
-    if end != len(value) or alternatives > MOST_ALTERNATIVES:
-        raise InvalidRequest(
-            f"Label {text[:100]} is no selector: alternatives stand in parentheses, as in "
-            f"team=(a|b), which hold no others, and are {MOST_ALTERNATIVES} at the most."
-        )
-    return LabelSelector(key, pattern)
+        words = part[1].split("|") if part[1] is not None else [part[0]]
+        if len(globs) * len(words) > MOST_ALTERNATIVES:
+            break
+        globs = [glob + word for glob in globs for word in words]
+    else:
+        if end == len(value):
+            return LabelSelector(key, "|".join(map(_regex, globs)))
+    raise InvalidRequest(
+        f"Label {text[:100]} is no selector: alternatives stand in parentheses, as in "
+        f"team=(a|b), which hold no others, and are {MOST_ALTERNATIVES} at the most."
+    )
 
 
-def _globbed(word: str) -> str:
-    return ".*".join(re.escape(part) for part in re.split(r"\*+", word))
+def _regex(glob: str) -> str:
+    """Each part is looked for behind the one before, and never again: `.*` for each star would try
+    all ways to divide the value between them, which are more than can be counted."""
+    first, *rest = map(re.escape, re.split(r"\*+", glob))
+    if not rest:
+        return first
+    *inner, last = rest
+    return first + "".join(f"(?>.*?{part})" for part in inner) + f".*{last}"

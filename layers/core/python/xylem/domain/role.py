@@ -43,8 +43,8 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """`sync_mode` and `external_roles` are what an identity provider's roles do to it with OSMO;
-    kept, and without an effect: tokens name our roles."""
+    """`external_roles`: what somebody is at an identity provider who comes to have it, and
+    `sync_mode`: whether he loses it again (`xylem.domain.identity.synchronised`)."""
 
     name: str
     description: str

@@ -107,6 +107,8 @@ class Workflow:
     """What it was submitted from, where it was."""
     refusal: str = ""
     """Why it was refused at its submission. It has no groups then, and never moves."""
+    heard_by: tuple[str, ...] = ()
+    """Who is to hear of its end, as `domain.notification` writes them."""
 
 
 def counted(counts: Counts, status: TaskStatus) -> Counts:

@@ -13,6 +13,9 @@ from xylem.manifests.facts import GroupFacts
 
 EXEC_IN_IMAGE = "/opt/xylem/bin/xylem-exec"
 CTRL_IN_IMAGE = "/opt/xylem/bin/xylem-ctrl"
+RSYNC_IN_IMAGE = "/opt/xylem/bin/xylem-rsync"
+UDP_IN_IMAGE = "/opt/xylem/bin/xylem-udp"
+"""What a session runs beside the sidecar, in its container."""
 
 PROGRAMS = "/osmo/bin"
 """Where osmo-init installs the wrapper for the task's own container, whose image knows nothing."""

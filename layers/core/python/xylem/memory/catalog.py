@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from hashlib import md5
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from xylem.domain.config import NO_NOTE, Note
 from xylem.domain.dataset import Dataset, DatasetId, Version, VersionStatus, due_at
 from xylem.domain.dataset_config import DatasetConfig
 from xylem.domain.errors import Conflict, TooLarge
@@ -194,7 +195,12 @@ class MemoryDatasetConfigs:
         return self._config
 
     def change_datasets(
-        self, into: Callable[[DatasetConfig], DatasetConfig], *, author: UserName, now: datetime
+        self,
+        into: Callable[[DatasetConfig], DatasetConfig],
+        *,
+        author: UserName,
+        now: datetime,
+        note: Note = NO_NOTE,
     ) -> DatasetConfig:
         self._config = into(self._config)
         return self._config

@@ -1,6 +1,7 @@
 """Users and tokens in dictionaries."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from xylem.domain.errors import Conflict
 from xylem.domain.identity import AccessToken, Profile, User, UserRole
@@ -14,6 +15,7 @@ class MemoryIdentity:
         self._users: dict[UserName, Stored[User]] = {}
         self._tokens: dict[tuple[UserName, str], AccessToken] = {}
         self._profiles: dict[UserName, Profile] = {}
+        self._out: dict[UserName, datetime] = {}
 
     def user(self, id: UserName) -> Stored[User] | None:
         return self._users.get(id)
@@ -65,3 +67,9 @@ class MemoryIdentity:
 
     def forget_profile(self, user: UserName) -> None:
         self._profiles.pop(user, None)
+
+    def signed_out(self, user: UserName) -> datetime | None:
+        return self._out.get(user)
+
+    def sign_out(self, user: UserName, at: datetime) -> None:
+        self._out[user] = max(at, self._out.get(user, at))

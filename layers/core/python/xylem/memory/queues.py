@@ -6,7 +6,7 @@ from datetime import timedelta
 from xylem.domain.errors import Gone, TooLarge, Unavailable
 from xylem.domain.ids import ConnectionId, GroupId, JobId, WorkflowId
 from xylem.ports.dead_letters import DeadLetter, DeadQueue
-from xylem.protocol.limits import FRAME_BYTES, QUEUE_BYTES
+from xylem.protocol.limits import FRAME_BYTES, MESSAGE_BYTES, QUEUE_BYTES
 
 
 class MemoryLinks:
@@ -17,9 +17,16 @@ class MemoryLinks:
         self._pushed: list[tuple[ConnectionId, str]] = []
 
     def push(self, connection: ConnectionId, text: str) -> None:
+        self._post(connection, text, FRAME_BYTES)
+
+    def pass_on(self, connection: ConnectionId, text: str) -> None:
+        """What one side of a session says to the other."""
+        self._post(connection, text, MESSAGE_BYTES)
+
+    def _post(self, connection: ConnectionId, text: str, most: int) -> None:
         size = len(text.encode())
-        if size > FRAME_BYTES:
-            raise TooLarge(f"a frame of {size} bytes: at most {FRAME_BYTES} are sent")
+        if size > most:
+            raise TooLarge(f"a message of {size} bytes: at most {most} are sent")
         if connection in self.hung_up:
             raise Gone(f"connection {connection}")
         self._pushed.append((connection, text))

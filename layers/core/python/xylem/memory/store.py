@@ -3,7 +3,7 @@
 `MemoryStore` holds the rows; the ports are views of it, so that each has its own `load`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,6 +11,7 @@ from xylem.domain.deadlines import deadline
 from xylem.domain.detail import TaskDetail, is_news
 from xylem.domain.errors import Conflict, UnknownWorkflow
 from xylem.domain.group import Group, dressed
+from xylem.domain.idempotency import require_same
 from xylem.domain.ids import (
     BackendName,
     GroupId,
@@ -24,17 +25,17 @@ from xylem.domain.ids import (
 )
 from xylem.domain.values import dataclass, replace
 from xylem.domain.workflow import Counts, Workflow
+from xylem.memory.lists import MemoryLists
 from xylem.ports.jobs import Job, Timer
+from xylem.ports.listing import Part, Rows, Scope
 from xylem.ports.stored import Change, Stored
 from xylem.ports.workflows import (
     AuditEntry,
     Commit,
     Creation,
     EarlierAttempt,
-    Entry,
     Laying,
     Reservation,
-    Scope,
 )
 from xylem.usecases import audit, footprint
 from xylem.usecases.room import require_room
@@ -52,6 +53,7 @@ REMOVED_AT_ONCE = 25
 class _Remembered:
     workflow: WorkflowId
     until: datetime
+    request: str
 
 
 class MemoryStore:
@@ -72,6 +74,7 @@ class MemoryStore:
         self.uuids: dict[WorkflowUuid, WorkflowId] = {}
         self.numbers: dict[str, int] = {}
         self.remembered: dict[tuple[UserName, str], _Remembered] = {}
+        self.lists = MemoryLists()
         self.details: dict[WorkflowId, dict[tuple[GroupId, TaskName, int], TaskDetail]] = {}
 
     @property
@@ -113,7 +116,11 @@ class MemoryStore:
         require_room(footprint.creation_actions(creation), of=creation.workflow.id)
         workflow = creation.workflow
         key = (workflow.user, creation.idempotency) if creation.idempotency else None
-        earlier = self.made_under(*key, now=workflow.submitted_at) if key else None
+        earlier = (
+            self.made_under(*key, request=creation.request, now=workflow.submitted_at)
+            if key
+            else None
+        )
         if earlier:
             return earlier
         if creation.removal is not None:
@@ -130,13 +137,18 @@ class MemoryStore:
         self.stored_jobs.update((job.id, job) for job in creation.jobs)
         if key:
             until = workflow.submitted_at + IDEMPOTENCY
-            self.remembered[key] = _Remembered(workflow.id, until)
+            self.remembered[key] = _Remembered(workflow.id, until, creation.request)
         self.keep_audit(creation)
         return workflow.id
 
-    def made_under(self, user: UserName, key: str, *, now: datetime) -> WorkflowId | None:
+    def made_under(
+        self, user: UserName, key: str, *, request: str = "", now: datetime
+    ) -> WorkflowId | None:
         earlier = self.remembered.get((user, key))
-        return earlier.workflow if earlier and now < earlier.until else None
+        if earlier is None or now >= earlier.until:
+            return None
+        require_same(earlier.request, request)
+        return earlier.workflow
 
     def reserve(self, reservation: Reservation) -> None:
         self._take_number(reservation.workflow, reservation.name, reservation.number)
@@ -297,8 +309,10 @@ class MemoryWorkflows:
     def next_number(self, name: str) -> int:
         return self._store.numbers.get(name, 0) + 1
 
-    def made_under(self, user: UserName, key: str, *, now: datetime) -> WorkflowId | None:
-        return self._store.made_under(user, key, now=now)
+    def made_under(
+        self, user: UserName, key: str, *, request: str = "", now: datetime
+    ) -> WorkflowId | None:
+        return self._store.made_under(user, key, request=request, now=now)
 
     def create(self, creation: Creation) -> WorkflowId:
         return self._store.create(creation)
@@ -324,38 +338,17 @@ class MemoryWorkflows:
     def keep_details(self, workflow: WorkflowId, told: Iterable[TaskDetail]) -> int:
         return self._store.keep_details(workflow, told)
 
-    def entries(
-        self,
-        scope: Scope,
-        *,
-        newest_first: bool = True,
-        after: datetime | None = None,
-        before: datetime | None = None,
-    ) -> Iterator[Entry]:
-        entries = [
-            footprint.entry(stored.value)
+    def list_part(self, part: Part) -> Rows:
+        return self._store.lists.read(part, self._store.stored_workflows)
+
+    def unfinished(self, scope: Scope) -> int:
+        return sum(
+            1
             for stored in self._store.stored_workflows.values()
-            if _within(stored.value, scope)
-        ]
-        for entry in sorted(entries, key=_place, reverse=newest_first):
-            if (after is None or entry.submitted_at >= after) and (
-                before is None or entry.submitted_at < before
-            ):
-                yield entry
-
-
-def _within(workflow: Workflow, scope: Scope) -> bool:
-    match scope.kind:
-        case "all":
-            return True
-        case "user":
-            return workflow.user == scope.name
-        case "pool":
-            return workflow.pool == scope.name
-
-
-def _place(entry: Entry) -> tuple[datetime, WorkflowId]:
-    return entry.submitted_at, entry.id
+            if stored.value.ended_at is None
+            and (scope.kind != "user" or stored.value.user == scope.name)
+            and (scope.kind != "pool" or stored.value.pool == scope.name)
+        )
 
 
 class MemoryJobs:

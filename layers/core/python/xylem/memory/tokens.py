@@ -3,12 +3,13 @@ people in the form that theirs have, with a signature that is none."""
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from xylem.domain.errors import Unauthenticated
 from xylem.domain.ids import UserName
+from xylem.domain.provider import Person, Provider
 from xylem.ports.task_tokens import Attempt
 
 
@@ -58,3 +59,16 @@ class MemorySigner:
 
 def _part(value: Mapping[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+class MemoryProviders:
+    """Nobody is trusted unless a test says so; of their tokens none is any."""
+
+    def __init__(self, *trusted: Provider) -> None:
+        self._trusted = trusted
+
+    def providers(self, now: datetime) -> Sequence[Provider]:
+        return self._trusted
+
+    def verify(self, token: str, issuer: str, now: datetime) -> tuple[Person, Mapping[str, Any]]:
+        raise Unauthenticated("The token is of an issuer that nobody trusted here.")

@@ -140,7 +140,7 @@ class Links(Protocol):
     """Open sockets, by connection."""
 
     def push(self, connection: ConnectionId, text: str) -> None:
-        """Raises `Gone` when there is nobody any more."""
+        """Raises `Gone` when there is nobody any more, `TooLarge` for more than one frame."""
         ...
 
     def close(self, connection: ConnectionId) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from xylem.domain.config import NO_NOTE
 from xylem.domain.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from xylem.domain.config import Note
     from xylem.domain.dataset import Dataset, DatasetId, Member, Version
     from xylem.domain.dataset_config import DatasetConfig
     from xylem.domain.ids import UserName
@@ -135,7 +137,12 @@ class DatasetConfigs(Protocol):
     def datasets(self) -> DatasetConfig: ...
 
     def change_datasets(
-        self, into: Callable[[DatasetConfig], DatasetConfig], *, author: UserName, now: datetime
+        self,
+        into: Callable[[DatasetConfig], DatasetConfig],
+        *,
+        author: UserName,
+        now: datetime,
+        note: Note = NO_NOTE,
     ) -> DatasetConfig:
         """A new revision. What `into` raises is raised."""
         ...

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from xylem.domain.identity import AccessToken, Profile, User, UserRole
     from xylem.domain.ids import UserName
@@ -49,3 +50,11 @@ class Identity(Protocol):
     def keep_profile(self, user: UserName, profile: Profile) -> None: ...
 
     def forget_profile(self, user: UserName) -> None: ...
+
+    def signed_out(self, user: UserName) -> datetime | None:
+        """When what had been signed for this user until then was called back, last."""
+        ...
+
+    def sign_out(self, user: UserName, at: datetime) -> None:
+        """Never earlier than it was said before; whether the user is known or not."""
+        ...

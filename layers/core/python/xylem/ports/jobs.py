@@ -68,7 +68,24 @@ class MergeLog:
         return Attempt(self.workflow, self.group, self.incarnation, self.task, self.retry)
 
 
-Work = StartGroups | SettleGroup | SweepWorkflow | RemoveWorkflow | MergeLog
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """The workflow ended, and somebody wants to hear of it (`usecases.notifying`)."""
+
+    workflow: WorkflowId
+    kind: Literal["notify"] = "notify"
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Send one message. `hearer`: to whom, as `domain.notification` writes it."""
+
+    workflow: WorkflowId
+    hearer: str
+    kind: Literal["deliver"] = "deliver"
+
+
+Work = StartGroups | SettleGroup | SweepWorkflow | RemoveWorkflow | MergeLog | Notify | Deliver
 """What a job does: a union tagged by `kind`; new kinds of job join here."""
 
 PARK_AFTER = 5

@@ -1,14 +1,15 @@
-"""Tokens of people, signed with the deployment's key."""
+"""Tokens of people, signed with the deployment's key; and those of providers that it trusts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from xylem.domain.ids import UserName
+    from xylem.domain.provider import Person, Provider
 
 
 class Signer(Protocol):
@@ -38,4 +39,15 @@ class Signer(Protocol):
         token: str | None = None,
     ) -> str:
         """`token`: the name of the access token that it is given for."""
+        ...
+
+
+class Providers(Protocol):
+    def providers(self, now: datetime) -> Sequence[Provider]:
+        """Those that the deployer trusts; who logs in is sent to the first."""
+        ...
+
+    def verify(self, token: str, issuer: str, now: datetime) -> tuple[Person, Mapping[str, Any]]:
+        """Who it is, and all that the token says. Raises `Unauthenticated`, and `Unavailable` where
+        the provider's keys cannot be had."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from xylem.domain.values import dataclass, field
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from xylem.domain.workflow import Counts, Workflow
     from xylem.ports.backends import Mail
     from xylem.ports.jobs import Job
+    from xylem.ports.listing import Part, Rows, Scope
     from xylem.ports.stored import Change, Stored
 
 
@@ -63,14 +64,16 @@ class Commit:
 class Creation:
     """What makes a new workflow reachable, in one transaction; of a small workflow all of its rows.
     `idempotency`: the caller's key, if any; the second creation under the same (user, key) within
-    24 h makes nothing and answers the first's id. `removal`: where the groups were laid before, the
-    job that would take them away: it must not have begun, and goes."""
+    24 h makes nothing and answers the first's id. `request`: what the key came with, hashed.
+    `removal`: where the groups were laid before, the job that would take them away: it must not
+    have begun, and goes."""
 
     workflow: Workflow
     number: int
     groups: tuple[Group, ...]
     jobs: tuple[Job, ...]
     idempotency: str | None = None
+    request: str = ""
     removal: JobId | None = None
 
 
@@ -137,14 +140,6 @@ class EarlierAttempt(NamedTuple):
     task: Task
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which list: all workflows, one user's or one pool's."""
-
-    kind: Literal["all", "user", "pool"]
-    name: str = ""
-
-
 class Workflows(Protocol):
     def workflow(self, id: WorkflowId) -> Stored[Workflow]:
         """Raises `UnknownWorkflow`."""
@@ -194,14 +189,17 @@ class Workflows(Protocol):
         """The number that the next workflow of this name would get."""
         ...
 
-    def made_under(self, user: UserName, key: str, *, now: datetime) -> WorkflowId | None:
-        """What this user made under this idempotency key less than 24 h ago."""
+    def made_under(
+        self, user: UserName, key: str, *, request: str = "", now: datetime
+    ) -> WorkflowId | None:
+        """What this user made under this idempotency key less than 24 h ago. Raises `KeyReused`
+        where the key came with another request then."""
         ...
 
     def create(self, creation: Creation) -> WorkflowId:
         """The id of what was created, or of what was created earlier under the same idempotency
         key. Raises `Conflict` when the number was taken meanwhile, or the removal has begun;
-        `TooLarge` as `commit` does."""
+        `KeyReused` as `made_under` does, `TooLarge` as `commit` does."""
         ...
 
     def reserve(self, reservation: Reservation) -> None:
@@ -233,14 +231,10 @@ class Workflows(Protocol):
         same. How many were written. No part of a commit: they explain, and decide nothing."""
         ...
 
-    def entries(
-        self,
-        scope: Scope,
-        *,
-        newest_first: bool = True,
-        after: datetime | None = None,
-        before: datetime | None = None,
-    ) -> Iterable[Entry]:
-        """A list by time of submission, `after` included and `before` not, lazily: whoever stops
-        reading stops paying."""
+    def list_part(self, part: Part) -> Rows:
+        """One read of a list. Consistent: what was submitted is listed."""
+        ...
+
+    def unfinished(self, scope: Scope) -> int:
+        """How many of a list have not ended. All of it is looked at."""
         ...

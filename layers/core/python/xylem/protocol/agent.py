@@ -13,6 +13,8 @@ from pydantic import Field, TypeAdapter
 from xylem.domain.ids import BackendName, GroupId, MailId, TaskName, WorkflowId
 from xylem.domain.status import TaskStatus
 from xylem.protocol.limits import (
+    BOOT_ID_CHARS,
+    CLUSTER_UID_CHARS,
     DETAIL_CHARS,
     DETAIL_CONDITIONS,
     DETAIL_CONTAINERS,
@@ -27,7 +29,7 @@ from xylem.protocol.message import LATER, Message
 from xylem.protocol.session_ids import SessionId
 from xylem.protocol.session_ids import Token as SessionToken
 
-BootId = Annotated[str, Field(min_length=1, max_length=64)]
+BootId = Annotated[str, Field(min_length=1, max_length=BOOT_ID_CHARS)]
 Seq = Annotated[int, Field(ge=1)]
 
 
@@ -121,7 +123,7 @@ class Hello(FromOperator):
 
     type: Literal["hello"] = "hello"
     backend: BackendName
-    cluster_uid: Annotated[str, Field(min_length=1, max_length=128)]
+    cluster_uid: Annotated[str, Field(min_length=1, max_length=CLUSTER_UID_CHARS)]
     boot_id: BootId
     version: str
     data_keys: bool = False

@@ -13,7 +13,7 @@ sends signals. What is promised (`docs/session-protocol.md` has all of it):
   acknowledged for as long, the session is broken, for good;
 * a frame of a channel that is over is answered, so that nobody says it for ever: with the last
   acknowledgement where all was taken, else with `rst`; an `rst` never is answered by one;
-* nothing grows with what a peer does: of each channel 32 KB are taken and up to 512 where few are
+* nothing grows with what a peer does: of each channel 32 KB are taken and up to 1 MB where few are
   open, so 16 MB of a session at the most, and 256 channels.
 
 Times are seconds of any clock that only goes forward.
@@ -28,7 +28,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from xylem.protocol.session import PAYLOAD_BYTES, Frame, Kind, Side
+from xylem.protocol.session import BULK_BYTES, PAYLOAD_BYTES, Frame, Kind, Side
 from xylem.protocol.session_ids import SessionId
 from xylem.protocol.streams import (
     BYTES,
@@ -44,8 +44,8 @@ from xylem.protocol.streams import (
 CHANNELS = 256
 """Open at a time."""
 
-WINDOW = 512 * 1024
-"""Of a channel. With 80 ms there and back through API Gateway that is 6 MB/s."""
+WINDOW = 1024 * 1024
+"""Of a channel. With 80 ms there and back through API Gateway that is 13 MB/s."""
 
 SESSION_BYTES = 16 * 1024 * 1024
 """Unacknowledged of ours, or promised to the peer, over all channels."""
@@ -152,6 +152,8 @@ class Channels:
         self._over: OrderedDict[int, _Over] = OrderedDict()
         self._answers: dict[int, Frame] = {}
         self._highest = 0
+        self._payload = PAYLOAD_BYTES
+        """The largest piece that the peer is known to take."""
         self._forgotten = 0
         """All channels up to this one are over."""
         self._generation = 0
@@ -198,7 +200,7 @@ class Channels:
         """How many of them were taken; the others wait for `room`."""
         taken = data[: self.room(channel)]
         if taken:
-            self._open[channel].out.write("err" if err else "data", taken, PAYLOAD_BYTES)
+            self._open[channel].out.write("err" if err else "data", taken, self._payload)
         return len(taken)
 
     def finish(self, channel: int) -> None:
@@ -245,12 +247,13 @@ class Channels:
         if self.broken is not None or frame.sid != self._sid:
             return []
         self._heard_at = now
+        self._payload = max(self._payload, min(frame.most, BULK_BYTES))
         try:
             data = base64.b64decode(frame.data, validate=True)
         except (binascii.Error, ValueError):
             return []
         if frame.channel == 0:
-            return self._broke("the other side knows no such session") if _is_rst(frame) else []
+            return []
         channel = self._open.get(frame.channel)
         if channel is None:
             channel = self._begun(frame)
@@ -393,6 +396,7 @@ class Channels:
             ack=channel.into.next,
             window=channel.into.edge - channel.into.next,
             seen=channel.signals.seen,
+            most=BULK_BYTES,
             data=base64.b64encode(data).decode(),
         )
 
@@ -427,15 +431,6 @@ class Channels:
         self.broken = why
         self._open.clear()
         return [Broken(why)]
-
-
-def rst_of(frame: Frame) -> Frame | None:
-    """What a frame of a session that nobody here knows is answered; None for an `rst`."""
-    return None if frame.kind == "rst" else Frame(sid=frame.sid, kind="rst")
-
-
-def _is_rst(frame: Frame) -> bool:
-    return frame.kind == "rst"
 
 
 def _event(number: int, piece: Piece) -> Event:

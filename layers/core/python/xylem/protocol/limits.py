@@ -12,7 +12,11 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.h
 from datetime import timedelta
 
 FRAME_BYTES = 32 * 1024
-"""One message of ours is one frame, so nobody has to fragment."""
+"""One message of ours is one frame, so nobody has to fragment; but for those of sessions."""
+
+MESSAGE_BYTES = 128 * 1024
+"""What a side of a session says at once, in frames of 32 KB: each message is an invocation of the
+Router, so a larger one makes a byte cheaper and faster."""
 
 INLINE_PAYLOAD_BYTES = 23_000
 """A gzipped payload up to this size travels in the frame (base64 makes it 30,668 bytes)."""
@@ -52,6 +56,10 @@ no id of ours is longer."""
 
 NAME_BYTES = 6 * NAME_CHARS
 """Of a name in JSON, at the most: a control character is six bytes there, others at most four."""
+
+BOOT_ID_CHARS = 64
+CLUSTER_UID_CHARS = 128
+"""Both are UUIDs where Kubernetes and the operator make them; whoever else does may be wordier."""
 
 REASON_CHARS = 1_000
 """Of a refusal: what was refused may be quoted in it, and may be as large as a frame."""

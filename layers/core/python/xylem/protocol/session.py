@@ -11,7 +11,8 @@ In a frame, `seq` is a number of one space for each channel and direction: a byt
 takes one, as does an `open`, a `fin` and an `exit`. `ack` is the next number that the sender of the
 frame waits for from its peer, `ack + window` the first that it would not take. What stands outside
 of the stream (`signal`, `resize`, `rst`) is numbered by itself, from 1 on, in `seq`; `seen` is the
-last of these that arrived.
+last of these that arrived. `most` is how many raw bytes the sender takes in one message: releases
+before it took 23,000, and do not read it.
 """
 
 from typing import Annotated, Literal
@@ -22,8 +23,11 @@ from xylem.protocol.message import LATER, Message
 from xylem.protocol.session_ids import SessionId, Token
 
 PAYLOAD_BYTES = 23_000
-"""Of a frame, before base64, which makes 30,668 of it: with a token of 1 KB at the most it stays
-below the 32 KB of a frame (`xylem.protocol.limits`)."""
+"""Before base64, which makes 30,668 of it: with a token of 1 KB at the most that is below one frame
+of 32 KB (`xylem.protocol.limits`). What a side takes that says nothing else."""
+
+BULK_BYTES = 96_000
+"""Of a side that says so (`most`). Base64 makes 128,000 of it, below a message of 128 KB."""
 
 Number = Annotated[int, Field(ge=0, lt=2**53)]
 """What every language has exactly in a JSON number."""
@@ -79,7 +83,8 @@ class Frame(ToRouter):
     ack: Number = 0
     window: Number = 0
     seen: Number = 0
-    data: Annotated[str, Field(max_length=(PAYLOAD_BYTES + 2) // 3 * 4)] = ""
+    most: Number = PAYLOAD_BYTES
+    data: Annotated[str, Field(max_length=(BULK_BYTES + 2) // 3 * 4)] = ""
     """Base64."""
 
 

@@ -18,7 +18,6 @@ from xylem.ports.workflows import Commit, Workflows
 from xylem.ports.world import Clock, Ids
 from xylem.usecases.draft import Draft
 from xylem.usecases.footprint import RUNG_AT_ONCE, changed_timer, mail_to_write
-from xylem.usecases.mailbox import frames
 
 T = TypeVar("T")
 
@@ -137,6 +136,9 @@ def push(
         connection = known.connection if known else None
     if connection is None:
         return False
+    # The models of the operator's words, 20 ms of a cold start, which a submission does not need.
+    from xylem.usecases.mailbox import frames  # noqa: PLC0415
+
     try:
         for frame in frames(mail, store=engine.store, seals=engine.seals):
             engine.links.push(connection, frame)

@@ -84,7 +84,7 @@ def add_version(
 
 
 def rename(name: str, to: str, *, apps: Apps, by: UserName) -> None:
-    """Raises `InvalidRequest`, `Forbidden`."""
+    """Raises `InvalidRequest`."""
     before = _find(name, apps)
     after = rules.renamed(before.value, to, by=by)
     if to == name:
@@ -94,7 +94,7 @@ def rename(name: str, to: str, *, apps: Apps, by: UserName) -> None:
 
 
 def delete(name: str, version: int | None, *, every: bool, apps: Apps, by: UserName) -> list[int]:
-    """The numbers of those that went. Raises `InvalidRequest`, `Forbidden`."""
+    """The numbers of those that went. Raises `InvalidRequest`."""
     if version is None and not every:
         raise InvalidRequest(
             "Name a version, or say all_versions=true: nothing was deleted.", code="USER"

@@ -29,7 +29,7 @@ from xylem.domain.config import (
     WorkflowConfig,
 )
 from xylem.domain.dataset_config import DatasetConfig
-from xylem.domain.errors import Conflict
+from xylem.domain.errors import Conflict, Refused
 from xylem.domain.ids import BackendName, PoolName, UserName
 from xylem.domain.pool import Assertion, Pool
 from xylem.domain.pool_book import BackendConfig, PoolBook, found, with_pool
@@ -38,6 +38,9 @@ from xylem.domain.values import replace
 from xylem.ports.configs import ConfigRows
 
 ATTEMPTS = 5
+
+STALE = "stale"
+"""The code of a change that was decided about an earlier revision."""
 
 Values = Mapping[ConfigKind, Any]
 
@@ -196,10 +199,12 @@ def change(
     note: Note,
 ) -> Values:
     """Of all of `kinds` as they were read, under their revisions: a new one of each that changed.
-    What `into` raises is raised. Raises `Conflict` when others were faster too often."""
+    What `into` raises is raised. Raises `Refused` where it was decided about an earlier revision,
+    and `Conflict` when others were faster too often."""
     kinds = tuple(kinds)
     for _ in range(ATTEMPTS):
         known = rows.current(kinds)
+        _require_expected(note, known)
         before = {kind: value_of(known[kind]) if kind in known else shipped(kind) for kind in kinds}
         after = into(before)
         new: list[Revision] = []
@@ -230,6 +235,21 @@ def change(
             continue
         return after
     raise Conflict(f"configs were changed by {ATTEMPTS} others at the same time: try again")
+
+
+def _require_expected(note: Note, known: Mapping[ConfigKind, Revision]) -> None:
+    """The transaction that follows holds for this very revision."""
+    if note.kind is None or note.expected is None:
+        return
+    newest = known.get(note.kind)
+    number = newest.number if newest is not None else FIRST
+    if number != note.expected:
+        by = f", by {newest.author}" if newest is not None else ""
+        raise Refused(
+            f"{note.kind} has been changed since you saw it: it is at revision {number}{by}, not"
+            f" {note.expected}. Nothing was written; look at it and decide again.",
+            code=STALE,
+        )
 
 
 # Values and their text ---------------------------------------------------------------------------

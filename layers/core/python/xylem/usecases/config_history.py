@@ -13,7 +13,7 @@ from xylem.domain.config import FIRST, ConfigKind, Note, Revision
 from xylem.domain.errors import Conflict, InvalidRequest
 from xylem.domain.ids import UserName
 from xylem.domain.pool_book import PoolBook
-from xylem.domain.role import SHIPPED_ROLES
+from xylem.domain.role import SHIPPED_ROLES, Roles
 from xylem.domain.values import dataclass, replace
 from xylem.ports.configs import ConfigRows, Configs
 from xylem.spec.pool_changes import require_fitting
@@ -115,13 +115,15 @@ def roll_back(
     *,
     configs: Configs,
     change_book: ChangeBook,
+    require_roles: Callable[[Roles, Roles], None],
     author: UserName,
     now: datetime,
     note: Note,
 ) -> None:
     """In one transaction, as a new revision. `change_book`: who changes what pools are made of, and
-    tells whoever has to know. Raises `InvalidRequest` for a revision that is not there or was
-    deleted, and where what it holds does not fit what is there today."""
+    tells whoever has to know. `require_roles`: whether roles may become others, or raises. Raises
+    `InvalidRequest` for a revision that is not there or was deleted, and where what it holds does
+    not fit what is there today."""
     earlier = find(kind, number, rows=configs.rows)
     if earlier.deleted_by is not None:
         raise InvalidRequest(
@@ -136,8 +138,13 @@ def roll_back(
     if kind in BOOK:
         change_book(lambda book: _fitting(replace(book, **{BOOK[kind]: value})), note)
     elif kind is ConfigKind.ROLE:
-        roles = {**SHIPPED_ROLES, **value}
-        configs.change_roles(lambda _: roles, author=author, now=now, note=note)
+        after = {**SHIPPED_ROLES, **value}
+
+        def roles(before: Roles) -> Roles:
+            require_roles(before, after)
+            return after
+
+        configs.change_roles(roles, author=author, now=now, note=note)
     elif kind is ConfigKind.WORKFLOW:
         configs.change_workflow(lambda _: value, author=author, now=now, note=note)
     elif kind is ConfigKind.DATASET:

@@ -4,12 +4,11 @@ may be written to where the task does. Which versions there will be is known whe
 from collections.abc import Iterator
 
 from xylem import spec
-from xylem.domain.dataset_config import DatasetConfig, require_writable
+from xylem.domain.dataset_config import DatasetConfig, bucket_for, require_writable
 from xylem.domain.errors import InvalidRequest, Problem
 from xylem.domain.plan import DatasetInput, TaskPlan, WorkflowPlan
 from xylem.domain.values import replace
 from xylem.ports.catalog import DatasetConfigs
-from xylem.usecases.datasets import bucket_for
 
 
 def pinned(

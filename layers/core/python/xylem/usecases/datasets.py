@@ -24,7 +24,12 @@ from xylem.domain.dataset import (
     Version,
     VersionStatus,
 )
-from xylem.domain.dataset_config import DatasetConfig, bucket_of, require_writable
+from xylem.domain.dataset_config import (
+    DatasetConfig,
+    bucket_for,
+    bucket_of,
+    require_writable,
+)
 from xylem.domain.errors import Conflict, InvalidRequest
 from xylem.domain.ids import UserName
 from xylem.domain.manifest import FileEntry
@@ -445,19 +450,6 @@ def require_version(dataset: Dataset, tag: str, *, engine: Engine) -> Stored[Ver
     if found is None or found.value.status is VersionStatus.DELETED:
         raise rules.unknown_version(dataset, tag or rules.LATEST)
     return found
-
-
-def bucket_for(named: str | None, config: DatasetConfig) -> str:
-    """Of a reference: the one that it names, or the default. Raises `InvalidRequest`."""
-    if named is None and not config.default_bucket:
-        raise InvalidRequest(
-            "There is no default bucket of datasets: write BUCKET/NAME, or ask an administrator "
-            "to set one.",
-            code="USER",
-        )
-    alias = named or config.default_bucket
-    bucket_of(alias, config)
-    return alias
 
 
 def found_in(reference: Reference, config: DatasetConfig, *, engine: Engine) -> Stored[Dataset]:

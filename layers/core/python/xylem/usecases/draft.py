@@ -61,11 +61,10 @@ from xylem.domain.transitions import decide
 from xylem.domain.values import replace
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports.backends import Mail
-from xylem.ports.jobs import Job, SettleGroup, StartGroups, Work
+from xylem.ports.jobs import Job, Notify, SettleGroup, StartGroups, Work
 from xylem.ports.stored import Change, Stored
 from xylem.ports.workflows import Commit, Workflows
 from xylem.ports.world import Ids
-from xylem.protocol.agent import CleanupPayload
 
 RING_AGAIN_AFTER = timedelta(seconds=15)
 """The process that commits a job rings for it at once; this long after, the Monitor does."""
@@ -243,6 +242,8 @@ class Draft:
             self._groups[id] for id in dict.fromkeys(self._ready) if to_start(self._groups[id])
         ]
         jobs = (*self._jobs, *start_jobs(self._id, starting, ids=self.ids, now=self.now))
+        if moved and _ends(moved.value, self.workflow()) and moved.value.heard_by:
+            jobs = (*jobs, a_new_job(Notify(self._id), ids=self.ids, now=self.now))
         gone = self._jobs_done or self._jobs_dropped or self._mail_done
         if not (changed or moved or counts or jobs or self._mail or gone):
             return None
@@ -370,8 +371,14 @@ class Draft:
 @cache
 def _how_to_clean(*, force: bool) -> bytes:
     """The payload of a cleanup: there are two of them, so each is packed once."""
+    from xylem.protocol.agent import CleanupPayload  # noqa: PLC0415 - a submission does without
+
     payload = CleanupPayload(grace_seconds=0 if force else None, force=force)
     return gzip.compress(payload.model_dump_json().encode(), mtime=0)
+
+
+def _ends(before: Workflow, after: Workflow) -> bool:
+    return after.status.final and not before.status.final
 
 
 def upstream_ended(status: TaskStatus) -> GroupEvent:

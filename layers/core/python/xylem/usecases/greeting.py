@@ -29,7 +29,8 @@ def greeted(known: Backend | None, hello: Greeting) -> Backend:
     if known and known.cluster_uid != hello.cluster_uid:
         raise Forbidden(
             f"Backend {hello.backend} belongs to another cluster: join this one under another "
-            "name, or let an admin remove the old one."
+            "name, or let an admin remove the old one.",
+            code="other_cluster",
         )
     return Backend(
         name=hello.backend,

@@ -22,9 +22,11 @@ from xylem.domain.values import dataclass, replace
 from xylem.ports.backends import Backend
 from xylem.ports.jobs import (
     PARK_AFTER,
+    Deliver,
     Job,
     Jobs,
     MergeLog,
+    Notify,
     RemoveWorkflow,
     SettleGroup,
     StartGroups,
@@ -288,6 +290,7 @@ def dispatch(
     *,
     start: Callable[[Job, StartGroups], None],
     merge: Callable[[Job, MergeLog], None],
+    notify: Callable[[Job, Notify | Deliver], None],
     engine: Engine,
     workflows: Workflows,
 ) -> None:
@@ -304,5 +307,7 @@ def dispatch(
                 pass
         case MergeLog() as work:
             merge(job, work)
+        case Notify() | Deliver() as work:
+            notify(job, work)
         case _:
             assert_never(job.work)

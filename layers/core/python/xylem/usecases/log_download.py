@@ -9,6 +9,7 @@ Text is made in memory, so there is a bound to it. Who wants more asks for a tas
 last lines, which are read from where they are, or follows page by page, which has no bound.
 """
 
+import json
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -20,12 +21,12 @@ from xylem.ports.logs import Logs
 from xylem.ports.workflows import Workflows
 from xylem.ports.world import Clock, Ids
 from xylem.usecases.log_closing import closing
-from xylem.usecases.log_lines import Wanted, choosing
+from xylem.usecases.log_lines import Wanted
 from xylem.usecases.log_reading import MERGED_ATTEMPTS, attempts, text
 
 ANSWER_BYTES = 5 * 1024 * 1024
-"""Lambda answers at most 6 MB:
-https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
+"""Lambda answers at most 6 MB (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html),
+and its answer is JSON, in which what is no ASCII takes up to three times its bytes."""
 
 TEXT_BYTES = 128 * 1024 * 1024
 """A tenth of a function's memory, and half of its time at 100 bytes a line."""
@@ -54,21 +55,30 @@ def download(
     ids: Ids,
 ) -> Download:
     """Raises as `text` does, and `TooLarge`."""
-    choosing(wanted)
     id = workflows.resolve(workflow)
     if wanted == EVERYTHING and store.has(whole_key(id)):
         return Download(url=store.get_url(whole_key(id), expires=VIEW_LIFE))
     said = text(id, wanted, workflows=workflows, logs=logs, store=store, clock=clock)
     body = _joined(id, said)
-    if len(body) <= ANSWER_BYTES:
-        return Download(body)
-    if wanted == EVERYTHING and make_whole(
-        id, workflows=workflows, logs=logs, store=store, clock=clock
+    if (
+        wanted == EVERYTHING
+        and not _fits(body)
+        and make_whole(id, workflows=workflows, logs=logs, store=store, clock=clock)
     ):
         return Download(url=store.get_url(whole_key(id), expires=VIEW_LIFE))
-    key = f"views/{id}/{ids()}.txt"
+    return answered(id, body, store=store, ids=ids)
+
+
+def answered(workflow: WorkflowId, body: bytes, *, store: Blobs, ids: Ids) -> Download:
+    if _fits(body):
+        return Download(body)
+    key = f"views/{workflow}/{ids()}.txt"
     store.put(key, body)
     return Download(url=store.get_url(key, expires=VIEW_LIFE))
+
+
+def _fits(body: bytes) -> bool:
+    return len(body) <= ANSWER_BYTES and len(json.dumps(body.decode())) <= ANSWER_BYTES
 
 
 def whole_key(workflow: WorkflowId) -> str:
@@ -90,9 +100,10 @@ def make_whole(
         body = _joined(workflow, said)
     except TooLarge:
         return False
-    if len(body) > ANSWER_BYTES:
-        store.put(whole_key(workflow), body)
-    return len(body) > ANSWER_BYTES
+    if _fits(body):
+        return False
+    store.put(whole_key(workflow), body)
+    return True
 
 
 def _is_closed(workflow: WorkflowId, workflows: Workflows, logs: Logs, clock: Clock) -> bool:

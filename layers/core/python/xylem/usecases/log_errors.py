@@ -5,44 +5,62 @@ are the last lines of the attempt's own log, as soon as it has failed.
 """
 
 import json
-from collections.abc import Iterator
 
 from xylem.domain.values import replace
 from xylem.ports.blobs import Blobs
 from xylem.ports.logs import Logs
 from xylem.ports.workflows import Workflows
-from xylem.ports.world import Clock
+from xylem.ports.world import Clock, Ids
+from xylem.usecases.log_download import Download, answered
 from xylem.usecases.log_lines import Wanted, choosing
-from xylem.usecases.log_reading import attempts, text
+from xylem.usecases.log_reading import Found, attempts, text
 
 ERROR_LINES = 100
 
 
+def download(
+    workflow: str,
+    wanted: Wanted,
+    *,
+    workflows: Workflows,
+    logs: Logs,
+    store: Blobs,
+    clock: Clock,
+    ids: Ids,
+) -> Download:
+    """As for a log: a line of it may be a megabyte long. Raises as `error_text` does."""
+    id = workflows.resolve(workflow)
+    said = error_text(id, wanted, workflows=workflows, logs=logs, store=store, clock=clock)
+    return answered(id, said.encode(), store=store, ids=ids)
+
+
 def error_text(
     workflow: str, wanted: Wanted, *, workflows: Workflows, logs: Logs, store: Blobs, clock: Clock
-) -> Iterator[str]:
+) -> str:
     """Of the task's newest attempt, or of `retry`; nothing where that has not failed. Without a
-    task, which ones there are. Raises as `text` does."""
-    choosing(wanted)
+    task, where the error log of each attempt is, as OSMO says it: null of what did not fail.
+    Raises as `text` does."""
     found = attempts(workflow, wanted, workflows)
-    failed = [
-        one
-        for one in found
-        if one.attempt.retry < one.task.retry or one.task.status.failed and one.task.ordinal
-    ]
     if wanted.task is None:
         id = workflows.resolve(workflow)
-        links = {
-            f"{one.attempt.task} retry-{one.attempt.retry}"
-            if one.attempt.retry
-            else str(one.attempt.task): f"/api/workflow/{id}/error_logs"
+        places = {
+            f"{one.attempt.task} retry-{one.attempt.retry}": f"/api/workflow/{id}/error_logs"
             f"?task_name={one.attempt.task}&retry_id={one.attempt.retry}"
-            for one in failed
+            if _has_failed(one)
+            else None
+            for one in found
         }
-        return iter(["Specify task for error logs.", "", json.dumps(links)])
-    newest = max(one.attempt.retry for one in found)
-    if not any(one.attempt.retry == newest for one in failed):
-        return iter([])
+        return f"Specify task for error logs.\n\n{json.dumps(places, indent=4)}"
+    choosing(wanted)
+    newest = max((one for one in found), key=lambda one: one.attempt.retry, default=None)
+    if newest is None or not _has_failed(newest):
+        return ""
     lines = wanted.last_n_lines or ERROR_LINES
-    wanted = replace(wanted, retry=newest, last_n_lines=lines)
-    return text(workflow, wanted, workflows=workflows, logs=logs, store=store, clock=clock)
+    wanted = replace(wanted, retry=newest.attempt.retry, last_n_lines=lines)
+    said = text(workflow, wanted, workflows=workflows, logs=logs, store=store, clock=clock)
+    return "".join(f"{line}\n" for line in said)
+
+
+def _has_failed(one: Found) -> bool:
+    """An attempt that was replaced had failed; of a newest that never began nothing was said."""
+    return one.attempt.retry < one.task.retry or (one.task.status.failed and bool(one.task.ordinal))

@@ -10,10 +10,12 @@ up. Time never goes back within an attempt, whatever its node's clock did.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import compress, islice
 from typing import NamedTuple
 
 from xylem.domain.errors import InvalidRequest, Unavailable
 from xylem.domain.values import dataclass
+from xylem.matching import BadPattern, matching
 from xylem.ports.task_tokens import Attempt
 from xylem.protocol import spool
 from xylem.usecases.log_closing import Closing, missing
@@ -22,8 +24,9 @@ from xylem.usecases.log_walk import Piece
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which part of a workflow's log. `last_n_lines` and `query` as in OSMO; `stream` is one of
-    stdout, stderr and control; `since` is included, `until` is not."""
+    """Which part of a workflow's log. `last_n_lines` and `query` as in OSMO, where 0 lines are all;
+    `retry` is of a task; `stream` is one of stdout, stderr and control; `since` is included,
+    `until` is not."""
 
     task: str | None = None
     retry: int | None = None
@@ -49,31 +52,29 @@ LOOK_BACK = 20
 longer in the middle of it is shown from where it went on, and one that was not finished at all is
 not among the last lines then."""
 
+LINES_AT_ONCE = 2_000
+
 Choose = Callable[[Iterable[Line]], Iterator[Line]]
 
 
 def choosing(wanted: Wanted) -> Choose:
     """Which of an attempt's lines are wanted; who reads them stops at `until`. Raises
     `InvalidRequest`."""
-    if wanted.last_n_lines is not None and wanted.last_n_lines <= 0:
+    if wanted.last_n_lines is not None and wanted.last_n_lines < 0:
         raise InvalidRequest("Users should specify positive value for flag -n.", code="USER")
-    matches = _pattern(wanted.query)
+    matching_lines = _matching(wanted.query)
     stream = _stream(wanted.stream)
     since = micros_of(wanted.since) if wanted.since else 0
     until = micros_of(wanted.until) if wanted.until else None
 
-    def choose(lines: Iterable[Line]) -> Iterator[Line]:
+    def timely(lines: Iterable[Line]) -> Iterator[Line]:
         for line in lines:
             if until is not None and line.micros >= until:
                 return
-            if (
-                line.micros >= since
-                and (stream is None or line.stream is stream)
-                and (matches is None or matches(line.text))
-            ):
+            if line.micros >= since and (stream is None or line.stream is stream):
                 yield line
 
-    return choose
+    return lambda lines: matching_lines(timely(lines))
 
 
 def records(
@@ -155,13 +156,26 @@ def _line(
     return Line(micros, number, position, stream, text)
 
 
-def _pattern(query: str | None) -> Callable[[str], object] | None:
+def _matching(query: str | None) -> Choose:
+    """A user's expression may never end, so it is tried where it can be ended, on many lines at
+    once: each time costs a fork. Raises `InvalidRequest`, then or while lines are chosen."""
     if query is None:
-        return None
+        return iter
     try:
-        return re.compile(query).search
+        re.compile(query)
     except (re.error, OverflowError, RecursionError):
         raise InvalidRequest(f"Invalid regex: {query}", code="USER") from None
+
+    def choose(lines: Iterable[Line]) -> Iterator[Line]:
+        coming = iter(lines)
+        while some := list(islice(coming, LINES_AT_ONCE)):
+            try:
+                found = matching(query, [line.text for line in some])
+            except BadPattern as error:
+                raise InvalidRequest(f"Invalid {error}", code="USER") from None
+            yield from compress(some, found)
+
+    return choose
 
 
 def _stream(name: str | None) -> spool.Stream | None:

@@ -16,6 +16,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from xylem.domain.errors import InvalidRequest, UnknownTask
+from xylem.domain.ids import WorkflowId
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.values import dataclass
@@ -45,8 +46,8 @@ POLL_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 20
 FOLLOW_RECORDS = 2_000
 FOLLOW_BYTES = 256 * 1024
-"""Of the spool, in one page of a follower, with one chunk beyond it. A byte becomes six in JSON
-where it is no text (`\\u0000`), and Lambda answers 6 MB at the most."""
+"""Of the spool, in one page of a follower, with one chunk beyond it. A byte becomes seven in JSON
+within JSON where it is no text (`\\\\u0000`), and Lambda answers 6 MB at the most."""
 
 MERGED_ATTEMPTS = 200
 """Of a whole workflow's text, the newest: each is a query or more, and 30 s are all there is. Who
@@ -58,8 +59,8 @@ def text(
 ) -> Iterator[str]:
     """Lines as OSMO prints them. Raises `UnknownWorkflow`, `UnknownTask`, `InvalidRequest`, and
     `Unavailable` while it is read."""
-    choose = choosing(wanted)
     found = attempts(workflow, wanted, workflows)
+    choose = choosing(wanted)
     left_out = 0
     if wanted.task is None and len(found) > MERGED_ATTEMPTS:
         left_out = len(found) - MERGED_ATTEMPTS
@@ -143,6 +144,10 @@ class Page:
     closed: bool
 
 
+def nobody(workflow: WorkflowId, cursor: str, closed: bool) -> None:
+    """Is told how far a reader got."""
+
+
 def follow(
     workflow: str,
     wanted: Wanted,
@@ -154,13 +159,17 @@ def follow(
     store: Blobs,
     clock: Clock,
     wait: Callable[[float], None],
+    tell: Callable[[WorkflowId, str, bool], None] = nobody,
 ) -> Page:
-    """What came after the cursor; held for up to `seconds` while that is nothing."""
+    """What came after the cursor; held for up to `seconds` while that is nothing. `tell`: who
+    follows the same how far it goes."""
     positions = _positions(cursor)
+    id = workflows.resolve(workflow)
     left = min(seconds, LONGEST_WAIT_SECONDS)
     while True:
-        page = _page(workflow, wanted, positions, workflows, logs, store, clock)
+        page = _page(id, wanted, positions, workflows, logs, store, clock)
         if page.records or page.closed or left <= 0:
+            tell(id, page.cursor, page.closed)
             return page
         pause = min(POLL_SECONDS, left)
         wait(pause)
@@ -168,7 +177,7 @@ def follow(
 
 
 def _page(
-    workflow: str,
+    id: WorkflowId,
     wanted: Wanted,
     positions: Mapping[str, int],
     workflows: Workflows,
@@ -177,8 +186,9 @@ def _page(
     clock: Clock,
 ) -> Page:
     now = clock()
-    found = attempts(workflow, wanted, workflows)
-    over = workflows.workflow(workflows.resolve(workflow)).value.status not in _LIVE
+    workflow = workflows.workflow(id).value
+    found = _attempts(workflow, wanted, workflows)
+    over = workflow.status not in _LIVE
     shown: list[Shown] = []
     moved = dict(positions)
     closed = over
@@ -237,12 +247,17 @@ class Found(NamedTuple):
 
 
 def attempts(workflow: str, wanted: Wanted, workflows: Workflows) -> list[Found]:
-    """In the order of the spec. Raises `UnknownWorkflow`, `UnknownTask`."""
-    read = workflows.workflow(workflows.resolve(workflow)).value
-    found = [one for one in _all_attempts(read, workflows) if _is_wanted(one.attempt, wanted)]
-    if not found and (wanted.task or wanted.retry is not None):
-        raise UnknownTask(f"Task {wanted.task} of workflow {read.id} is not found.", workflow=None)
-    return found
+    """In the order of the spec; none of a retry that there is not. Raises `UnknownWorkflow`,
+    `UnknownTask`."""
+    return _attempts(workflows.workflow(workflows.resolve(workflow)).value, wanted, workflows)
+
+
+def _attempts(workflow: Workflow, wanted: Wanted, workflows: Workflows) -> list[Found]:
+    every = _all_attempts(workflow, workflows)
+    found = [one for one in every if wanted.task in (None, one.task.name)]
+    if wanted.task is not None and not found:
+        raise UnknownTask(f"Task {wanted.task} of workflow {workflow.id} is not found.")
+    return [one for one in found if wanted.retry in (None, one.attempt.retry)]
 
 
 def _all_attempts(workflow: Workflow, workflows: Workflows) -> Iterator[Found]:
@@ -260,10 +275,6 @@ def span_of(task: Task, retry: int) -> Span:
         return Span(handed=True, over_at=task.processing_at)
     over_at = (task.ended_at or spool.EPOCH) if task.status.final else None
     return Span(handed=bool(task.ordinal), over_at=over_at)
-
-
-def _is_wanted(attempt: Attempt, wanted: Wanted) -> bool:
-    return wanted.task in (None, attempt.task) and wanted.retry in (None, attempt.retry)
 
 
 def _begun(found: Found) -> int:

@@ -6,14 +6,20 @@ one said. Frames of two boots are not ordered: for ten minutes at most the older
 stand, until the next inventory. These are hints; nothing is started or ended by them.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from xylem.domain.ids import BackendName, PoolName
 from xylem.domain.node import Amounts, Node, Taint, Use
 from xylem.domain.values import dataclass
 from xylem.ports.backends import NodeFacts
-from xylem.protocol.agent import NodeAmounts, NodeObservation
-from xylem.protocol.queues import NodesOf
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xylem.protocol.agent import NodeAmounts, NodeObservation
+    from xylem.protocol.queues import NodesOf
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,36 +9,21 @@ welcome in the same boot; what it says until then, or although its hello was ref
 drops (`Backends.speaks`).
 """
 
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
 from xylem.domain.errors import Forbidden, Gone, InvalidRequest, TooLarge
-from xylem.domain.ids import BackendName, ConnectionId, WorkflowId
+from xylem.domain.ids import BackendName, ConnectionId
 from xylem.ports.backends import Backends, Links, NewsQueue
 from xylem.ports.world import Clock
-from xylem.protocol.agent import (
-    Anchor,
-    Bundle,
-    Event,
-    Heartbeat,
-    Hello,
-    Inventory,
-    JobResult,
-    News,
-    Nodes,
-    OperatorMessage,
-    PodObservation,
-    Refusal,
-    Welcome,
-)
-from xylem.protocol.limits import REASON_CHARS
-from xylem.protocol.queues import BundleOf, EventsOf, Greeted, NodesOf, ResultOf, Retired, StockOf
-from xylem.usecases.vetting import vet
+from xylem.protocol import greeting
+from xylem.protocol.greeting import Hello
+from xylem.protocol.limits import NAME_CHARS, REASON_CHARS
 
 OLD_CONNECTION_LIFE = timedelta(seconds=60)
+
+Code = Literal["invalid_frame", "too_large", "not_yours", "other_cluster"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +32,22 @@ class Taken:
     of its events were rejected, and how much of an inventory was left out."""
 
     kind: str
-    refused: Literal["invalid_frame", "too_large", "not_yours"] | None = None
+    refused: Code | None = None
     why: str = ""
     rejected: int = 0
     left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wires:
+    """Where a frame came from, and what it may lead to."""
+
+    backend: BackendName
+    connection: ConnectionId
+    backends: Backends
+    links: Links
+    news: NewsQueue
+    clock: Clock
 
 
 def take(
@@ -68,90 +65,52 @@ def take(
 
     Raises `Unavailable` when the queue did not take the news: it is not acknowledged, so the
     operator says it again."""
+    wires = Wires(backend, connection, backends, links, news, clock)
     try:
-        vetted = vet(text, backend)
-        if isinstance(vetted.message, Hello):
-            hello = vetted.message
-            _greet(hello, connection, backends=backends, links=links, news=news, clock=clock)
-            return Taken(hello.type)
+        match greeting.read(text):
+            case Hello() as hello:
+                _greet(hello, wires)
+                return Taken("hello")
+            case greeting.Heartbeat():
+                backends.seen(backend, clock())
+                return Taken("heartbeat")
+            case None:
+                return _take_vetted(text, wires)
     except (Forbidden, InvalidRequest, TooLarge) as error:
-        return _refuse(links, connection, error)
+        return _refuse(error, wires)
+
+
+def _take_vetted(text: str, wires: Wires) -> Taken:
+    # 100 ms of a new process's first answer, which an idle cluster does not wait for.
+    from xylem.protocol import agent  # noqa: PLC0415
+    from xylem.usecases.partition import split  # noqa: PLC0415
+    from xylem.usecases.vetting import vet  # noqa: PLC0415
+
+    vetted = vet(text)
     message = vetted.message
-    backends.seen(backend, clock())
-    bodies = list(split(message, backend=backend, connection=connection)) if message else []
-    if bodies:
-        news.send(bodies)
-    _say(links, connection, [rejected.model_dump_json() for rejected in vetted.rejected])
+    if isinstance(message, agent.Hello):
+        said = Hello(
+            message.backend,
+            message.cluster_uid,
+            message.boot_id,
+            message.version,
+            message.data_keys,
+        )
+        _greet(said, wires)
+        return Taken("hello")
+    wires.backends.seen(wires.backend, wires.clock())
+    if message is not None:
+        bodies = list(split(message, backend=wires.backend, connection=wires.connection))
+        if bodies:
+            wires.news.send(bodies)
+    _say([rejected.model_dump_json() for rejected in vetted.rejected], wires)
     kind = message.type if message else "news"
     return Taken(kind, rejected=len(vetted.rejected), left_out=vetted.left_out)
 
 
-def split(
-    message: OperatorMessage, *, backend: BackendName, connection: ConnectionId
-) -> Iterator[str]:
-    """The frame as bodies for the news queue, one for each workflow."""
-    match message:
-        case News(boot_id=boot_id, events=events):
-            of = defaultdict(list)
-            for event in events:
-                of[event.pod.workflow].append(event)
-            for workflow, part in of.items():
-                yield EventsOf(
-                    backend=backend,
-                    connection=connection,
-                    workflow=workflow,
-                    boot_id=boot_id,
-                    events=part,
-                ).model_dump_json()
-        case JobResult(workflow=workflow):
-            yield ResultOf(
-                backend=backend, connection=connection, workflow=workflow, result=message
-            ).model_dump_json()
-        case Bundle(boot_id=boot_id, events=events, results=results):
-            told: dict[WorkflowId, tuple[list[Event], list[JobResult]]] = {}
-            for result in results:
-                told.setdefault(result.workflow, ([], []))[1].append(result)
-            for event in events:
-                told.setdefault(event.pod.workflow, ([], []))[0].append(event)
-            for workflow, (its_events, its_results) in told.items():
-                yield BundleOf(
-                    backend=backend,
-                    connection=connection,
-                    workflow=workflow,
-                    boot_id=boot_id,
-                    events=its_events,
-                    results=its_results,
-                ).model_dump_json()
-        case Inventory(anchors=anchors, pods=pods, tasks=tasks):
-            shown: dict[WorkflowId, tuple[list[Anchor], list[PodObservation]]] = {}
-            for anchor in anchors:
-                shown.setdefault(anchor.workflow, ([], []))[0].append(anchor)
-            for pod in pods:
-                shown.setdefault(pod.workflow, ([], []))[1].append(pod)
-            for workflow, (its_anchors, its_pods) in shown.items():
-                yield StockOf(
-                    backend=backend,
-                    connection=connection,
-                    workflow=workflow,
-                    anchors=its_anchors,
-                    pods=its_pods,
-                    tasks=tasks,
-                ).model_dump_json()
-        case Nodes():
-            yield NodesOf(backend=backend, connection=connection, nodes=message).model_dump_json()
-        case Hello() | Heartbeat():
-            return
-
-
-def _greet(
-    hello: Hello,
-    connection: ConnectionId,
-    *,
-    backends: Backends,
-    links: Links,
-    news: NewsQueue,
-    clock: Clock,
-) -> None:
+def _greet(hello: Hello, wires: Wires) -> None:
+    _require_own(hello, wires.backend)
+    backends, connection = wires.backends, wires.connection
     before = backends.backend(hello.backend)
     backend = backends.hello(
         hello.backend,
@@ -159,46 +118,57 @@ def _greet(
         boot_id=hello.boot_id,
         version=hello.version,
         connection=connection,
-        now=clock(),
+        now=wires.clock(),
         data_keys=hello.data_keys,
     )
     try:
-        welcome = Welcome(epoch=backend.epoch, bundles=True, nodes=True)
-        links.push(connection, welcome.model_dump_json())
+        wires.links.push(connection, greeting.welcome(backend.epoch))
     except Gone:
         backends.disconnected(hello.backend, connection)
         return
-    greeted = Greeted(backend=hello.backend, connection=connection)
-    news.send([greeted.model_dump_json()])
+    wires.news.send([greeting.greeted(hello.backend, connection)])
     if before is None or before.connection in (None, connection):
         return
     old = before.connection
     assert old is not None
     if before.boot_id != hello.boot_id:
-        links.close(old)
+        wires.links.close(old)
         return
-    retired = Retired(backend=hello.backend, connection=old)
-    news.send([retired.model_dump_json()], delay=OLD_CONNECTION_LIFE)
+    wires.news.send([greeting.retired(hello.backend, old)], delay=OLD_CONNECTION_LIFE)
 
 
-def _refuse(
-    links: Links, connection: ConnectionId, error: Forbidden | InvalidRequest | TooLarge
-) -> Taken:
-    code = _CODE[type(error)]
-    refusal = Refusal(code=code, message=str(error)[:REASON_CHARS])
-    _say(links, connection, [refusal.model_dump_json()])
-    return Taken("refused", code, refusal.message)
+def _require_own(hello: Hello, backend: BackendName) -> None:
+    if hello.backend != backend:
+        raise Forbidden(
+            f"this credential is for backend {backend}, not for {hello.backend[:NAME_CHARS]}: "
+            "make one with `xylem backend token`"
+        )
+    if len(hello.version) > NAME_CHARS:
+        raise InvalidRequest(f"version: at most {NAME_CHARS} characters")
 
 
-def _say(links: Links, connection: ConnectionId, texts: list[str]) -> None:
+def _refuse(error: Forbidden | InvalidRequest | TooLarge, wires: Wires) -> Taken:
+    code = _code(error)
+    why = str(error)[:REASON_CHARS]
+    _say([greeting.refusal(code, why)], wires)
+    return Taken("refused", code, why)
+
+
+def _code(error: Forbidden | InvalidRequest | TooLarge) -> Code:
+    match error:
+        case Forbidden(code="other_cluster"):
+            return "other_cluster"
+        case Forbidden():
+            return "not_yours"
+        case InvalidRequest():
+            return "invalid_frame"
+        case TooLarge():
+            return "too_large"
+
+
+def _say(texts: list[str], wires: Wires) -> None:
     try:
         for text in texts:
-            links.push(connection, text)
+            wires.links.push(wires.connection, text)
     except Gone:
         return
-
-
-_CODE: dict[
-    type[Forbidden] | type[InvalidRequest] | type[TooLarge],
-    Literal["invalid_frame", "too_large", "not_yours"],
-] = {Forbidden: "not_yours", InvalidRequest: "invalid_frame", TooLarge: "too_large"}

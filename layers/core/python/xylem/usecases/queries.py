@@ -1,65 +1,25 @@
-"""What people ask about workflows: one of them with its groups and tasks, or a list.
+"""What people ask about one workflow: its groups and tasks, its spec, its history.
 
-Lists are read from list rows by time of submission and filtered as they come; nothing is scanned,
-and who has enough stops reading.
+Lists of them are `listing`'s.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 
-from xylem.domain.app import AppUse
 from xylem.domain.detail import TaskDetail
 from xylem.domain.errors import InvalidRequest, UnknownTask
 from xylem.domain.group import Group
 from xylem.domain.ids import GroupId, TaskName
-from xylem.domain.label_filter import LabelSelector
-from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.values import dataclass, field
 from xylem.domain.workflow import Workflow
 from xylem.ports.blobs import Blobs
-from xylem.ports.workflows import AuditEntry, Entry, Scope, Workflows
+from xylem.ports.workflows import AuditEntry, Workflows
 from xylem.usecases.audit import Difference, load_differences
 from xylem.usecases.specs import SpecFile, spec_key
 
-MOST_ENTRIES = 1_000
-"""OSMO's limit on one page of a list."""
-
 MOST_RECORDS = 200
 """Of the audit in one page: one may have some KB of differences, and an answer holds 5 MB."""
-
-FURTHEST_OFFSET = 1_000_000
-"""What lies before the page is read and passed over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What a list is to hold. Empty: everything; of `statuses`, but FAILED_SUBMISSION. `name`: part
-    of the id."""
-
-    users: Sequence[str] = ()
-    pools: Sequence[str] = ()
-    statuses: Sequence[WorkflowStatus] = ()
-    priorities: Sequence[str] = ()
-    name: str = ""
-    after: datetime | None = None
-    before: datetime | None = None
-    tags: Sequence[str] = ()
-    """One of them."""
-    labels: Sequence[LabelSelector] = ()
-    """All of them."""
-    no_labels: Sequence[str] = ()
-    """None of these keys."""
-    app: tuple[str, int | None] | None = None
-    """Its name, and a version of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    entries: tuple[Entry, ...]
-    more: bool
-
 
 MOST_DETAILS = 500
 """Beside one workflow: some hundred bytes each as a rule, 20 KB at the most."""
@@ -161,59 +121,3 @@ def spec_file(id_or_uuid: str, *, workflows: Workflows, store: Blobs) -> SpecFil
     if body is None:
         raise InvalidRequest(f"The spec of {workflow.id} has expired.", workflow=workflow.id)
     return SpecFile.load(body)
-
-
-def page(
-    wanted: Filter, *, workflows: Workflows, limit: int, offset: int, newest_first: bool
-) -> Page:
-    """`order` decides which end is read first, as in OSMO. Raises `InvalidRequest`."""
-    if not 0 < limit <= MOST_ENTRIES:
-        raise InvalidRequest(f"limit is {limit}: it must be from 1 to {MOST_ENTRIES}.")
-    if not 0 <= offset <= FURTHEST_OFFSET:
-        raise InvalidRequest(f"offset is {offset}: it must be from 0 to {FURTHEST_OFFSET}.")
-    entries = matching(wanted, workflows, newest_first=newest_first)
-    found = list(islice(entries, offset, offset + limit + 1))
-    return Page(tuple(found[:limit]), more=len(found) > limit)
-
-
-def matching(wanted: Filter, workflows: Workflows, *, newest_first: bool) -> Iterator[Entry]:
-    """Lazily."""
-    entries: Iterable[Entry] = workflows.entries(
-        _scope(wanted), newest_first=newest_first, after=wanted.after, before=wanted.before
-    )
-    for entry in entries:
-        if (
-            (not wanted.users or entry.user in wanted.users)
-            and (not wanted.pools or entry.pool in wanted.pools)
-            and _has_status(entry, wanted)
-            and (not wanted.priorities or entry.priority in wanted.priorities)
-            and wanted.name in entry.id
-            and (not wanted.tags or not set(wanted.tags).isdisjoint(entry.tags))
-            and all(one.selects(entry.labels.get(one.key)) for one in wanted.labels)
-            and not any(key in entry.labels for key in wanted.no_labels)
-            and _is_from(entry.app, wanted.app)
-        ):
-            yield entry
-
-
-def _is_from(app: AppUse | None, wanted: tuple[str, int | None] | None) -> bool:
-    if wanted is None:
-        return True
-    name, version = wanted
-    return app is not None and app.name == name and version in (None, app.version)
-
-
-def _has_status(entry: Entry, wanted: Filter) -> bool:
-    """Refused submissions are shown to who asks for them, as with OSMO."""
-    if not wanted.statuses:
-        return entry.status is not WorkflowStatus.FAILED_SUBMISSION
-    return entry.status in wanted.statuses
-
-
-def _scope(wanted: Filter) -> Scope:
-    """The shortest list that holds all that is wanted."""
-    if len(wanted.users) == 1:
-        return Scope("user", wanted.users[0])
-    if len(wanted.pools) == 1:
-        return Scope("pool", wanted.pools[0])
-    return Scope("all")

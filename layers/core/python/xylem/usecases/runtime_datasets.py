@@ -13,6 +13,7 @@ import yaml
 from xylem.domain import dataset as rules
 from xylem.domain import nested
 from xylem.domain.dataset import Dataset, Reference, Version
+from xylem.domain.dataset_config import bucket_for
 from xylem.domain.errors import Forbidden, InvalidRequest
 from xylem.domain.ids import UserName
 from xylem.domain.manifest import MANIFEST_BYTES, FileEntry, content, inside, read
@@ -195,7 +196,7 @@ def _put(signed: SignedPut) -> DatasetPut:
 def _chosen(name: str, at: str | None, engine: Engine) -> list[_Chosen]:
     """`at`: the numbers of an earlier page, in the order of what was chosen then."""
     reference = rules.reference(name)
-    bucket = datasets.bucket_for(reference.bucket, engine.dataset_configs.datasets())
+    bucket = bucket_for(reference.bucket, engine.dataset_configs.datasets())
     dataset = datasets.require(bucket, reference.name, engine=engine).value
     if dataset.is_collection:
         return [

@@ -25,7 +25,7 @@ from itertools import count
 from xylem import spec
 from xylem.domain.app import AppUse
 from xylem.domain.config import WorkflowConfig
-from xylem.domain.errors import Conflict, InvalidSpec
+from xylem.domain.errors import Conflict, InvalidSpec, TooMany
 from xylem.domain.group import Group, bare, to_start
 from xylem.domain.ids import (
     SHARDS,
@@ -49,6 +49,7 @@ from xylem.domain.workflow import Counts, Sweeping, Workflow, amount
 from xylem.ports.catalog import DatasetConfigs
 from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.jobs import Job, RemoveWorkflow, SweepWorkflow
+from xylem.ports.listing import Scope
 from xylem.ports.workflows import Creation, Laying, Reservation, Workflows
 from xylem.protocol.limits import TRANSACTION_ACTIONS
 from xylem.usecases import asked, dataset_names, placing
@@ -81,8 +82,9 @@ LAY_ACTIONS = TRANSACTION_ACTIONS - 4
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A submission as it came in. `idempotency`: the caller's key, if it gave one. `parent`: the
-    workflow whose stored spec `text` is, or a part of it; that has no template any more."""
+    """A submission as it came in. `idempotency`: the caller's key, if it gave one; `fingerprint`:
+    what that came with. `parent`: the workflow whose stored spec `text` is, or a part of it; that
+    has no template any more."""
 
     text: str
     user: UserName
@@ -93,8 +95,11 @@ class Request:
     labels: Sequence[str] = ()
     priority: str = "NORMAL"
     idempotency: str | None = None
+    fingerprint: str = ""
     parent: WorkflowId | None = None
     app: AppUse | None = None
+    heard_by: tuple[str, ...] = ()
+    """Who is to hear of its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,24 @@ def configured(plan: WorkflowPlan, config: WorkflowConfig) -> WorkflowPlan:
     return replace(plan, limits=replace(plan.limits, retries=config.retries))
 
 
+def require_room(
+    request: Request, checked: Checked, *, workflows: Workflows, configs: Configs
+) -> None:
+    """Of workflows that have not ended, if an admin limits them. Two who submit at the same moment
+    may both find the last place. Raises `TooMany`."""
+    config, pool = configs.workflow(), checked.pool.name
+    limits = (
+        (config.max_num_workflows, Scope("user", request.user), f"{request.user} has"),
+        (config.max_num_workflows_per_pool, Scope("pool", pool), f"Pool {pool} has"),
+    )
+    for most, scope, whose in limits:
+        if most is not None and workflows.unfinished(scope) >= most:
+            raise TooMany(
+                f"{whose} {most} workflows that have not ended, which is the most that an admin "
+                "allows: submit it when one has ended, or cancel one."
+            )
+
+
 def render(request: Request) -> str:
     """The spec after its template. Raises `InvalidSpec`."""
     if request.parent is not None:
@@ -182,14 +205,24 @@ def render(request: Request) -> str:
     )
 
 
+def made_before(request: Request, *, engine: Engine) -> WorkflowId | None:
+    """What was made of this very request, whatever has changed since: it is not checked again.
+    Raises `KeyReused`."""
+    if request.idempotency is None:
+        return None
+    return engine.workflows.made_under(
+        request.user, request.idempotency, request=request.fingerprint, now=engine.clock()
+    )
+
+
 def submit(request: Request, checked: Checked, *, engine: Engine) -> WorkflowId:
     """The new workflow's id, or that of an earlier submission with the same idempotency key.
 
-    Raises `Conflict` when twenty others of the same name were faster, one after the other."""
-    if request.idempotency is not None:
-        earlier = engine.workflows.made_under(request.user, request.idempotency, now=engine.clock())
-        if earlier is not None:
-            return earlier
+    Raises `KeyReused` where that was another one; `Conflict` when twenty others of the same name
+    were faster, one after the other."""
+    earlier = made_before(request, engine=engine)
+    if earlier is not None:
+        return earlier
     uuid = WorkflowUuid(engine.ids())
     file = SpecFile(
         plan=checked.plan,
@@ -383,6 +416,7 @@ def _creation(
         labels=plan.labels,
         parent=request.parent,
         app=request.app,
+        heard_by=request.heard_by,
         templated=checked.template is not None,
         limits=plan.limits,
         placement=checked.placement,
@@ -401,6 +435,7 @@ def _creation(
         groups=tuple(groups),
         jobs=start_jobs(workflow.id, starting, ids=engine.ids, now=now),
         idempotency=request.idempotency,
+        request=request.fingerprint,
     )
 
 

@@ -7,14 +7,16 @@ only tasks that live are wanted.
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 
 from xylem.domain.errors import InvalidRequest
 from xylem.domain.node import Amounts, total
-from xylem.domain.status import TaskStatus
+from xylem.domain.status import TaskStatus, WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.values import dataclass
+from xylem.ports.listing import Filter as WorkflowFilter
 from xylem.ports.workflows import Entry, Workflows
-from xylem.usecases import queries
+from xylem.usecases import listing, queries
 
 MOST_TASKS = 1_000
 """Of one page; OSMO's."""
@@ -84,20 +86,15 @@ def sums(wanted: Filter, *, workflows: Workflows, by_workflow: bool) -> list[Sum
 
 def _matching(wanted: Filter, workflows: Workflows) -> Iterator[Found]:
     alive = bool(wanted.statuses) and not any(one.final for one in wanted.statuses)
-    of_workflow = queries.Filter(
+    of_workflow = WorkflowFilter(
         users=wanted.users,
         pools=wanted.pools,
         priorities=wanted.priorities,
         name=wanted.workflow,
+        statuses=[one for one in WorkflowStatus if not one.final] if alive else (),
     )
-    read = 0
-    for entry in queries.matching(of_workflow, workflows, newest_first=True):
-        if alive and entry.status.final:
-            continue
-        if read == MOST_WORKFLOWS:
-            return
-        read += 1
-        fits = _fits(wanted)
+    fits = _fits(wanted)
+    for entry in islice(listing.every(of_workflow, workflows), MOST_WORKFLOWS):
         for group in queries.describe(entry.id, workflows=workflows).groups:
             yield from (Found(entry, task) for task in group.tasks if fits(task))
 

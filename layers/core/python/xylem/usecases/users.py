@@ -64,6 +64,27 @@ def ensure(id: UserName, *, identity: Identity, now: datetime) -> None:
     _change(id, into, identity)
 
 
+def sign_in(
+    id: UserName, external: Collection[str], *, known: Roles, identity: Identity, now: datetime
+) -> User:
+    """Of whom a provider knows: he is kept from his first login on, with the roles that it brings.
+    `external`: what he is there. Raises `InvalidRequest`, `Conflict`."""
+
+    def into(before: Stored[User] | None) -> tuple[Saved | None, User]:
+        was = before.value if before is not None else User(id, now, rules.PROVIDER)
+        after = rules.synchronised(was, external, known, now=now)
+        if before is not None and after is was:
+            return None, after
+        tokens = {one.name: one for one in identity.tokens(id)} if before is not None else {}
+        changed: dict[str, AccessToken] = {}
+        for role in was.role_names - after.role_names:
+            for token in rules.bereft([*(tokens | changed).values()], role):
+                changed[token.name] = token
+        return Saved(after, tokens=list(changed.values())), after
+
+    return _change(id, into, identity)
+
+
 def find(id: str, *, identity: Identity) -> User:
     """Raises `InvalidRequest`."""
     found = identity.user(UserName(id[: rules.NAME_CHARS + 1]))
@@ -170,18 +191,28 @@ def create_token(
     description: str,
     roles: Collection[str],
     of_login: Collection[str],
+    of_token: str | None,
+    permit: Callable[[Collection[str]], None],
+    denying: Collection[str],
     days: int,
     identity: Identity,
     by: UserName,
     now: datetime,
 ) -> None:
     """`of_login`: the roles that its user came with, which count where none are kept of him.
-    Raises `InvalidRequest`."""
+    `of_token`: the token that he came with; the new one is within it. `permit` raises where it may
+    not be given these roles; `denying`: roles that deny something, which it has where its user has
+    them. Raises `InvalidRequest`."""
 
     def into(before: Stored[User] | None) -> tuple[Saved, None]:
         if before is None and user != by:
             raise _unknown(user)
         owner = before.value if before is not None else User(user, now, by)
+        known = identity.tokens(user)
+        has = owner.role_names or (set(of_login) - {EVERYBODY})
+        bound = _named(known, of_token) if of_token is not None else None
+        if bound is not None:
+            has = has & bound.role_names
         token = rules.new_token(
             name,
             secret,
@@ -189,12 +220,14 @@ def create_token(
             expires_at=expires_at,
             description=description,
             wanted=roles,
-            has=owner.role_names or (set(of_login) - {EVERYBODY}),
+            has=has,
+            kept=has & set(denying),
             days=days,
+            bound=bound.expires_on if bound is not None else None,
             by=by,
             now=now,
         )
-        known = identity.tokens(user)
+        permit(token.role_names)
         if any(one.name == name for one in known):
             raise _wrong(f"Access token {name} already exists.")
         if len(known) >= rules.MOST_TOKENS:
@@ -206,7 +239,12 @@ def create_token(
 
 def find_token(user: UserName, name: str, *, identity: Identity) -> AccessToken:
     """Raises `InvalidRequest`."""
-    for token in identity.tokens(user):
+    return _named(identity.tokens(user), name)
+
+
+def _named(tokens: Sequence[AccessToken], name: str) -> AccessToken:
+    """Raises `InvalidRequest`."""
+    for token in tokens:
         if token.name == name:
             return token
     raise _wrong(f"Access token {name[: rules.NAME_CHARS]} does not exist.")

@@ -18,8 +18,8 @@ from typing import Literal
 
 from pydantic import JsonValue, ValidationError
 
-from xylem.domain.errors import Forbidden, InvalidRequest, TooLarge
-from xylem.domain.ids import BackendName, is_group_id
+from xylem.domain.errors import InvalidRequest, TooLarge
+from xylem.domain.ids import is_group_id
 from xylem.domain.values import dataclass
 from xylem.protocol.agent import (
     Anchor,
@@ -27,7 +27,6 @@ from xylem.protocol.agent import (
     Bundle,
     Event,
     FromOperator,
-    Hello,
     Inventory,
     JobResult,
     News,
@@ -71,15 +70,13 @@ class Vetted:
     """Of an inventory, in which an absence decides nothing."""
 
 
-def vet(text: str, backend: BackendName) -> Vetted:
-    """Raises `TooLarge`, `InvalidRequest` or `Forbidden` for what is refused as a whole."""
+def vet(text: str) -> Vetted:
+    """Raises `TooLarge` or `InvalidRequest` for what is refused as a whole."""
     size = len(text.encode(errors="replace"))
     if size > FRAME_BYTES:
         raise TooLarge(f"a frame of {size} bytes: at most {FRAME_BYTES} are taken")
     message, rejected = _read(text)
     match message:
-        case Hello():
-            _greets_for(message, backend)
         case News(boot_id=boot_id, events=events) | Bundle(boot_id=boot_id, events=events):
             sound, flawed = _sorted_out(boot_id, events)
             rejected += flawed
@@ -158,16 +155,6 @@ def _first(error: ValidationError) -> str:
 
 
 # What is sound -----------------------------------------------------------------------------------
-
-
-def _greets_for(hello: Hello, backend: BackendName) -> None:
-    if hello.backend != backend:
-        raise Forbidden(
-            f"this credential is for backend {backend}, not for {hello.backend[:NAME_CHARS]}: "
-            "make one with `xylem backend token`"
-        )
-    if len(hello.version) > NAME_CHARS:
-        raise InvalidRequest(f"version: at most {NAME_CHARS} characters")
 
 
 def _sorted_out(boot_id: BootId, events: list[Event]) -> tuple[list[Event], list[Rejected]]:

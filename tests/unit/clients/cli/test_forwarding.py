@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.cli.entering import Forward, ports_of
+from clients.cli.forwarding import Forward, ports_of
 from clients.sdk.errors import BadInput
 
 
