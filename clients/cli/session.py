@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-import httpx
 import typer
 from rich.console import Console
 from rich.control import strip_control_codes
 
-from clients.sdk.client import Client
 from clients.sdk.errors import BadInput, NotLoggedIn, Unauthorized
 from clients.sdk.login import Login, cache_folder, config_folder, current_login, ended, store
+
+if TYPE_CHECKING:
+    import httpx
+
+    from clients.sdk.client import Client
 
 _WIDE = 200
 """Columns where nobody watches: a name that is cut is no name for the next program."""
@@ -33,7 +36,7 @@ class Session:
     err: Console
     stdin: TextIO
     environ: Mapping[str, str]
-    transport: httpx.BaseTransport | None = None
+    transport: "httpx.BaseTransport | None" = None
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     format: Format = Format.TEXT
 
@@ -76,7 +79,10 @@ class Session:
 
         return fresh(login, transport=self.transport)
 
-    def connect(self) -> Client:
+    def connect(self) -> "Client":
+        # `data` and `--help` ask the service nothing, and this is half of what a start takes.
+        from clients.sdk.client import Client  # noqa: PLC0415
+
         return Client(self.login(), transport=self.transport)
 
     def read(self, file: Path) -> str:
