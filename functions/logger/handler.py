@@ -100,7 +100,8 @@ class Malformed(errors.InvalidRequest):
 def known(error: errors.XylemError) -> Response[str]:
     status = STATUS[type(error)]
     body = {"message": str(error), "error_code": error.code, "workflow_id": error.workflow}
-    return Response(status, "application/json", json.dumps(body))
+    later = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.TooMany) else None
+    return Response(status, "application/json", json.dumps(body), later)
 
 
 @app.exception_handler(Malformed)
