@@ -29,6 +29,8 @@ COMMANDS = (
     "whoami",
     "profile",
     "token",
+    "provider",
+    "key",
     "webhook",
     "user",
     "role",

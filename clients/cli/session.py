@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 
 from clients.sdk.client import Client
-from clients.sdk.errors import BadInput, NotLoggedIn
-from clients.sdk.login import Login, config_folder, current_login
+from clients.sdk.errors import BadInput, NotLoggedIn, Unauthorized
+from clients.sdk.login import Login, config_folder, current_login, ended, store
 
 _WIDE = 200
 """Columns where nobody watches: a name that is cut is no name for the next program."""
@@ -46,11 +46,30 @@ class Session:
         return config_folder(self.environ)
 
     def login(self) -> Login:
-        """Raises `NotLoggedIn`."""
+        """With a token that has not ended, where one can be had. Raises `ClientError`."""
         login = current_login(self.environ)
         if login is None:
             raise NotLoggedIn("You are not logged in.")
-        return login
+        if not ended(login, self.now()):
+            return login
+        try:
+            found = self.fresh(login)
+        except Unauthorized:
+            # Of two programs that refresh at once the second is refused, where a refresh token is
+            # good for once: it finds what the first has stored.
+            stored = current_login(self.environ)
+            if stored is None or stored == login or ended(stored, self.now()):
+                raise
+            return stored
+        if "XYLEM_URL" not in self.environ:
+            store(found, self.config_folder)
+        return found
+
+    def fresh(self, login: Login) -> Login:
+        """With another token. Raises `ClientError`."""
+        from clients.sdk.fresh import fresh  # noqa: PLC0415 - for whose token has ended alone
+
+        return fresh(login, transport=self.transport)
 
     def connect(self) -> Client:
         return Client(self.login(), transport=self.transport)

@@ -222,11 +222,11 @@ def test_a_frame_says_whom_it_is_for(stacks: Synthesized) -> None:
     assert websocket["RouteSelectionExpression"] == "$request.body.to"
 
 
-def test_aws_asks_about_a_token_once_in_five_minutes(dev: Synthesized) -> None:
+def test_aws_asks_about_a_token_once_a_minute(dev: Synthesized) -> None:
     authorizer = _http_authorizer(dev)
 
     assert authorizer["IdentitySource"] == ["$request.header.Authorization"]
-    assert authorizer["AuthorizerResultTtlInSeconds"] == 300
+    assert authorizer["AuthorizerResultTtlInSeconds"] == 60
     assert authorizer["EnableSimpleResponses"] is True
 
 

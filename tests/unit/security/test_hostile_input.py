@@ -14,6 +14,7 @@ from xylem.domain.access import ADMIN, USER
 from xylem.domain.errors import InvalidRequest
 from xylem.domain.ids import WorkflowId
 from xylem.domain.label_filter import label_selector
+from xylem.protocol.spool import Stream
 from xylem.usecases.log_lines import Line, Wanted, choosing
 
 REPOSITORY = Path(__file__).parents[3]
@@ -87,7 +88,7 @@ def test_no_answer_has_a_header_of_its_callers(text: str) -> None:
     door = FrontDoor()
     name = door.submitted(door.token("alice"))
 
-    asked = [
+    asked: list[tuple[str, str, dict[str, str], Any]] = [
         ("GET", f"/api/workflow/{text}", {}, None),
         ("GET", f"/api/pool/{text}/workflow", {}, None),
         ("GET", PROFILE, {"x-osmo-client-version": text}, None),
@@ -126,7 +127,7 @@ def test_no_name_in_a_path_leads_out_of_where_names_are_kept(path: str) -> None:
         ("PUT", f"/api/configs/pool/{path}"),
         ("PUT", f"/api/backend/{path}"),
     ):
-        body = HELLO if "app" in where else {} if method != "GET" else None
+        body: Any = HELLO if "app" in where else {} if method != "GET" else None
         answer = door.ask(method, where, token=door.root, body=body)
 
         assert 400 <= answer.status < 500, (where, answer)
@@ -331,14 +332,14 @@ def test_stars_and_alternatives_find_what_they_found() -> None:
 
 def test_an_expression_for_lines_of_a_log_that_finds_no_end_is_ended() -> None:
     choose = choosing(Wanted(query="(a+)+$"))
-    lines = [Line(0, 0, 0, 0, "a" * 60 + "!")]  # type: ignore[list-item]  # nobody asks for a stream
+    lines = [Line(0, 0, 0, Stream.STDOUT, "a" * 60 + "!")]
 
     with pytest.raises(InvalidRequest, match="takes too much time"):
         list(choose(lines))
 
 
 def test_an_expression_for_lines_finds_as_before_beyond_one_try() -> None:
-    lines = [Line(n, 0, n, 0, f"line {n}") for n in range(5_000)]  # type: ignore[arg-type]  # as above
+    lines = [Line(n, 0, n, Stream.STDOUT, f"line {n}") for n in range(5_000)]
 
     found = list(choosing(Wanted(query=r"^line \d+99$"))(lines))
 

@@ -15,7 +15,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 
 from xylem.domain.status import WorkflowStatus
-from xylem.ports.listing import Filter, Part, Rows, is_wanted, place
+from xylem.ports.listing import Filter, Part, Rows, Scope, is_wanted, place
 from xylem_aws import rows
 from xylem_aws.tables.workflows import EntryRow, list_partitions
 
@@ -55,6 +55,16 @@ def read(part: Part) -> Rows:
             if is_wanted(entry, wanted) and place(entry.submitted_at, entry.id) != part.beyond
         ),
         ended["sk"]["S"] if ended else None,
+    )
+
+
+def unfinished(scope: Scope) -> int:
+    """DynamoDB counts, and sends no row."""
+    return sum(
+        EntryRow.count(
+            partition, filter_condition=EntryRow.ended_at.does_not_exist(), consistent_read=True
+        )
+        for partition in list_partitions(scope)
     )
 
 

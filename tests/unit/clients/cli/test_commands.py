@@ -452,7 +452,7 @@ def test_a_login_that_the_service_refuses_replaces_none(tmp_path: Path) -> None:
     assert (tmp_path / "login.json").read_text() == before
 
 
-@pytest.mark.parametrize("options", [(), ("--token", "t", "--user", "u")])
+@pytest.mark.parametrize("options", [("--method", "token"), ("--token", "t", "--user", "u")])
 def test_a_login_has_a_token_or_a_name(tmp_path: Path, options: tuple[str, ...]) -> None:
     environ = {"XYLEM_CONFIG_DIR": str(tmp_path)}
 

@@ -14,9 +14,12 @@ from functions.core_service.api import Application
 from tests.stories.world import World
 from xylem.domain.target import PUBLIC
 from xylem.memory.queues import MemoryDeadLetters
+from xylem.memory.rates import MemoryRates
 from xylem.memory.tokens import MemoryProviders, MemorySigner
 from xylem.ports.tokens import Providers, Signer
+from xylem.usecases.limits import Limiter, PerSecond
 
+NO_LIMITS = PerSecond()
 WEBSOCKET_URL = "wss://sockets.test/live"
 SUBMIT = "/api/pool/default/workflow"
 
@@ -37,6 +40,7 @@ class ServicesOf:
         dead_letters: MemoryDeadLetters | None = None,
         signer: Signer | None = None,
         providers: Providers | None = None,
+        limits: PerSecond = NO_LIMITS,
     ) -> None:
         self.engine = world
         self.joining = world
@@ -51,6 +55,8 @@ class ServicesOf:
         self.identity = world.identity
         self.apps = world.apps
         self.signer: Signer = signer or MemorySigner()
+        self.rates = MemoryRates()
+        self.limiter = Limiter(lambda: self.rates, limits)
         self.providers: Providers = providers or MemoryProviders()
         self.answers = world.answers
         self.receivers = PUBLIC
@@ -67,10 +73,12 @@ class CoreService:
         world: World | None = None,
         signer: Signer | None = None,
         providers: Providers | None = None,
+        limits: PerSecond = NO_LIMITS,
     ) -> None:
         self.world = world or World()
         self.dead_letters = MemoryDeadLetters("jobs", "news", "timers")
-        services = ServicesOf(self.world, self.dead_letters, signer, providers)
+        services = ServicesOf(self.world, self.dead_letters, signer, providers, limits)
+        self.rates = services.rates
         self._handler = Mangum(Application(services), lifespan="off")
 
     def ask(
