@@ -1,6 +1,8 @@
 """The OpenAPI document that we serve: whole, and kept by every answer."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -153,3 +155,19 @@ def test_what_the_document_does_not_say_is_found() -> None:
 
     found = conforming.wrong(retry, requests=10, first=1)
     assert found is not None and "404" in found.wrong
+
+
+def test_who_does_not_ask_for_it_imports_none_of_it() -> None:
+    """A cold start would wait for it."""
+    lines = (
+        "import sys",
+        "from functions.core_service.api import PARTS, Application",
+        "Application(None).load(*PARTS)",
+        "print([name for name in sys.modules if name in "
+        "('functions.core_service.document', 'xylem.usecases.once', 'urllib3')])",
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True
+    )
+
+    assert said.stdout.strip() == "[]"
