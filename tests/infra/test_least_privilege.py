@@ -50,6 +50,7 @@ def test_a_pattern_ends_a_resource_and_never_begins_it(stacks: Synthesized) -> N
     allowed = re.compile(
         r"\*|arn:aws:s3:::[a-z0-9-]+/([a-z]+/)?\*"
         r"|.*:log-group:[^*]+:\*|.*/live/(POST|DELETE)/@connections/\*"
+        r"|arn:aws:ses:[a-z0-9-]+:\d+:identity/\*"
     )
 
     assert [pattern for pattern in patterns if not allowed.fullmatch(pattern)] == []
