@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from clients.cli.options import LongFormatType, command_group
+from clients.cli.options import Environment, LongFormatType, Region, Url, command_group
 from clients.cli.session import session_of
-from clients.cli.signing import Environment, Region, Url, deployment
+from clients.cli.signing import deployment
 from clients.sdk.errors import BadInput
 from xylem.domain.errors import XylemError
 from xylem_aws.keys import ensure_keys

@@ -10,9 +10,9 @@ import httpx
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from clients.cli.options import LongFormatType, command_group
+from clients.cli.options import Environment, LongFormatType, Region, Url, command_group
 from clients.cli.session import session_of
-from clients.cli.signing import Deployment, Environment, Region, Url, deployment
+from clients.cli.signing import Deployment, deployment
 from clients.sdk.errors import BadInput, Unreachable
 from clients.sdk.login import checked_url, is_loopback
 from xylem.domain.provider import ROLES_CLAIM, USER_CLAIMS, Provider
