@@ -29,7 +29,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 LOCAL_LOGIN := XYLEM_CONFIG_DIR=$${XYLEM_HOME:-.xylem}/login
 
 .PHONY: help install demo up down test check bench simulate synth deploy prove-kills prove-timers
-.PHONY: prove-simulation prove-mutation prove-scope prove-operators prove-masking prove-api
+.PHONY: prove-simulation prove-mutation prove-scope prove-operators prove-masking prove-logs prove-api
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ prove-kills: install ## kill -9 in a hundred running diamonds; goes on where it 
 prove-operators: install ## an operator killed, cut, answered with errors, under two hundred tasks
 	@$(BIN)/xylem local up
 	@$(LOCAL_LOGIN) $(BIN)/python -m tests.proofs.operators --to-the-last --record
+
+prove-logs: install ## two hundred tasks print four million lines while everything is killed
+	@$(BIN)/xylem local up
+	@$(LOCAL_LOGIN) $(BIN)/python -m tests.proofs.logs --record
 
 prove-timers: $(STAMPS)/venv ## ten thousand timers in real time: half an hour
 	@$(BIN)/python -m tests.proofs.timers --record

@@ -31,6 +31,7 @@ COMMANDS = (
     "token",
     "provider",
     "key",
+    "webhook",
     "user",
     "role",
     "config",

@@ -74,7 +74,8 @@ ANSWERS: dict[str, Json] = {
         "unknown_job",
     ),
     "409": _answer(
-        "Not in this state, or not while the same request is being worked on",
+        "Not in this state, not of the revision that was expected, or not while the same request "
+        "is being worked on",
         "The first request under this Idempotency-Key is still being worked on: send it again in "
         "some seconds.",
         "in_progress",
@@ -162,7 +163,7 @@ def _statuses(path: str, method: str, operation: Json, *, open_: bool) -> Iterat
         yield from ("401", "403")
     if "{" in path:
         yield "404"
-    if (method, path) == ("delete", "/api/configs/backend/{name}"):
+    if path.startswith("/api/configs/") and method in ("put", "patch", "delete"):
         yield "409"
     if "requestBody" in operation:
         yield "413"

@@ -14,6 +14,7 @@ from functions.core_service.services import Has
 from functions.core_service.views import View
 from xylem.domain.errors import InvalidRequest
 from xylem.domain.label_filter import label_selector
+from xylem.domain.status import WorkflowStatus
 from xylem.ports.listing import Filter
 from xylem.usecases import listing, queries
 
@@ -49,10 +50,15 @@ class ListQuery(BaseModel):
 @router.get("")
 def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) -> View:
     pools = query.pools if query.pools and not query.all_pools else _own_pool(who, query, has)
+    statuses = [
+        WorkflowStatus(one) for one in query.statuses if one.value in WorkflowStatus.__members__
+    ]
+    if query.statuses and not statuses:
+        return {"workflows": [], "more_entries": False}
     wanted = Filter(
         users=() if query.all_users else (query.users or [who.subject]),
         pools=pools,
-        statuses=[one.value for one in query.statuses],
+        statuses=statuses,
         priorities=query.priority,
         name=query.name,
         after=_utc(query.submitted_after),

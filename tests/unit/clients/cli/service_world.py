@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ADMIN = "osmo-admin"
+PASSED_ON = {"idempotency-key"}
 
 
 class ServiceWorld(httpx.BaseTransport):
@@ -77,6 +78,7 @@ class ServiceWorld(httpx.BaseTransport):
             body=body.decode() if body else None,
             who=who,
             roles=roles,
+            headers={name: value for name, value in request.headers.items() if name in PASSED_ON},
         )
         self.after(request)
         if isinstance(answer.body, str) and "json" not in answer.headers.get("content-type", ""):

@@ -24,9 +24,6 @@ WEBSOCKET_URL = "wss://sockets.test/live"
 SUBMIT = "/api/pool/default/workflow"
 
 
-NO_HEADERS: Mapping[str, str] = {}
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
