@@ -30,6 +30,7 @@ LOCAL_LOGIN := XYLEM_CONFIG_DIR=$${XYLEM_HOME:-.xylem}/login
 
 .PHONY: help install demo up down test check bench simulate synth deploy prove-kills prove-timers
 .PHONY: prove-simulation prove-mutation prove-scope prove-operators prove-masking prove-logs prove-api
+.PHONY: prove-sessions
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +73,10 @@ prove-logs: install ## two hundred tasks print four million lines while everythi
 	@$(BIN)/xylem local up
 	@$(LOCAL_LOGIN) $(BIN)/python -m tests.proofs.logs --record
 
+prove-sessions: install ## 200 MB through sessions that are cut, moved and killed, bit for bit
+	@$(BIN)/xylem local up
+	@$(LOCAL_LOGIN) $(BIN)/python -m tests.proofs.session_cuts --seed $(SEED) --record
+
 prove-timers: $(STAMPS)/venv ## ten thousand timers in real time: half an hour
 	@$(BIN)/python -m tests.proofs.timers --record
 
@@ -82,15 +87,15 @@ prove-api: $(STAMPS)/venv ## half an hour of requests that schemathesis makes of
 	@$(BIN)/python -m tests.proofs.api --seed $(SEED) --record
 
 bench: install synth-prod ## how long a user waits and what it costs; RECORD=1 keeps the figures
-	@$(BIN)/python -m tests.benchmarks.specs $(if $(RECORD),--record)
-	@$(BIN)/python -m tests.benchmarks.operator $(if $(RECORD),--record)
-	@$(BIN)/python -m tests.benchmarks.log_tail $(if $(RECORD),--record)
-	@$(BIN)/python -m tests.benchmarks.masking $(if $(RECORD),--record)
-	@$(BIN)/python -m tests.benchmarks.transfer $(if $(RECORD),--record)
-	@$(BIN)/xylem local up
-	@for figure in engine latency bill throughput cold_start why_pending following sessions; do \
-		$(LOCAL_LOGIN) $(BIN)/python -m tests.benchmarks.$$figure $(if $(RECORD),--record); \
-	done
+	@missed=; \
+	measure() { $(LOCAL_LOGIN) $(BIN)/python -m tests.benchmarks.$$1 $(if $(RECORD),--record) \
+		|| missed="$$missed $$1"; }; \
+	for figure in specs operator log_tail masking lists transfer; do measure $$figure; done; \
+	$(BIN)/xylem local up; \
+	for figure in engine latency bill throughput cold_start why_pending following sessions rsync; do \
+		measure $$figure; \
+	done; \
+	test -z "$$missed" || { echo "bench: these failed or missed their line:$$missed" >&2; exit 1; }
 
 prove-simulation: $(STAMPS)/venv ## N schedules in SHARDS, from SEED on; goes on where it was stopped
 	@$(BIN)/python -m tests.proofs.simulation --runs $(N) --shards $(SHARDS) --seed $(SEED) \

@@ -93,6 +93,13 @@ def config_folder(environ: Mapping[str, str]) -> Path:
     return Path(platformdirs.user_config_dir("xylem"))
 
 
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """For what can be asked again."""
+    if chosen := environ.get("XYLEM_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    return Path(platformdirs.user_cache_dir("xylem"))
+
+
 def current_login(environ: Mapping[str, str]) -> Login | None:
     """The login of the environment, else the stored one. Raises `BadInput`."""
     if url := environ.get("XYLEM_URL"):

@@ -43,7 +43,7 @@ async def upload(
 ) -> Outcome:
     """A file or folder of this machine into a folder of the task; with a `/` at its end what is in
     it. `rate`: bytes in a second at the most. Raises `SessionBroken`, `RsyncFailed`, `BadInput`."""
-    base, name = _apart(local)
+    base, name = apart(local)
 
     def work(wire: Wire) -> Outcome:
         with Tree(base) as tree:
@@ -64,14 +64,14 @@ async def download(line: SessionLine, remote: str, local: str, note: Note) -> Ou
     return await _synced(line, {"do": "download", "path": remote}, work, None)
 
 
-def _apart(local: str) -> tuple[str, str]:
+def apart(local: str) -> tuple[str, str]:
     """The folder that it is in, and its name there; none for what is in it. Raises `BadInput`."""
     if not os.path.lexists(local):
         raise BadInput(f"{local}: there is no such file or folder")
-    if local.endswith("/") or Path(local).name in {"", ".."}:
+    parent, _, name = local.rpartition("/")
+    if name in {"", ".", ".."}:
         return os.path.realpath(local), ""
-    parent, name = os.path.split(local)
-    return os.path.realpath(parent or "."), name
+    return os.path.realpath(parent or ("/" if local.startswith("/") else ".")), name
 
 
 async def _synced(

@@ -13,6 +13,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ from operators.shared.clock import now
 from operators.shared.session_io import ChannelOver, SessionLine
 from xylem.protocol.attachment import SessionSide
 from xylem.protocol.channels import Broken, Bytes, Exited, Finished, Reset
+from xylem.protocol.dialling import ROTATE_AFTER
 
 READ_BYTES = 64 * 1024
 
@@ -49,10 +51,19 @@ class Size:
 
 
 @asynccontextmanager
-async def attached(login: Login, grant: SessionGrant) -> AsyncIterator[SessionLine]:
-    """A session with its sockets, until the block is left."""
+async def attached(
+    login: Login, grant: SessionGrant, *, rotate_after: timedelta = ROTATE_AFTER
+) -> AsyncIterator[SessionLine]:
+    """A session with its sockets, until the block is left. `rotate_after`: how old a socket gets
+    before another takes its place."""
     side = SessionSide(
-        grant.session, "client", grant.token, uuid4().hex, random=random.random, now=now()
+        grant.session,
+        "client",
+        grant.token,
+        uuid4().hex,
+        random=random.random,
+        now=now(),
+        rotate_after=rotate_after,
     )
     line = SessionLine(grant.websocket_url, lambda: _headers(login), side, agent="xylem")
     pumping = asyncio.create_task(line.run())

@@ -11,9 +11,10 @@ from typing import Any, Literal, get_args
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Message, Receive, Scope, Send
 
-from functions.core_service import client_version, errors, once
+from functions.core_service import client_version, errors, large, once
 from functions.core_service.services import Services
 
 Part = Literal[
@@ -140,6 +141,8 @@ class Application(FastAPI):
         self.state.services = services
         self._loaded: set[Part] = set()
         errors.install(self)
+        # Within the others, behind which every answer comes in parts and its size is not known.
+        self.add_middleware(GZipMiddleware, minimum_size=large.COMPRESSED_BYTES, compresslevel=1)
         self.middleware("http")(once.once)
         self.middleware("http")(client_version.told)
 

@@ -47,7 +47,7 @@ from xylem.manifests.names import GROUP_LABEL, INCARNATION, RETRY, TASK, contain
 from xylem.manifests.runtime import RSYNC_IN_IMAGE, UDP_IN_IMAGE
 from xylem.protocol.agent import Invite
 from xylem.protocol.attachment import SessionSide
-from xylem.protocol.channels import Bytes, Finished, Opened, Signalled
+from xylem.protocol.channels import CHANNELS, Bytes, Finished, Opened, Signalled
 
 log = logging.getLogger(__name__)
 
@@ -134,10 +134,14 @@ class Entrances:
         return over.code
 
     async def _channels(self, line: SessionLine, invite: Invite) -> None:
+        """Who opens and resets without end is served no more at a time than who does not."""
+        slots = asyncio.Semaphore(CHANNELS)
         async with asyncio.TaskGroup() as group:
             while True:
+                await slots.acquire()
                 opened = await line.next_opened()
-                group.create_task(self._channel(line, invite, opened))
+                serving = group.create_task(self._channel(line, invite, opened))
+                serving.add_done_callback(lambda _: slots.release())
 
     async def _channel(self, line: SessionLine, invite: Invite, opened: Opened) -> None:
         channel = opened.channel

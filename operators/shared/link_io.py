@@ -154,7 +154,7 @@ class Pump(Generic[T]):
             stirred.clear()
             for text in self._link.to_send(number, now()):
                 async with asyncio.timeout(SEND_SECONDS):
-                    await peer.send(_in_frames(text))
+                    await peer.send(in_frames(text))
                 FRAMES.labels("up").inc()
                 FRAME_BYTES.labels("up").inc(len(text))
             self._changed.set()
@@ -171,7 +171,7 @@ class Pump(Generic[T]):
             self.stir()
 
 
-def _in_frames(text: str) -> str | list[str]:
+def in_frames(text: str) -> str | list[str]:
     """API Gateway takes frames of 32 KB, and messages of several."""
     if len(text if text.isascii() else text.encode()) <= limits.FRAME_BYTES:
         return text

@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from operators.shared.channel_inbox import ChannelInbox
 from operators.shared.clock import now
 from operators.shared.link_io import Pump
 from xylem.protocol.attachment import Over, SessionSide
-from xylem.protocol.channels import Broken, Bytes, Event, Exited, Opened, Reset
+from xylem.protocol.channels import CHANNELS, Broken, Bytes, Event, Exited, Opened, Reset
 from xylem.protocol.streams import Outside
 
 
@@ -31,7 +32,7 @@ class SessionLine:
     ) -> None:
         self._side = side
         self._pump: Pump[Event | Over] = Pump(url, headers, self, self._take, agent)
-        self._inboxes: dict[int, asyncio.Queue[Event]] = {}
+        self._inboxes: dict[int, ChannelInbox] = {}
         self._opened: asyncio.Queue[Opened] = asyncio.Queue()
         self._moved = asyncio.Event()
         self.over: asyncio.Future[Over] = asyncio.get_running_loop().create_future()
@@ -40,6 +41,11 @@ class SessionLine:
         """Until the session is over and its sockets are closed."""
         await self._pump.run()
 
+    @property
+    def reordered(self) -> int:
+        """Frames that overtook others."""
+        return self._side.channels.reordered
+
     # Of our owner --------------------------------------------------------------------------------
 
     def open(self, what: bytes) -> int:
@@ -47,7 +53,7 @@ class SessionLine:
         channel = self._side.channels.open(what)
         if channel is None:
             raise ChannelOver("too many channels are open, or the session is over")
-        self._inboxes[channel] = asyncio.Queue()
+        self._inboxes[channel] = ChannelInbox()
         self._pump.stir()
         return channel
 
@@ -93,7 +99,7 @@ class SessionLine:
 
     async def events(self, channel: int) -> AsyncIterator[Event]:
         """Until its exit, its reset, or the end of the session. Tell `consumed` of `Bytes`."""
-        inbox = self._inboxes.setdefault(channel, asyncio.Queue())
+        inbox = self._inboxes.setdefault(channel, ChannelInbox())
         try:
             while True:
                 event = await inbox.get()
@@ -155,12 +161,15 @@ class SessionLine:
             case Broken():
                 pass  # the end of the session follows it
             case Opened(channel=channel):
-                self._inboxes[channel] = asyncio.Queue()
+                if self._opened.qsize() == CHANNELS:
+                    self.reset(channel, "too many channels wait to be served")
+                    return
+                self._inboxes[channel] = ChannelInbox()
                 self._opened.put_nowait(event)
             case _:
                 inbox = self._inboxes.get(event.channel)
                 if inbox is not None:
-                    inbox.put_nowait(event)
+                    inbox.put(event)
                 elif isinstance(event, Bytes):
                     self._side.channels.consumed(event.channel, len(event.data))
 
@@ -168,5 +177,5 @@ class SessionLine:
         if not self.over.done():
             self.over.set_result(over)
         for inbox in self._inboxes.values():
-            inbox.put_nowait(Broken(over.message or over.code))
+            inbox.put(Broken(over.message or over.code))
         self._moved.set()

@@ -10,9 +10,9 @@ Against the stack that `xylem local up` started, in a task of its own:
 * connections: so many at once over one forwarded port, until all have their answer.
 
 Frames go through the embedded API Gateway and its Lambda processes on this machine. On AWS each hop
-takes longer, and a GB is some 44,000 frames of 23,000 bytes: API Gateway counts each when it comes
-and when it goes, $1.00 a million, and the Router is invoked for each, $0.20 a million and its time:
-$0.10 to $0.13 (https://aws.amazon.com/api-gateway/pricing, https://aws.amazon.com/lambda/pricing).
+takes longer, and a GB is some 10,400 messages of 96,000 bytes: API Gateway counts each as four when
+it comes and when it goes, $1.00 a million, and the Router is invoked for each, $0.20 a million and
+its time: $0.10 (https://aws.amazon.com/api-gateway/pricing, https://aws.amazon.com/lambda/pricing).
 """
 
 import asyncio

@@ -13,8 +13,9 @@ from tests.stories.world import BACKEND
 from xylem.domain.errors import Gone
 from xylem.domain.ids import ConnectionId
 from xylem.domain.session import ended
-from xylem.protocol.attachment import ROTATE_AFTER, ROTATE_SPREAD, Over, SessionSide
+from xylem.protocol.attachment import Over, SessionSide
 from xylem.protocol.channels import Bytes, Exited, Opened
+from xylem.protocol.dialling import ROTATE_AFTER, ROTATE_SPREAD
 from xylem.protocol.limits import MESSAGE_BYTES
 from xylem.protocol.session import Attach, Frame, Renew, Side, side_message
 from xylem.usecases import session_relay, sessions

@@ -322,6 +322,20 @@ def test_a_renewed_token_is_of_the_same_generation() -> None:
     assert token_in(renewed) != mine
 
 
+def test_an_operator_that_was_restarted_hears_of_the_session_when_its_client_renews() -> None:
+    """Its client was told `peer_lost`, and the row still names the connection that is gone."""
+    scene = Scene()
+    made, *_ = scene.paired()
+    scene.world.listen()
+    scene.world.cluster.invites.clear()
+
+    asked = Renew(sid=made.session.id, token=made.token)
+    sessions.renew(asked, scene.client, has=scene.world)
+    scene.world.listen()
+
+    assert [one.sid for one in scene.world.cluster.invites] == [made.session.id]
+
+
 def test_who_is_no_longer_the_side_gets_no_token() -> None:
     scene = Scene()
     made, *_ = scene.paired()

@@ -9,8 +9,7 @@ as events. `channels` is what our owner writes to.
   the new one is attached; frames that still come over it are heard.
 * Frames go out while there is a peer token. Who was told `peer_lost`, or has no token, renews:
   soon, then every 5 s; a token is renewed 40 s before its end.
-* API Gateway ends a connection after two hours: a successor is dialled between 100 and 110 minutes,
-  and nobody notices.
+* A successor is dialled before API Gateway ends a connection (`dialling`), and nobody notices.
 * What is broken here is ended on the row, if there is still a way to say so: the other side must
   not go on alone. Nothing of this process is ever resumed after it.
 """
@@ -22,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import ValidationError
 
 from xylem.protocol.channels import Broken, Channels, Event
+from xylem.protocol.dialling import ROTATE_AFTER, Dialling, Pace
 from xylem.protocol.message import Message
 from xylem.protocol.session import (
     Attach,
@@ -42,10 +42,10 @@ PEER_LIFE = timedelta(seconds=120)
 
 RENEW_SOON = timedelta(seconds=0.5)
 RENEW_AGAIN = timedelta(seconds=5)
-ROTATE_AFTER = timedelta(minutes=100)
-ROTATE_SPREAD = timedelta(minutes=10)
 RETIRE_AFTER = timedelta(seconds=10)
-LONGEST_TRY = timedelta(seconds=8)
+PACE = Pace(first=timedelta(seconds=0.5), longest=timedelta(seconds=8))
+"""Somebody waits in front of a terminal."""
+
 FAREWELL = timedelta(seconds=3)
 """How long there is to say that it is over."""
 
@@ -74,6 +74,7 @@ class SessionSide:
         *,
         random: Callable[[], float],
         now: datetime,
+        rotate_after: timedelta = ROTATE_AFTER,
     ) -> None:
         """`random` draws from [0, 1)."""
         self.channels = Channels(sid, side, now.timestamp())
@@ -81,14 +82,8 @@ class SessionSide:
         self._sid = sid
         self._token = token
         self._nonce = nonce
-        self._random = random
+        self._dialling = Dialling(PACE, random, now, rotate_after)
         self._connections: dict[int, _Connection] = {}
-        self._current: int | None = None
-        self._dialling: int | None = None
-        self._dialled = 0
-        self._dial_at: datetime | None = now
-        self._failures = 0
-        self._rotate_at: datetime | None = None
         self._peer: str | None = None
         self._peer_until: datetime | None = None
         self._renew_at: datetime | None = None
@@ -100,32 +95,16 @@ class SessionSide:
 
     def dial(self, now: datetime) -> int | None:
         """The number of a connection to be opened now, if one is due. Tell `opened` or `closed`."""
-        if self.over is not None or self._dialling is not None:
-            return None
-        rotates = self._current is not None and _reached(self._rotate_at, now)
-        if not rotates and not _reached(self._dial_at, now):
-            return None
-        self._dialled += 1
-        self._dialling = self._dialled
-        self._dial_at = None
-        return self._dialled
+        return self._dialling.dial(now) if self.over is None else None
 
     def opened(self, number: int, now: datetime) -> None:
         self._connections[number] = _Connection(attach_at=now)
 
     def closed(self, number: int, now: datetime, *, retry_after: timedelta | None = None) -> None:
         self._connections.pop(number, None)
-        if number == self._dialling:
-            self._dialling = None
-            self._failures += 1
-        elif number == self._current:
-            self._current = None
+        if number == self._dialling.current:
             self._lost(None)
-        else:
-            return
-        if self._current is None and self._dialling is None:
-            pause = min(timedelta(seconds=2**self._failures / 2), LONGEST_TRY) * self._random()
-            self._dial_at = now + max(pause, retry_after or timedelta())
+        self._dialling.closed(number, now, retry_after)
 
     def finished(self, number: int, now: datetime) -> bool:
         """Whether this socket should be closed from our side."""
@@ -138,7 +117,7 @@ class SessionSide:
     @property
     def done(self) -> bool:
         """Over, and all sockets are closed."""
-        return self.over is not None and not self._connections and self._dialling is None
+        return self.over is not None and not self._connections and self._dialling.coming is None
 
     # In ------------------------------------------------------------------------------------------
 
@@ -154,7 +133,7 @@ class SessionSide:
                 self._attached(number, message, now)
                 return []
             case PeerLost():
-                if number == self._current:
+                if number == self._dialling.current:
                     self._lost(now + RENEW_SOON)
                 return []
             case Ended(code=code, message=why):
@@ -168,15 +147,12 @@ class SessionSide:
         return self._heard(self.channels.ticked(now.timestamp()), now)
 
     def _attached(self, number: int, message: Attached, now: datetime) -> None:
-        if number == self._dialling:
-            self._dialling = None
-            self._failures = 0
-            if self._current in self._connections:
-                self._connections[self._current].end_at = now + RETIRE_AFTER
-            self._current = number
+        before = self._dialling.current
+        if self._dialling.settled(number, now):
+            if before is not None:
+                self._connections[before].end_at = now + RETIRE_AFTER
             self._connections[number].attach_at = None
-            self._rotate_at = now + ROTATE_AFTER + ROTATE_SPREAD * self._random()
-        if number != self._current:
+        if number != self._dialling.current:
             return
         self._peer = message.peer
         if message.peer is None:
@@ -227,12 +203,12 @@ class SessionSide:
         if connection is None:
             return []
         messages: list[Message] = []
-        if number in (self._current, self._dialling) and self._farewell:
+        if number in (self._dialling.current, self._dialling.coming) and self._farewell:
             messages, self._farewell = self._farewell, []
         elif self.over is None and _reached(connection.attach_at, now):
             connection.attach_at = now + ATTACH_AGAIN
             messages = [Attach(sid=self._sid, token=self._token, number=number, nonce=self._nonce)]
-        elif self.over is None and number == self._current:
+        elif self.over is None and number == self._dialling.current:
             messages = self._said(now)
         return [message.model_dump_json() for message in messages]
 
@@ -252,12 +228,11 @@ class SessionSide:
         """When `dial`, `ticked`, `to_send` and `finished` have to be asked next."""
         if self.over is not None:
             return self._over_at if self._connections else None
-        moments = [self._dial_at, self._peer_until]
+        moments = [self._dialling.due_at, self._peer_until]
         for connection in self._connections.values():
             moments += [connection.attach_at, connection.end_at]
-        if self._current is not None:
+        if self._dialling.current is not None:
             moments.append(self._renew_at)
-            moments.append(self._rotate_at if self._dialling is None else None)
         at = self.channels.wake_at
         if at is not None:
             moments.append(datetime.fromtimestamp(at, UTC))

@@ -146,6 +146,8 @@ class _Over:
 class Channels:
     def __init__(self, sid: SessionId, side: Side, now: float) -> None:
         self.broken: str | None = None
+        self.reordered = 0
+        """Frames that came before one that was said before them."""
         self._sid = sid
         self._side = side
         self._open: OrderedDict[int, _Channel] = OrderedDict()
@@ -314,6 +316,7 @@ class Channels:
                 return []
 
     def _read(self, number: int, channel: _Channel, piece: Piece, now: float) -> list[Event]:
+        self.reordered += piece.seq > channel.into.next
         given = channel.into.take(piece)
         waits = given and piece.kind in BYTES
         due = now + ACK_SECONDS if waits else now

@@ -9,8 +9,9 @@ A side token names a session and a side, and lives as long as the session. A pee
 sender's own connection and its peer's, and lives 120 s, so whoever lost the right loses the way
 that soon. It is compared with the connection that a frame came from, and with the frame's session.
 
-What the operator was told may be lost: it is told again whenever the client attaches or renews and
-nobody is on the other side yet.
+What the operator was told may be lost: it is told again whenever the client renews, and when it
+attaches and nobody is on the other side yet. So an operator that was restarted hears of the session
+as well, and ends it: its client need not wait for the silence to be long enough.
 """
 
 from datetime import datetime, timedelta
@@ -44,7 +45,7 @@ MOST_OPEN = 20
 """Of one user at a time."""
 
 MOST_BYTES = 50 * 1024**3
-"""Of one session, as its sides count them. A GB costs some $0.13 (docs/costs.md)."""
+"""Of one session, as its sides count them. A GB costs some $0.10 (docs/costs.md)."""
 
 ATTEMPTS = 5
 
@@ -255,7 +256,8 @@ def _told(
         others = [Said(peer.connection, message)] if peer is not None and both else []
         return [Said(connection, message), *others]
     peer = session.peer(side)
-    if peer is None and side == "client":
+    if side == "client" and (peer is None or not both):
+        # Who is there already takes no notice; a process that came after it ends the session.
         _invite(session, has)
     said = [Said(connection, _attached(session, side, has))]
     if peer is not None and both:
