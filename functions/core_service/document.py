@@ -5,7 +5,9 @@ operation may answer beside its success, the shape of an error, and that a POST 
 made when somebody asks for it: no other request imports this module.
 """
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -106,6 +108,9 @@ ANSWERS: dict[str, Json] = {
     ),
 }
 
+EXAMPLES_FILE = Path(__file__).parent / "examples.json"
+"""Requests, and what was answered to them: `tests/api/examples.py` asks and writes them down."""
+
 NAMES = {"Problem": PROBLEM}
 ENTERING = ("/sessions", "/exec/", "/portforward/", "/webserver/", "/rsync/")
 """Below a workflow: what reaches into a running task."""
@@ -132,10 +137,12 @@ def document(app: FastAPI) -> Json:
         "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
     whole["security"] = [{"token": []}]
+    examples = json.loads(EXAMPLES_FILE.read_text())
     for path, methods in whole["paths"].items():
         for method, operation in methods.items():
             if method in METHODS:
                 _complete(path, method, operation)
+                _show(operation, examples.get(f"{method.upper()} {path}", {}))
     return whole
 
 
@@ -155,6 +162,15 @@ def _complete(path: str, method: str, operation: Json) -> None:
     operation["tags"] = [_tag(path)]
     for status in _statuses(path, method, operation, open_=open_):
         operation["responses"][status] = {"$ref": f"#/components/responses/Problem{status}"}
+
+
+def _show(operation: Json, example: Json) -> None:
+    """`example`: a request and its answer, each where there is one."""
+    if "request" in example:
+        operation["requestBody"]["content"]["application/json"]["example"] = example["request"]
+    if "answer" in example:
+        for content in operation["responses"]["200"].get("content", {}).values():
+            content["example"] = example["answer"]
 
 
 def _statuses(path: str, method: str, operation: Json, *, open_: bool) -> Iterator[str]:

@@ -38,6 +38,8 @@ HTTP_ROUTES = {
     "GET /api/auth/keys": ("core-service", False),
     "GET /api/auth/jwt/access_token": ("core-service", False),
     "POST /api/auth/jwt/access_token": ("core-service", False),
+    "GET /api/auth/jwt/refresh_token": ("core-service", False),
+    "POST /api/auth/jwt/refresh_token": ("core-service", False),
     "GET /api/workflow/{name}/logs": ("logger", True),
     "GET /api/workflow/{name}/logs/follow": ("logger", True),
     "GET /api/workflow/{name}/error_logs": ("logger", True),
