@@ -29,7 +29,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 LOCAL_LOGIN := XYLEM_CONFIG_DIR=$${XYLEM_HOME:-.xylem}/login
 
 .PHONY: help install demo up down test check bench simulate synth deploy prove-kills prove-timers
-.PHONY: prove-simulation prove-mutation prove-scope prove-operators prove-masking prove-api
+.PHONY: prove-simulation prove-mutation prove-scope prove-operators prove-masking prove-logs prove-api
 .PHONY: prove-sessions
 
 help: ## list the targets
@@ -69,6 +69,10 @@ prove-operators: install ## an operator killed, cut, answered with errors, under
 	@$(BIN)/xylem local up
 	@$(LOCAL_LOGIN) $(BIN)/python -m tests.proofs.operators --to-the-last --record
 
+prove-logs: install ## two hundred tasks print four million lines while everything is killed
+	@$(BIN)/xylem local up
+	@$(LOCAL_LOGIN) $(BIN)/python -m tests.proofs.logs --record
+
 prove-sessions: install ## 200 MB through sessions that are cut, moved and killed, bit for bit
 	@$(BIN)/xylem local up
 	@$(LOCAL_LOGIN) $(BIN)/python -m tests.proofs.session_cuts --seed $(SEED) --record
@@ -83,15 +87,15 @@ prove-api: $(STAMPS)/venv ## half an hour of requests that schemathesis makes of
 	@$(BIN)/python -m tests.proofs.api --seed $(SEED) --record
 
 bench: install synth-prod ## how long a user waits and what it costs; RECORD=1 keeps the figures
-	@$(BIN)/python -m tests.benchmarks.specs $(if $(RECORD),--record)
-	@$(BIN)/python -m tests.benchmarks.operator $(if $(RECORD),--record)
-	@$(BIN)/python -m tests.benchmarks.log_tail $(if $(RECORD),--record)
-	@$(BIN)/python -m tests.benchmarks.masking $(if $(RECORD),--record)
-	@$(BIN)/python -m tests.benchmarks.transfer $(if $(RECORD),--record)
-	@$(BIN)/xylem local up
-	@for figure in engine latency bill throughput cold_start why_pending following sessions rsync; do \
-		$(LOCAL_LOGIN) $(BIN)/python -m tests.benchmarks.$$figure $(if $(RECORD),--record); \
-	done
+	@missed=; \
+	measure() { $(LOCAL_LOGIN) $(BIN)/python -m tests.benchmarks.$$1 $(if $(RECORD),--record) \
+		|| missed="$$missed $$1"; }; \
+	for figure in specs operator log_tail masking lists transfer; do measure $$figure; done; \
+	$(BIN)/xylem local up; \
+	for figure in engine latency bill throughput cold_start why_pending following sessions rsync; do \
+		measure $$figure; \
+	done; \
+	test -z "$$missed" || { echo "bench: these failed or missed their line:$$missed" >&2; exit 1; }
 
 prove-simulation: $(STAMPS)/venv ## N schedules in SHARDS, from SEED on; goes on where it was stopped
 	@$(BIN)/python -m tests.proofs.simulation --runs $(N) --shards $(SHARDS) --seed $(SEED) \

@@ -96,6 +96,9 @@ class Environment:
     tracing: bool
 
     throttle: Throttle
+    requests_of_a_user: int | None
+    requests_of_a_token: int | None
+    """A second, of one of them; what is above the throttle is no limit. None: none."""
     queue_concurrency: int
     """How many batches of one queue run at once (SQS allows 2 to 1,000)."""
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
@@ -136,6 +139,9 @@ local = Environment(
     platform_log_level=SystemLogLevel.INFO,
     tracing=False,
     throttle=Throttle(rate=5_000, burst=5_000),
+    # Whoever has a stack of his own measures it.
+    requests_of_a_user=None,
+    requests_of_a_token=None,
     queue_concurrency=16,
 )
 
@@ -155,6 +161,8 @@ dev = Environment(
     # Whoever develops wants to see; idle it costs half a dollar a month, a quarter of all.
     tracing=True,
     throttle=Throttle(rate=200, burst=400),
+    requests_of_a_user=50,
+    requests_of_a_token=25,
     queue_concurrency=5,
 )
 
@@ -173,6 +181,8 @@ prod = Environment(
     platform_log_level=SystemLogLevel.WARN,
     tracing=False,
     throttle=Throttle(rate=2_000, burst=4_000),
+    requests_of_a_user=100,
+    requests_of_a_token=50,
     queue_concurrency=100,
     reserved_concurrency={
         "agent": 100,

@@ -135,6 +135,7 @@ UNSEEN = (
     Unseen(
         "router", "dynamodb:BatchGetItem", "*-configs", "Of followers with roles of an admin's."
     ),
+    Unseen("core-service", "dynamodb:UpdateItem", "*-connections", "Of who asks often, on AWS."),
     Unseen("worker", "dynamodb:*", "*-identity", CREDENTIALS),
     Unseen("worker", "ses:SendEmail", "*", "The embedded AWS has no mail that could be verified."),
     Unseen("worker", "dynamodb:*", "*-logs", LONG),

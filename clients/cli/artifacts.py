@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from clients.cli.options import FormatType, LongFormatType, command_group
+from clients.cli.options import FormatType, LongFormatType, Task, Workflow, command_group
 from clients.cli.session import session_of
 from clients.cli.transfer_view import summary, watching
 from clients.sdk.client import Client
@@ -26,8 +26,6 @@ from operators.shared.files import human, matching
 
 app = command_group("Artifacts: what the tasks of a workflow left, and their logs.")
 
-Workflow = Annotated[str, typer.Argument(help="Id of the workflow, e.g. hello-1.")]
-Task = Annotated[str | None, typer.Option("--task", "-t", help="Of this task alone.")]
 Regex = Annotated[
     str, typer.Option("--regex", "-x", help="Only paths that it is found in, as TASK/PATH.")
 ]

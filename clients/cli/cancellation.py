@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from clients.cli import completion
 from clients.cli.options import FormatType
 from clients.cli.problems import Exit, as_json, exit_code
 from clients.cli.session import Session, session_of
@@ -15,7 +16,12 @@ UNAUTHENTICATED = 401
 
 def cancel(
     context: typer.Context,
-    workflows: Annotated[list[str], typer.Argument(help="Their ids, e.g. hello-1 hello-2.")],
+    workflows: Annotated[
+        list[str],
+        typer.Argument(
+            help="Their ids, e.g. hello-1 hello-2.", autocompletion=completion.workflow_names
+        ),
+    ],
     message: Annotated[
         str | None, typer.Option("--message", "-m", help="Why; shown with every task.")
     ] = None,

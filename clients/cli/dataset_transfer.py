@@ -15,8 +15,18 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedCo
 from rich.progress import Progress as Bar
 
 from clients.cli.dataset_input import additions, sources, trees
+from clients.cli.dataset_options import (
+    Benchmark,
+    Labels,
+    Metadata,
+    Name,
+    Processes,
+    Regex,
+    StartOnly,
+    Threads,
+)
 from clients.cli.dataset_view import size
-from clients.cli.options import FormatType, SeveralValues
+from clients.cli.options import FormatType
 from clients.cli.session import Session, session_of
 from clients.sdk.client import Client
 from clients.sdk.dataset_download import download as fetch
@@ -28,36 +38,6 @@ from clients.sdk.dataset_upload import upload as send
 from clients.sdk.datasets import Datasets, Place
 from clients.sdk.errors import BadInput
 from clients.sdk.spec_datasets import LocalDataset
-
-Name = Annotated[str, typer.Argument(help="[BUCKET/]NAME[:TAG or VERSION]")]
-Regex = Annotated[
-    str | None,
-    typer.Option("--regex", "-x", help="Only files whose path in the dataset it matches."),
-]
-Metadata = Annotated[
-    list[str] | None, typer.Option("--metadata", "-m", help="YAML files: of the version.")
-]
-Labels = Annotated[
-    list[str] | None, typer.Option("--labels", "-l", help="YAML files: of the dataset.")
-]
-StartOnly = Annotated[
-    bool, typer.Option("--start-only", hidden=True, help="Begin a version, print it, and stop.")
-]
-Threads = Annotated[
-    int, typer.Option("--threads", "-T", min=1, max=200, help="Transfers at a time.")
-]
-Processes = Annotated[
-    int | None,
-    typer.Option("--processes", "-p", min=1, help="Multiplies the threads; OSMO's option."),
-]
-Benchmark = Annotated[
-    Path | None,
-    typer.Option("--benchmark-out", "-b", help="A folder for what was moved, as JSON."),
-]
-
-
-class Files(SeveralValues):
-    several = frozenset({"--metadata", "-m", "--labels", "-l", "--add", "-a"})
 
 
 def upload(

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from clients.cli.options import RetryOfTask, TaskName, Workflow
 from clients.cli.session import session_of
 from clients.sdk import sessions
 from clients.sdk.errors import BadInput
@@ -22,20 +23,17 @@ from clients.sdk.models import SessionGrant
 from clients.sdk.sessions import Size
 
 SHELL = "/bin/sh"
-Workflow = Annotated[str, typer.Argument(help="Id of the workflow, e.g. hello-1.")]
-Task = Annotated[str, typer.Argument(help="Name of the task.")]
-Retry = Annotated[int | None, typer.Option("--retry-id", "--retry", "-r", min=0)]
 
 
 def exec_in_task(
     context: typer.Context,
     workflow: Workflow,
-    task: Task,
+    task: TaskName,
     command: Annotated[
         list[str] | None, typer.Argument(help="What to run; after `--` also with options.")
     ] = None,
     entry: Annotated[str | None, typer.Option("--entry", help="A command as one text.")] = None,
-    retry: Retry = None,
+    retry: RetryOfTask = None,
     no_tty: Annotated[
         bool, typer.Option("--no-tty", "-T", help="No terminal, although this is one.")
     ] = False,

@@ -12,6 +12,7 @@ from typing import Protocol
 from rich.live import Live
 
 from clients.cli import render
+from clients.cli.live_view import picture
 from clients.cli.session import Session
 from clients.sdk.client import Client
 from clients.sdk.models import LogPage, LogRecord, Workflow
@@ -22,6 +23,16 @@ _LAST_PAGES = 5
 task's last lines may be on their way when its status has come."""
 
 
+_TASKS_A_SECOND = 1000
+"""Read of a workflow that is followed, on the average: an answer of so many tasks is 125 KB."""
+
+
+def pages_between(workflow: Workflow) -> int:
+    """How many pages of its log come for one look at its tasks: the more there are, the rarer."""
+    tasks = sum(len(group.tasks) for group in workflow.groups)
+    return 1 + tasks // _TASKS_A_SECOND
+
+
 class View(Protocol):
     def show(self, workflow: Workflow, records: list[LogRecord]) -> None: ...
     def end(self) -> None: ...
@@ -29,9 +40,12 @@ class View(Protocol):
 
 def follow(client: Client, name: str, view: View) -> Workflow:
     """Until the workflow is at its end and its log is told."""
-    ended = 0
+    ended, pages_left = 0, 0
     for page in client.follow_logs(name, every=_EVERY_SECONDS):
-        workflow = client.query(name)
+        if not pages_left or page.closed:
+            workflow = client.query(name)
+            pages_left = pages_between(workflow)
+        pages_left -= 1
         view.show(workflow, page.records)
         if workflow.status.final:
             ended += 1
@@ -61,7 +75,7 @@ class Lines:
 
 @dataclass
 class Pictures:
-    """For terminals: a tree that is drawn in its place, the newest line of each task in it."""
+    """For terminals: a picture that is drawn in its place, the newest line of each task in it."""
 
     live: Live
     now: Callable[[], datetime]
@@ -70,7 +84,9 @@ class Pictures:
     def show(self, workflow: Workflow, records: list[LogRecord]) -> None:
         self._newest |= {record.task: record for record in records if record.text.strip()}
         running = [] if workflow.status.final else list(self._newest.values())
-        self.live.update(render.workflow_tree(workflow, self.now(), newest=running), refresh=True)
+        height = self.live.console.size.height
+        drawn = picture(workflow, self.now(), height=height, newest=running)
+        self.live.update(drawn, refresh=True)
 
     def end(self) -> None:
         """The last picture stays."""
@@ -81,7 +97,7 @@ def follow_in(session: Session, client: Client, name: str) -> Workflow:
     if session.json or not session.out.is_terminal:
         say = session.say if not session.json else lambda _: None
         return follow(client, name, Lines(say))
-    with Live(console=session.out, auto_refresh=False) as live:
+    with Live(console=session.out, auto_refresh=False, vertical_overflow="crop") as live:
         return follow(client, name, Pictures(live, session.now))
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from clients.cli.options import RetryOfTask, TaskName, Workflow
 from clients.cli.session import Session, session_of
 from clients.sdk import sessions
 from clients.sdk.client import Client
@@ -33,10 +34,7 @@ LONGEST_PAUSE = 32.0
 
 _PORT = re.compile(r"(?:([0-9]{1,5})(?:-([0-9]{1,5}))?:)?([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
-Workflow = Annotated[str, typer.Argument(help="Id of the workflow, e.g. hello-1.")]
-Task = Annotated[str, typer.Argument(help="Name of the task.")]
 Host = Annotated[str, typer.Option(help="Where to listen.")]
-Retry = Annotated[int | None, typer.Option("--retry-id", "--retry", "-r", min=0)]
 
 Renew = Callable[[], Awaitable[SessionGrant]]
 
@@ -49,14 +47,14 @@ class Forward(NamedTuple):
 def port_forward(
     context: typer.Context,
     workflow: Workflow,
-    task: Task,
+    task: TaskName,
     port: Annotated[
         list[str] | None,
         typer.Option("--port", "-p", help="LOCAL:REMOTE, PORT, or ranges of both; repeatable."),
     ] = None,
     host: Host = "127.0.0.1",
     udp: Annotated[bool, typer.Option("--udp", help="Datagrams, and no connections.")] = False,
-    retry: Retry = None,
+    retry: RetryOfTask = None,
 ) -> None:
     """Listen on this machine, and carry what connects to ports of a running task. Ctrl-C ends it.
 
@@ -77,7 +75,7 @@ def port_forward(
 def web(
     context: typer.Context,
     workflow: Workflow,
-    task: Task,
+    task: TaskName,
     port: Annotated[int, typer.Argument(help="Where the task listens.", min=1, max=65535)],
     local: Annotated[
         int, typer.Option("--port", "-p", min=0, max=65535, help="On this machine; 0: any.")
@@ -85,7 +83,7 @@ def web(
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Say the address alone.")
     ] = False,
-    retry: Retry = None,
+    retry: RetryOfTask = None,
 ) -> None:
     """Open a page that a running task serves. Ctrl-C ends it."""
     session = session_of(context)

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
+from clients.cli import completion
 from clients.cli.session import Format, choose_format
 
 if TYPE_CHECKING:
@@ -27,11 +28,29 @@ LongFormatType = Annotated[
 Mode = Annotated[
     Literal["used", "free"], typer.Option("--mode", "-m", help="What is used, or what is free.")
 ]
+Workflow = Annotated[
+    str,
+    typer.Argument(
+        help="Id of the workflow, e.g. hello-1.", autocompletion=completion.workflow_names
+    ),
+]
+Task = Annotated[
+    str | None,
+    typer.Option("--task", "-t", help="Of this task alone.", autocompletion=completion.task_names),
+]
+TaskName = Annotated[
+    str, typer.Argument(help="Name of the task.", autocompletion=completion.task_names)
+]
+RetryOfTask = Annotated[
+    int | None,
+    typer.Option("--retry-id", "--retry", "-r", min=0, help="This attempt; default: the last."),
+]
 Pool = Annotated[
     str | None,
     typer.Option(
         "--pool",
         "-p",
+        autocompletion=completion.pool_names,
         help="Default: the one of your login, or the only one there is. Several, with commas "
         "between them: the one is chosen that starts it soonest.",
     ),
@@ -75,7 +94,14 @@ Users = Annotated[
 ]
 AllUsers = Annotated[bool, typer.Option("--all-users", "-a", help="Not yours alone.")]
 Pools = Annotated[
-    list[str] | None, typer.Option("--pool", "-p", help="One or several.", metavar="POOL")
+    list[str] | None,
+    typer.Option(
+        "--pool",
+        "-p",
+        help="One or several.",
+        metavar="POOL",
+        autocompletion=completion.pool_names,
+    ),
 ]
 Priorities = Annotated[
     list[str] | None,
@@ -88,9 +114,9 @@ def as_sent(order: str) -> "SentOrder":
     return "DESC" if order.lower() == "desc" else "ASC"
 
 
-def command_group(help: str) -> typer.Typer:
+def command_group(help: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
     """A word with words below it. Completion is installed for the whole program, by its root."""
-    return typer.Typer(add_completion=False, no_args_is_help=True, help=help)
+    return typer.Typer(cls=cls, add_completion=False, no_args_is_help=True, help=help)
 
 
 def examples(*lines: str) -> str:

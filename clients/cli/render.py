@@ -92,22 +92,26 @@ def workflow_tree(
     """Groups and tasks. A group of one task that shares its fate is one line, not two; `newest`
     are the log lines that stand under the task that wrote them last."""
     said = {record.task: record for record in newest}
-    spent = duration(elapsed(workflow.start_time, workflow.end_time, now))
-    tree = Tree(_line(workflow.name, workflow.status, spent), guide_style="dim")
+    tree = Tree(workflow_line(workflow, now), guide_style="dim")
     for group in workflow.groups:
         attempts = latest(group.tasks) if not verbose else group.tasks
         if len(attempts) == 1:
-            branch = tree.add(_task_line(attempts[0], now))
+            branch = tree.add(task_line(attempts[0], now))
             _say(branch, said.get(attempts[0].name))
             _explain(branch, attempts[0])
             continue
         spent = duration(elapsed(group.start_time, group.end_time, now))
         branch = tree.add(_line(group.name, group.status, spent))
         for task in attempts:
-            leaf = branch.add(_task_line(task, now))
+            leaf = branch.add(task_line(task, now))
             _say(leaf, said.get(task.name))
             _explain(leaf, task)
     return tree
+
+
+def workflow_line(workflow: Workflow, now: datetime) -> Text:
+    spent = duration(elapsed(workflow.start_time, workflow.end_time, now))
+    return _line(workflow.name, workflow.status, spent)
 
 
 def latest(tasks: Sequence[Task]) -> list[Task]:
@@ -193,7 +197,7 @@ def attempt_name(task: str, retry: int) -> str:
     return f"{task} retry-{retry}" if retry else task
 
 
-def _task_line(task: Task, now: datetime) -> Text:
+def task_line(task: Task, now: datetime) -> Text:
     spent = duration(elapsed(task.start_time, task.end_time, now))
     name = attempt_name(task.name, task.retry_id)
     return _line(name, task.status, spent).append(_reason(task), style="red")

@@ -10,7 +10,8 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 from rich.progress import Progress as Bar
 
-from clients.cli.options import FormatType, command_group
+from clients.cli import completion
+from clients.cli.options import FormatType, RetryOfTask, Workflow, command_group
 from clients.cli.session import Session, session_of
 from clients.sdk import rsync, sessions
 from clients.sdk.client import Client
@@ -25,16 +26,18 @@ app = command_group("Copy files into a running task, and back. What is there alr
 PAUSE_SECONDS = 2.0
 SHOWN_PROBLEMS = 20
 
-Workflow = Annotated[str, typer.Argument(help="Id of the workflow, e.g. hello-1.")]
 Task = Annotated[
-    str | None, typer.Argument(help="Name of the task; the lead of the first group, if left out.")
+    str | None,
+    typer.Argument(
+        help="Name of the task; the lead of the first group, if left out.",
+        autocompletion=completion.task_names,
+    ),
 ]
 Timeout = Annotated[
     int,
     typer.Option("--timeout", min=1, help="Seconds without progress, before it is given up."),
 ]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="Show no bar.")]
-Retry = Annotated[int | None, typer.Option("--retry-id", "--retry", "-r", min=0)]
 
 Move = Callable[[SessionLine, Note], Awaitable[Outcome]]
 
@@ -57,7 +60,7 @@ def upload(
     ] = None,
     timeout: Timeout = 60,
     no_progress: NoProgress = False,
-    retry: Retry = None,
+    retry: RetryOfTask = None,
     format_type: FormatType = None,
 ) -> None:
     """Copy a file or folder into a folder of a running task; of LOCAL/ what is in it.
@@ -82,7 +85,7 @@ def download(
     ] = None,
     timeout: Timeout = 60,
     no_progress: NoProgress = False,
-    retry: Retry = None,
+    retry: RetryOfTask = None,
     format_type: FormatType = None,
 ) -> None:
     """Copy a file or folder of a running task into a folder of this machine; of REMOTE/ what is in

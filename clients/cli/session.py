@@ -6,15 +6,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-import httpx
 import typer
 from rich.console import Console
+from rich.control import strip_control_codes
 
-from clients.sdk.client import Client
-from clients.sdk.errors import BadInput, NotLoggedIn
-from clients.sdk.login import Login, config_folder, current_login
+from clients.sdk.errors import BadInput, NotLoggedIn, Unauthorized
+from clients.sdk.login import Login, cache_folder, config_folder, current_login, ended, store
+
+if TYPE_CHECKING:
+    import httpx
+
+    from clients.sdk.client import Client
 
 _WIDE = 200
 """Columns where nobody watches: a name that is cut is no name for the next program."""
@@ -32,7 +36,7 @@ class Session:
     err: Console
     stdin: TextIO
     environ: Mapping[str, str]
-    transport: httpx.BaseTransport | None = None
+    transport: "httpx.BaseTransport | None" = None
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     format: Format = Format.TEXT
 
@@ -45,14 +49,40 @@ class Session:
     def config_folder(self) -> Path:
         return config_folder(self.environ)
 
+    @property
+    def cache_folder(self) -> Path:
+        return cache_folder(self.environ)
+
     def login(self) -> Login:
-        """Raises `NotLoggedIn`."""
+        """With a token that has not ended, where one can be had. Raises `ClientError`."""
         login = current_login(self.environ)
         if login is None:
             raise NotLoggedIn("You are not logged in.")
-        return login
+        if not ended(login, self.now()):
+            return login
+        try:
+            found = self.fresh(login)
+        except Unauthorized:
+            # Of two programs that refresh at once the second is refused, where a refresh token is
+            # good for once: it finds what the first has stored.
+            stored = current_login(self.environ)
+            if stored is None or stored == login or ended(stored, self.now()):
+                raise
+            return stored
+        if "XYLEM_URL" not in self.environ:
+            store(found, self.config_folder)
+        return found
 
-    def connect(self) -> Client:
+    def fresh(self, login: Login) -> Login:
+        """With another token. Raises `ClientError`."""
+        from clients.sdk.fresh import fresh  # noqa: PLC0415 - for whose token has ended alone
+
+        return fresh(login, transport=self.transport)
+
+    def connect(self) -> "Client":
+        # `data` and `--help` ask the service nothing, and this is half of what a start takes.
+        from clients.sdk.client import Client  # noqa: PLC0415
+
         return Client(self.login(), transport=self.transport)
 
     def read(self, file: Path) -> str:
@@ -67,15 +97,17 @@ class Session:
 
     def say(self, text: str) -> None:
         """A line for a person, as it is: no markup, no wrapping."""
-        self.out.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.write(f"{text}\n")
 
     def hint(self, text: str) -> None:
         """A line beside the answer, which must not get into a pipe with it."""
         self.err.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def write(self, text: str) -> None:
-        """Text of the service's, with its own line ends."""
-        self.out.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+        """Text of the service's, with its own line ends. Not through Rich, which takes a second for
+        5 MB to find that there is nothing to lay out."""
+        self.out.file.write(strip_control_codes(text))
+        self.out.file.flush()
 
     def write_json(self, value: object) -> None:
         """In the form that was asked for; JSON unless it was YAML."""
@@ -87,14 +119,18 @@ class Session:
         be asked: a script that means it says so."""
         if force:
             return True
+        answer = self.ask(question)
+        if answer is None:
+            raise BadInput(f"nobody answered, so {what}: say --force to go on without asking")
+        if not answer:
+            self.hint(f"{what[:1].upper()}{what[1:]}.")
+        return answer
+
+    def ask(self, question: str) -> bool | None:
+        """None: nobody is there to answer."""
         self.hint(f"{question} [y/N]")
         answer = self.stdin.readline()
-        if not answer:
-            raise BadInput(f"nobody answered, so {what}: say --force to go on without asking")
-        if answer.strip().lower() in ("y", "yes"):
-            return True
-        self.hint(f"{what[:1].upper()}{what[1:]}.")
-        return False
+        return answer.strip().lower() in ("y", "yes") if answer else None
 
 
 def _as_yaml(value: object) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from clients.cli import render
 from clients.cli.follow import follow_in
-from clients.cli.options import FormatType, Pool
+from clients.cli.options import FormatType, Pool, Workflow
 from clients.cli.problems import Exit, SubmissionRefused
 from clients.cli.session import Session, session_of
 from clients.sdk.client import Client, SubmitRequest
@@ -25,6 +25,9 @@ from clients.sdk.spec_datasets import (
 from clients.sdk.spec_files import NeedsRendering, with_local_files
 
 Answered = TypeVar("Answered")
+
+MOST_FAILURES = 10
+"""Of which each gets a line: whoever sees more looks at a list."""
 
 _WORKFLOW_ID = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?-[0-9]+")
 
@@ -159,12 +162,12 @@ def _request(session: Session, client: Client, given: Given, choices: Choices) -
 
 def restart(
     context: typer.Context,
-    workflow: Annotated[str, typer.Argument(help="Id of a workflow that failed, e.g. hello-1.")],
+    workflow: Workflow,
     pool: Pool = None,
     follow: Follow = False,
     format_type: FormatType = None,
 ) -> None:
-    """Run again what did not complete, as a new workflow, which reads what did."""
+    """Run again what did not complete of one that failed, as a new workflow."""
     session = session_of(context)
     with session.connect() as client:
         submitted = client.restart(workflow, pool=pool or _pool_of(client, workflow))
@@ -191,8 +194,13 @@ def tell(session: Session, client: Client, submitted: Submission, *, follow: boo
         session.write_json(ended.model_dump(mode="json"))
     else:
         session.out.print(render.result(ended))
-        for task in render.failures(ended):
+        failed = render.failures(ended)
+        for task in failed[:MOST_FAILURES]:
             session.say(f"Its log: xylem workflow logs {ended.name} --task {task.name}")
+        if len(failed) > MOST_FAILURES:
+            session.say(
+                f"{len(failed)} failed: xylem task list --workflow-id {ended.name} --status FAILED"
+            )
     if ended.status.failed:
         raise typer.Exit(Exit.FAILED)
 

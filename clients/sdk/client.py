@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clients.sdk.profile import Profiles
     from clients.sdk.tokens import Tokens
     from clients.sdk.users import Users
+    from clients.sdk.webhooks import Webhooks
 
 
 class Client(
@@ -59,6 +60,12 @@ class Client(
         from clients.sdk.tokens import Tokens  # noqa: PLC0415 - see above
 
         return Tokens(self)
+
+    @cached_property
+    def webhooks(self) -> "Webhooks":
+        from clients.sdk.webhooks import Webhooks  # noqa: PLC0415 - see above
+
+        return Webhooks(self)
 
     @cached_property
     def users(self) -> "Users":

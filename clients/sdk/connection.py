@@ -117,6 +117,10 @@ class Connection:
                 raise outcome
             self._sleep(wait)
 
+    def send_once(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """What a retry must not make twice, though an answer be lost: under a key of its own."""
+        return self.send(method, path, headers={"Idempotency-Key": self._new_key()}, **more)
+
     def _attempt(self, request: httpx.Request) -> httpx.Response | Unavailable | Unreachable:
         """An answer, or a problem that may pass. Raises what will not."""
         try:

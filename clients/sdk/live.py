@@ -46,11 +46,13 @@ class Socket(Protocol):
 
 
 class World(NamedTuple):
-    """`read`: cursor, age, seconds to hold. `dial` raises `Lost`. `clock`: seconds."""
+    """`read`: cursor, age, seconds to hold. `dial` raises `Lost`. `clock`: seconds. `chance`: from
+    0 to 1."""
 
     read: Callable[[str, int, int], LogPage]
     dial: Callable[[str], Socket]
     clock: Callable[[], float]
+    chance: Callable[[], float]
 
 
 def pages(question: Follow, world: World, *, every: float | None = None) -> Iterator[LogPage]:
@@ -78,7 +80,7 @@ def _follower(page: LogPage, world: World) -> Follower | None:
     """None: of a service that does not push."""
     if page.closed or page.live is None:
         return None
-    return Follower(page.cursor, world.clock())
+    return Follower(page.cursor, world.clock(), world.chance)
 
 
 def _bridged(follower: Follower, world: World, every: float | None) -> Iterator[LogPage]:
@@ -98,9 +100,9 @@ def _pushed(
     waiting: list[LogRecord] = []
     try:
         text = question.model_dump_json()
-        _subscribe(socket, text, world)
+        followers = _subscribe(socket, text, world)
         now = world.clock()
-        follower.subscribed(now)
+        follower.subscribed(now, followers=followers)
         say_at, show_at = now + SAY_AGAIN_SECONDS, now + (every or 0)
         while not follower.closed:
             now = world.clock()
@@ -132,15 +134,15 @@ def _page(records: list[LogRecord], follower: Follower) -> LogPage:
     return LogPage(records=records, cursor=follower.cursor, closed=follower.closed)
 
 
-def _subscribe(socket: Socket, text: str, world: World) -> None:
-    """Raises `Lost`, `NotWanted`. What is pushed before the answer is found by the read that
-    follows it."""
+def _subscribe(socket: Socket, text: str, world: World) -> int:
+    """How many follow now. Raises `Lost`, `NotWanted`. What is pushed before the answer is found by
+    the read that follows it."""
     socket.send(text)
     until = world.clock() + ANSWER_SECONDS
     while (left := until - world.clock()) > 0:
         match _understood(socket.receive(left)):
-            case Following():
-                return
+            case Following(followers=followers):
+                return followers
             case Refusal(message=message):
                 raise NotWanted(message)
     raise Lost

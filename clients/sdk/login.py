@@ -11,9 +11,9 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -22,6 +22,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from clients.sdk.errors import BadInput
 
 FILE = "login.json"
+
+AHEAD = timedelta(seconds=30)
+"""A token that ends sooner is not sent: a request takes its time, and clocks differ."""
 
 
 def checked_url(url: str) -> str:
@@ -55,6 +58,19 @@ def _checked_header(text: str) -> str:
 Header = Annotated[str, AfterValidator(_checked_header)]
 
 
+class Grant(BaseModel):
+    """How another token is had when one has ended: `refresh`: for a refresh token; `client`: for a
+    program's own secret, both at a provider's `token_url`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: Literal["refresh", "client"]
+    token_url: Annotated[str, AfterValidator(checked_url)]
+    client_id: str
+    secret: str
+    scope: str | None = None
+
+
 class Login(BaseModel):
     """Raises `BadInput`, too, for what no request could carry."""
 
@@ -66,6 +82,9 @@ class Login(BaseModel):
     """Sent as `x-osmo-user`, which the environment `local` alone believes."""
     pool: str | None = None
     """Where workflows go when nobody says where."""
+    grant: Grant | None = None
+    access_token: Header | None = None
+    """What `token` is exchanged for, at the service itself."""
 
 
 def config_folder(environ: Mapping[str, str]) -> Path:
@@ -74,12 +93,22 @@ def config_folder(environ: Mapping[str, str]) -> Path:
     return Path(platformdirs.user_config_dir("xylem"))
 
 
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """For what can be asked again."""
+    if chosen := environ.get("XYLEM_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    return Path(platformdirs.user_cache_dir("xylem"))
+
+
 def current_login(environ: Mapping[str, str]) -> Login | None:
     """The login of the environment, else the stored one. Raises `BadInput`."""
     if url := environ.get("XYLEM_URL"):
+        token = environ.get("XYLEM_TOKEN")
+        secret = token if token and is_access_token(token) else None
         return Login(
             url=url,
-            token=environ.get("XYLEM_TOKEN"),
+            token=None if secret else token,
+            access_token=secret,
             user=environ.get("XYLEM_USER"),
             pool=environ.get("XYLEM_POOL"),
         )
@@ -114,11 +143,37 @@ def write_private(path: Path, text: str) -> None:
     unfinished.replace(path)
 
 
+ACCESS_TOKEN_CHARS = 43
+"""Of what the service gives out as an access token: 32 bytes in base64url."""
+
+
+def is_access_token(token: str) -> bool:
+    """It is exchanged for others; anything else is sent as it is."""
+    return len(token) == ACCESS_TOKEN_CHARS and "." not in token
+
+
+def ended(login: Login, now: datetime) -> bool:
+    """Whether another token is wanted (`clients.sdk.fresh`), and can be had."""
+    if login.access_token is None and login.grant is None:
+        return False
+    ends = token_expiry(login.token) if login.token else None
+    return login.token is None or (ends is not None and ends <= now + AHEAD)
+
+
 def token_expiry(token: str) -> datetime | None:
     """When a token ends, by its own words: nothing is verified here. None: it does not say."""
+    ends = claims_of(token).get("exp")
+    try:
+        return datetime.fromtimestamp(ends, UTC) if isinstance(ends, int | float) else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def claims_of(token: str) -> Mapping[str, Any]:
+    """What a token says of itself; nothing where it says nothing."""
     try:
         _, payload, _ = token.split(".")
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return datetime.fromtimestamp(claims["exp"], UTC)
-    except (ValueError, KeyError, TypeError, binascii.Error):
-        return None
+        said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, binascii.Error):
+        return {}
+    return said if isinstance(said, dict) else {}

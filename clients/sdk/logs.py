@@ -1,5 +1,6 @@
 """What tasks write: what is there now, and what comes."""
 
+import random
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -98,4 +99,6 @@ class LogCalls(Connection):
             return Dialled(url, self._who)
 
         question = Follow(workflow=workflow, task=task, retry=retry)
-        return live.pages(question, live.World(read, dial, time.monotonic), every=every)
+        return live.pages(
+            question, live.World(read, dial, time.monotonic, random.random), every=every
+        )

@@ -25,6 +25,11 @@ class Answer(BaseModel):
     # A command reads two kinds of answers of thirty: what it does not read is never built.
     model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
+    def _repr_html_(self) -> str:
+        from clients.sdk.notebook import html  # noqa: PLC0415 - for notebooks alone
+
+        return html(self)
+
 
 class Submission(Answer):
     """Of a submit, a validation or a dry run; `spec` only comes from a dry run."""
@@ -187,8 +192,11 @@ class ListedWorkflow(Answer):
 
 
 class WorkflowPage(Answer):
+    """`cursor`: of the next page, where there may be more."""
+
     workflows: list[ListedWorkflow]
     more_entries: bool = False
+    cursor: str | None = None
 
 
 class Tags(Answer):

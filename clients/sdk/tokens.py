@@ -48,7 +48,7 @@ class Tokens:
             "description": description,
             "roles": roles,
         }
-        answer = self._connection.send("POST", _path(user, name), parameters=asked)
+        answer = self._connection.send_once("POST", _path(user, name), parameters=asked)
         return str(json.loads(answer.content))
 
     def delete(self, name: str, *, user: str | None = None) -> None:

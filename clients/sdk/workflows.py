@@ -55,6 +55,7 @@ class WorkflowCalls(Connection):
         *,
         limit: int = 20,
         offset: int = 0,
+        cursor: str | None = None,
         name: str | None = None,
         statuses: Sequence[str] = (),
         users: Sequence[str] = (),
@@ -68,7 +69,8 @@ class WorkflowCalls(Connection):
         after: datetime | None = None,
         before: datetime | None = None,
     ) -> WorkflowPage:
-        """The newest first. `app`: NAME or NAME:VERSION; `after` and `before`: submitted then."""
+        """The newest first. `cursor`: of the page before this one; `app`: NAME or NAME:VERSION;
+        `after` and `before`: submitted then."""
         asked: dict[str, Parameter] = {
             "statuses": statuses,
             "name": name,
@@ -86,6 +88,7 @@ class WorkflowCalls(Connection):
             "submitted_before": moment(before),
             "limit": limit,
             "offset": offset,
+            "cursor": cursor,
         }
         return parsed(WorkflowPage, self.get("/api/workflow", asked))
 

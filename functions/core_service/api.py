@@ -4,14 +4,17 @@ Routes are loaded in parts, each when one of its paths is asked for first. Nobod
 start for the forms and use cases of what he did not ask: without parts, for a third of it.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Literal, get_args
 
 from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Message, Receive, Scope, Send
 
-from functions.core_service import client_version, errors, once
+from functions.core_service import client_version, errors, large, once
 from functions.core_service.services import Services
 
 Part = Literal[
@@ -49,6 +52,17 @@ Part = Literal[
 PARTS: tuple[Part, ...] = get_args(Part)
 
 DESCRIPTION = "/api/openapi.json"
+
+BODY_BYTES = 1024 * 1024
+LARGE_BODY_BYTES = 6 * 1024 * 1024
+"""What Lambda takes at all (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
+
+LARGE: Mapping[str, int] = {
+    "submission": LARGE_BODY_BYTES,
+    "apps": LARGE_BODY_BYTES,
+    "datasets": LARGE_BODY_BYTES,
+}
+"""Parts with routes that take a spec, of 4 MB, or names of many files."""
 
 
 def part_of(path: str) -> Part:
@@ -127,13 +141,19 @@ class Application(FastAPI):
         self.state.services = services
         self._loaded: set[Part] = set()
         errors.install(self)
+        # Within the others, behind which every answer comes in parts and its size is not known.
+        self.add_middleware(GZipMiddleware, minimum_size=large.COMPRESSED_BYTES, compresslevel=1)
         self.middleware("http")(once.once)
         self.middleware("http")(client_version.told)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path = scope["path"]
-            self.load(*(PARTS if path == DESCRIPTION else [part_of(path)]))
+            part = part_of(path)
+            if too_large := _too_large(scope, LARGE.get(part, BODY_BYTES)):
+                await too_large(scope, receive, send)
+                return
+            self.load(*(PARTS if path == DESCRIPTION else [part]))
         await super().__call__(scope, receive, _no_page(send))
 
     def load(self, *parts: Part) -> None:
@@ -161,3 +181,14 @@ def _no_page(send: Send) -> Send:
         await send(message)
 
     return told
+
+
+def _too_large(scope: Scope, most: int) -> JSONResponse | None:
+    """Before anything is parsed. API Gateway hands a body over as a whole, some as base64."""
+    event = scope.get("aws.event", {})
+    body = event.get("body") or ""
+    size = len(body) * 3 // 4 if event.get("isBase64Encoded") else len(body)
+    if size <= most:
+        return None
+    message = f"The body has {size} bytes; the most here is {most}."
+    return JSONResponse(errors.problem(message, "too_large"), status_code=413)

@@ -5,7 +5,9 @@ operation may answer beside its success, the shape of an error, and that a POST 
 made when somebody asks for it: no other request imports this module.
 """
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -74,7 +76,8 @@ ANSWERS: dict[str, Json] = {
         "unknown_job",
     ),
     "409": _answer(
-        "Not in this state, or not while the same request is being worked on",
+        "Not in this state, not of the revision that was expected, or not while the same request "
+        "is being worked on",
         "The first request under this Idempotency-Key is still being worked on: send it again in "
         "some seconds.",
         "in_progress",
@@ -105,6 +108,9 @@ ANSWERS: dict[str, Json] = {
     ),
 }
 
+EXAMPLES_FILE = Path(__file__).parent / "examples.json"
+"""Requests, and what was answered to them: `tests/api/examples.py` asks and writes them down."""
+
 NAMES = {"Problem": PROBLEM}
 ENTERING = ("/sessions", "/exec/", "/portforward/", "/webserver/", "/rsync/")
 """Below a workflow: what reaches into a running task."""
@@ -131,10 +137,12 @@ def document(app: FastAPI) -> Json:
         "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
     whole["security"] = [{"token": []}]
+    examples = json.loads(EXAMPLES_FILE.read_text())
     for path, methods in whole["paths"].items():
         for method, operation in methods.items():
             if method in METHODS:
                 _complete(path, method, operation)
+                _show(operation, examples.get(f"{method.upper()} {path}", {}))
     return whole
 
 
@@ -156,13 +164,22 @@ def _complete(path: str, method: str, operation: Json) -> None:
         operation["responses"][status] = {"$ref": f"#/components/responses/Problem{status}"}
 
 
+def _show(operation: Json, example: Json) -> None:
+    """`example`: a request and its answer, each where there is one."""
+    if "request" in example:
+        operation["requestBody"]["content"]["application/json"]["example"] = example["request"]
+    if "answer" in example:
+        for content in operation["responses"]["200"].get("content", {}).values():
+            content["example"] = example["answer"]
+
+
 def _statuses(path: str, method: str, operation: Json, *, open_: bool) -> Iterator[str]:
     yield from ("400", "422", "503")
     if not open_:
         yield from ("401", "403")
     if "{" in path:
         yield "404"
-    if (method, path) == ("delete", "/api/configs/backend/{name}"):
+    if path.startswith("/api/configs/") and method in ("put", "patch", "delete"):
         yield "409"
     if "requestBody" in operation:
         yield "413"

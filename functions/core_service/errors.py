@@ -59,7 +59,10 @@ def problem(message: str, code: str, workflow: str | None = None) -> Problem:
 
 def answered(error: errors.XylemError) -> JSONResponse:
     body = problem(str(error), error.code, error.workflow)
-    return JSONResponse(body, status_code=STATUS[type(error)])
+    headers = {}
+    if isinstance(error, errors.TooMany):
+        headers["Retry-After"] = str(error.retry_after)
+    return JSONResponse(body, status_code=STATUS[type(error)], headers=headers)
 
 
 def install(app: FastAPI) -> None:

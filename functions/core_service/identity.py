@@ -40,7 +40,8 @@ def subject_of(request: Request) -> UserName | None:
 
 
 def user(request: Request, found: Annotated[Principal, Depends(principal)], has: Has) -> Principal:
-    """Raises `Forbidden`."""
+    """Raises `Forbidden`, `TooMany`."""
+    has.limiter.admit(found, has.engine.clock())
     route = request.scope["route"].path_format
     operation = OPERATIONS[f"{request.method} {route}"]
     for resource in resources_of(operation, request.path_params):

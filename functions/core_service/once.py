@@ -7,7 +7,6 @@ from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from functions.core_service.errors import answered
-from functions.core_service.identity import subject_of
 from xylem.domain.errors import XylemError
 
 HEADER = "Idempotency-Key"
@@ -19,15 +18,18 @@ BY_ITSELF = "/api/pool/"
 
 async def once(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     key = request.headers.get(HEADER)
-    user = subject_of(request)
     path = request.url.path
-    if key is None or user is None or request.method != "POST" or path.startswith(BY_ITSELF):
+    if key is None or request.method != "POST" or path.startswith(BY_ITSELF):
         return await call_next(request)
     # Who sends no key waits for no import.
+    from functions.core_service.identity import subject_of  # noqa: PLC0415
     from xylem.domain.idempotency import fingerprint  # noqa: PLC0415
     from xylem.ports.answers import Answer  # noqa: PLC0415
     from xylem.usecases import once as keys  # noqa: PLC0415
 
+    user = subject_of(request)
+    if user is None:
+        return await call_next(request)
     has = request.app.state.services
     print_ = fingerprint("POST", path, request.url.query.encode(), await request.body())
     claim = has.engine.ids()

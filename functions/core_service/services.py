@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xylem.usecases.apply import Engine
     from xylem.usecases.clusters import Clusters
     from xylem.usecases.datasets import Engine as DatasetEngine
+    from xylem.usecases.limits import Limiter
 
 
 class Services(Protocol):
@@ -55,6 +56,8 @@ class Services(Protocol):
     def signer(self) -> Signer: ...
     @property
     def providers(self) -> Providers: ...
+    @property
+    def limiter(self) -> Limiter: ...
     def new_secret(self) -> str:
         """Of an access token, which nobody can guess."""
         ...

@@ -65,6 +65,7 @@ STATUS: dict[type[errors.XylemError], int] = {
     errors.Forbidden: 403,
     errors.TooLarge: 413,
     errors.Refused: 409,
+    errors.KeyReused: 422,
     errors.Conflict: 503,
     errors.Gone: 410,
     errors.Unavailable: 503,
@@ -99,7 +100,8 @@ class Malformed(errors.InvalidRequest):
 def known(error: errors.XylemError) -> Response[str]:
     status = STATUS[type(error)]
     body = {"message": str(error), "error_code": error.code, "workflow_id": error.workflow}
-    return Response(status, "application/json", json.dumps(body))
+    later = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.TooMany) else None
+    return Response(status, "application/json", json.dumps(body), later)
 
 
 @app.exception_handler(Malformed)
@@ -162,10 +164,15 @@ def read_errors(name: str) -> Response[str]:
 def follow(name: str) -> Response[str]:
     _require_reader(name)
     has = _has()
-    place = (_possible(name), _wanted(), _query("cursor") or "")
+    wanted = _wanted()
+    place = (_possible(name), wanted, _query("cursor") or "")
+    age = max(0, min(_number("age") or 0, MOST_AGE.seconds))
+    told = partial(
+        following.tell_reached, wanted.task, wanted.retry, followers=has.followers, links=has.links
+    )
     page = _remembered().pages.page(
         place,
-        age=timedelta(seconds=max(0, min(_number("age") or 0, MOST_AGE.seconds))),
+        age=timedelta(seconds=age),
         now=has.clock(),
         read=lambda: log_reading.follow(
             *place,
@@ -175,6 +182,8 @@ def follow(name: str) -> Response[str]:
             store=has.store,
             clock=has.clock,
             wait=time.sleep,
+            # With an age it looks whether a push was lost, and the others need not.
+            tell=told if age else log_reading.nobody,
         ),
     )
     records = [

@@ -22,13 +22,12 @@ def answer(
             workflows=has.workflows,
             stored=lambda: has.configs.roles(),
         )
-        workflow = following.subscribe(
+        return following.subscribe(
             asked.workflow,
-            Follower(connection, asked.task, asked.retry),
+            Follower(connection, asked.task, asked.retry if asked.task else None),
             workflows=has.workflows,
             followers=has.followers,
             clock=has.clock,
         )
     except XylemError as error:
         return Refusal(code=error.code, message=str(error))
-    return Following(workflow=workflow)

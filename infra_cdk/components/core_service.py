@@ -24,6 +24,7 @@ from infra_cdk.constructs.rights import (
     send,
 )
 from infra_cdk.constructs.service_function import COMPUTING_MB, Service, ServiceFunction
+from infra_cdk.environments import Environment
 
 if TYPE_CHECKING:
     from infra_cdk.stacks.data import Data
@@ -78,6 +79,7 @@ class CoreService(Construct):
                 "CONNECTIONS_ENDPOINT": websocket.connections_endpoint,
                 "WEBSOCKET_URL": websocket.url,
                 "API_URL": http.url,
+                **_requests(service.environment),
                 **{
                     f"DEAD_{word.upper()}_QUEUE_URL": queue.queue_url
                     for word, queue in dead.items()
@@ -96,7 +98,7 @@ class CoreService(Construct):
                     "ConditionCheckItem",
                 ),
                 rows(data.backends, *READ, *CHANGE),
-                rows(data.connections, "Query", "PutItem", "DeleteItem"),
+                rows(data.connections, "Query", *CHANGE),
                 rows(data.identity, "Query", "PutItem", "DeleteItem"),
                 key(service.environment, "credentials"),
                 key(service.environment, "sessions"),
@@ -120,3 +122,13 @@ class CoreService(Construct):
             "answers, how to log in, and a token for an access token, which is checked there. "
             "Nothing of anybody's is behind them.",
         )
+
+
+def _requests(environment: Environment) -> dict[str, str]:
+    """How often one may ask, where that is limited."""
+    limits = {"USER": environment.requests_of_a_user, "TOKEN": environment.requests_of_a_token}
+    return {
+        f"REQUESTS_PER_SECOND_OF_A_{of}": str(limit)
+        for of, limit in limits.items()
+        if limit is not None
+    }

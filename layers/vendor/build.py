@@ -50,6 +50,7 @@ SERVICES = frozenset(
 )
 
 OPERATIONS = {
+    "sesv2": frozenset({"SendEmail"}),
     "ssm": frozenset({"GetParameter", "PutParameter"}),
     "s3": frozenset(
         {

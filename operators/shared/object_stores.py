@@ -11,10 +11,13 @@ alone. Swift and TOS are spoken through their S3 endpoint, which the credential 
 Keys are those of the longest prefix that the URL lies below (`manifests/stores.py`); without any
 the library looks where its cloud puts them: environment, workload identity, the node's role.
 
-A file is uploaded with its SHA-256 beside it, in the object's metadata, and S3 compares what comes
-with the hash in the request's signature. What is downloaded is compared with that SHA-256; what
-others put there with the object's ETag, where that is an MD5; `Verified` says which it was. A
-download is resumed where it was cut. No message has a key in it.
+A file is uploaded with its SHA-256 and its CRC-32 beside it, in the object's metadata, and S3
+compares what comes with the hash in the request's signature. What is downloaded is compared with
+the CRC, which finds damage as S3's own checksums do and takes a quarter of the processor that a
+hash does: hashing everything made large downloads a third as fast. What an earlier release put
+there is compared with the SHA-256, what others put there with the object's ETag, where that is an
+MD5; `Verified` says which it was. A download is resumed where it was cut. No message has a key in
+it.
 """
 
 # pathlib takes 8 ms to import.
@@ -28,6 +31,7 @@ from enum import Enum
 from hashlib import md5, sha256
 from threading import Event
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from zlib import crc32
 
 import obstore
 from obstore import exceptions
@@ -54,6 +58,10 @@ WHOLE = 16 * 1024 * 1024
 """What is not larger is sent by one request."""
 
 PIECE = 8 * 1024 * 1024
+CHUNK = 256 * 1024
+"""Of what comes and is read: summed up and written while it is in the processor's cache. The
+library would collect 10 MB first, for each of as many files as come at once."""
+
 PARTS_AT_ONCE = 4
 """Of one file, which are in memory together."""
 
@@ -65,7 +73,8 @@ PAGE = 1000
 and in one request to delete."""
 
 CHECKSUM = "sha256"
-"""The metadata of an object that has it. A name that all three clouds take."""
+CRC = "crc32"
+"""The metadata of an object that have them. Names that all three clouds take."""
 
 MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 GOOGLE = "https://storage.googleapis.com"
@@ -222,13 +231,14 @@ class Remote:
             if offset and offset == found.size:
                 wanted["head"] = True
             answer = obstore.get(self._store, found.key, options=wanted)
-            sums = _Sums(answer.attributes.get(CHECKSUM), found.tag)
+            sums = _Sums(answer.attributes, found.tag)
             if offset:
                 file.seek(0)
-                while piece := file.read(PIECE):
+                while piece := file.read(CHUNK):
                     sums.update(piece)
             if offset < found.size:
-                for chunk in answer:
+                small = found.size - offset <= CHUNK
+                for chunk in [answer.bytes()] if small else answer.stream(min_chunk_size=CHUNK):
                     file.write(chunk)
                     sums.update(chunk)
                     offset += len(chunk)
@@ -257,9 +267,9 @@ class Remote:
         raise TransferFailed(f"{self.place.url}: {path} changed while it was uploaded.")
 
     def put_bytes(self, content: bytes, path: str) -> str:
-        digest = sha256(content).hexdigest()
-        self._send(content, self.key_of(path), digest, len(content))
-        return digest
+        sums = _summed(content)
+        self._send(content, self.key_of(path), sums, len(content))
+        return sums[CHECKSUM]
 
     def _put(self, body: Any, key: str) -> str | None:
         """None: the file changed between its hash and its end. What is there then has a hash that
@@ -267,25 +277,27 @@ class Remote:
         before = os.fstat(body.fileno())
         if before.st_size <= WHOLE:
             content = body.read()
-            digest = sha256(content).hexdigest()
-            self._send(content, key, digest, len(content))
-            return digest
-        whole = sha256()
-        while piece := body.read(PIECE):
+            sums = _summed(content)
+            self._send(content, key, sums, len(content))
+            return sums[CHECKSUM]
+        whole, crc = sha256(), 0
+        while piece := body.read(CHUNK):
             whole.update(piece)
+            crc = crc32(piece, crc)
         body.seek(0)
-        self._send(body, key, whole.hexdigest(), before.st_size)
+        sums = {CHECKSUM: whole.hexdigest(), CRC: f"{crc:08x}"}
+        self._send(body, key, sums, before.st_size)
         after = os.fstat(body.fileno())
         same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
-        return whole.hexdigest() if same else None
+        return sums[CHECKSUM] if same else None
 
-    def _send(self, body: Any, key: str, digest: str, size: int) -> None:
+    def _send(self, body: Any, key: str, sums: dict[str, str], size: int) -> None:
         try:
             obstore.put(
                 self._store,
                 key,
                 body,
-                attributes={CHECKSUM: digest},
+                attributes=dict(sums),
                 use_multipart=size > WHOLE,
                 chunk_size=max(PIECE, size // MOST_PARTS + 1),
                 max_concurrency=PARTS_AT_ONCE,
@@ -376,14 +388,34 @@ class Remote:
         return TransferFailed(f"{url}: {words[:300]}")
 
 
+def _summed(content: bytes) -> dict[str, str]:
+    return {CHECKSUM: sha256(content).hexdigest(), CRC: f"{crc32(content):08x}"}
+
+
+class _Crc:
+    """As `hashlib` has it for its own."""
+
+    def __init__(self) -> None:
+        self._crc = 0
+
+    def update(self, piece: Any) -> None:
+        self._crc = crc32(piece, self._crc)
+
+    def hexdigest(self) -> str:
+        return f"{self._crc:08x}"
+
+
 class _Sums:
     """Of what comes, and what it is compared with."""
 
-    def __init__(self, ours: str | None, tag: str | None) -> None:
-        self.ours = ours is not None
+    def __init__(self, attributes: Mapping[Any, Any], tag: str | None) -> None:
         shaped = MD5.fullmatch(tag or "")
+        ours = attributes.get(CRC) or attributes.get(CHECKSUM)
+        self.ours = ours is not None
         self._expected = ours or (shaped[1] if shaped else None)
-        self._sum = sha256() if ours else md5(usedforsecurity=False)
+        self._sum: Any = md5(usedforsecurity=False)
+        if ours is not None:
+            self._sum = _Crc() if CRC in attributes else sha256()
 
     def update(self, piece: Any) -> None:
         if self._expected:

@@ -219,6 +219,8 @@ def in_parallel(
     work: Callable[[Transfer, Connections], None],
     done: set[str],
     stop: Event,
+    *,
+    threads: int = THREADS,
 ) -> list[str]:
     """What failed but may succeed later. Raises `TransferFailed` for what never will."""
     waiting = list(reversed(transfers))
@@ -243,10 +245,10 @@ def in_parallel(
                 hopeless.append(f"{transfer.path}: {type(error).__name__}: {error}")
         connections.close()
 
-    threads = [Thread(target=run) for _ in range(min(THREADS, len(transfers)))]
-    for thread in threads:
+    running = [Thread(target=run) for _ in range(min(threads, len(transfers)))]
+    for thread in running:
         thread.start()
-    for thread in threads:
+    for thread in running:
         thread.join()
     if stop.is_set():
         raise Stopped

@@ -72,6 +72,7 @@ class Shipper:
         self._hurried = False
         self._interval = INTERVAL_SECONDS
         self._not_before = 0.0
+        self._sent_at = 0.0
         self._seen_at: float | None = None
         self._look = FIRST_LOOK_SECONDS
         self._tries = 0
@@ -96,6 +97,7 @@ class Shipper:
             self._look = FIRST_LOOK_SECONDS
         due = max(self._seen_at + GATHER_SECONDS, self._not_before)
         if self._hurried or now >= due or waiting >= BATCH_BYTES:
+            self._sent_at = now
             return Send(self.offset, BATCH_BYTES)
         return Wait(min(due - now, self._looked()))
 
@@ -121,7 +123,8 @@ class Shipper:
         little = next - self.offset < LITTLE_BYTES
         if followed or not little:
             self._interval = INTERVAL_SECONDS
-        self._not_before = now + (FOLLOWED_SECONDS if followed else self._interval)
+        # With many followers the Logger takes half a second to tell them: not on top of the second.
+        self._not_before = self._sent_at + FOLLOWED_SECONDS if followed else now + self._interval
         if little and not followed:
             self._interval = min(LONGEST_INTERVAL_SECONDS, self._interval * LENGTHEN)
         self._seen_at = None

@@ -29,6 +29,12 @@ from operators.shared.files import (
 from operators.shared.object_stores import Keys, Remote, Verified, chosen
 from operators.task_runtime.data import Connections, Progress, Transfer, in_parallel
 
+DOWNLOADS = 20
+"""Files at once. Each holds `CHUNK` bytes, and small ones wait for the store, not for us."""
+
+UPLOADS = 8
+"""Each may hold a file of `WHOLE` bytes."""
+
 State = tuple[int, int]
 """Size and time of a file."""
 
@@ -60,7 +66,8 @@ def download(
             os.rename(part, target)
         progress.moved(transfer.size)
 
-    _all([Transfer(one.path, one.size, "") for one in found.values()], get, stop)
+    coming = [Transfer(one.path, one.size, "") for one in found.values()]
+    _all(coming, get, stop, threads=DOWNLOADS)
     progress.finished()
     os.rmdir(parts)
 
@@ -108,7 +115,7 @@ def upload(
         remembered[transfer.path] = states[transfer.path]
         progress.moved(transfer.size)
 
-    _all(fresh, put, stop)
+    _all(fresh, put, stop, threads=UPLOADS)
     progress.finished()
 
 
@@ -121,7 +128,9 @@ def _all(
     transfers: Sequence[Transfer],
     work: Callable[[Transfer, Connections], None],
     stop: Event,
+    *,
+    threads: int,
 ) -> None:
     """The library has tried each as often as makes sense."""
-    if failures := in_parallel(transfers, work, set(), stop):
+    if failures := in_parallel(transfers, work, set(), stop, threads=threads):
         raise TransferFailed(failures[0])

@@ -97,6 +97,8 @@ def a_world() -> World:
     ask("POST", "/api/auth/user/bob/access_token/ci", query="expires_at=2027-01-01")
     ask("POST", "/api/app/user/app", yaml_of(name="hello"), "description=d")
     ask("PUT", "/api/configs/pod_template/small", {"configs": {"spec": {"containers": [PROBE]}}})
+    ask("PUT", "/api/configs/pod_template/spare", {"configs": {"spec": {"containers": [PROBE]}}})
+    ask("PATCH", "/api/configs/workflow", {"configs_dict": {"workflow_info": {"tags": ["night"]}}})
     shared = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "shared"}}
     ask("PUT", "/api/configs/group_template/shared", {"configs": shared})
     test: dict[str, Any] = {"common_pod_template": ["small"], "node_conditions": ["ok"]}
@@ -109,6 +111,7 @@ def a_world() -> World:
     team = {"name": "team", "description": "d", "policies": [policy]}
     ask("PUT", "/api/configs/role/team", {"configs": team})
     _fill(datasets, ask)
+    ask("POST", "/api/bucket/prod/dataset/BOTH/collect", {"datasets": [{"name": "DS"}]})
     return world
 
 
@@ -143,11 +146,14 @@ class System:
         self._app.load(*PARTS)
         self.document = self._app.openapi()
 
+    def another_world(self) -> World:
+        return copy.deepcopy(self._world)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             event = {"requestContext": {"authorizer": {"lambda": CALLER}}}
             scope = {**scope, "aws.event": event}
-            self._app.state.services = ServicesOf(copy.deepcopy(self._world))
+            self._app.state.services = ServicesOf(self.another_world())
         await self._app(scope, receive, send)
 
 

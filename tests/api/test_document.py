@@ -1,6 +1,8 @@
 """The OpenAPI document that we serve: whole, and kept by every answer."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,8 +10,9 @@ import jsonschema
 import pytest
 from fastapi.testclient import TestClient
 
-from functions.core_service.document import ANSWERS, PROBLEM
+from functions.core_service.document import ANSWERS, EXAMPLES_FILE, PROBLEM
 from tests.api import conforming
+from tests.api.examples import examples
 from tests.api.system import System
 from xylem.domain.access import OPERATIONS
 
@@ -104,6 +107,36 @@ def test_nothing_is_named_twice_and_nothing_is_referred_to_that_is_not_there(
             assert used or part == "securitySchemes", (part, name)
 
 
+UNSHOWN = {
+    "POST /api/workflow/{name}/exec/task/{task_name}": "OSMO's sessions are refused",
+    "POST /api/workflow/{name}/exec/group/{group_name}": "OSMO's sessions are refused",
+    "POST /api/workflow/{name}/portforward/{task_name}": "OSMO's sessions are refused",
+    "POST /api/workflow/{name}/webserver/{task_name}": "OSMO's sessions are refused",
+    "POST /api/workflow/{name}/rsync/task/{task_name}": "OSMO's sessions are refused",
+    "GET /api/auth/jwt/refresh_token": "there are no refresh tokens",
+    "POST /api/auth/jwt/refresh_token": "there are no refresh tokens",
+    "GET /api/bucket/{bucket}/dataset/{name}/manifest": "a redirect",
+    "GET /api/bucket/{bucket}/dataset/{name}/file-content": "a redirect",
+    "POST /api/bucket/{bucket}/dataset/{name}/uploads": "of a version that is being uploaded",
+    "POST /api/bucket/{bucket}/dataset/{name}/listing": "of a version that is being uploaded",
+}
+
+
+def test_every_operation_shows_a_request_and_what_was_answered_to_it(document: Json) -> None:
+    shown = set()
+    for name, one in operations(document):
+        contents = one["responses"].get("200", {}).get("content", {}).values()
+        if all("example" in content for content in contents) and contents:
+            shown.add(name)
+
+    assert {name for name, _ in operations(document)} - shown == UNSHOWN.keys()
+
+
+def test_the_examples_are_what_is_answered_today() -> None:
+    """`python -m tests.api.examples` writes them anew."""
+    assert json.loads(EXAMPLES_FILE.read_text()) == examples()
+
+
 def test_what_schemathesis_asks_is_answered_as_the_document_says() -> None:
     """A few requests of each operation; `make prove-api` asks for half an hour."""
     found = [conforming.wrong(one, requests=4, first=1) for one in conforming.operations()]
@@ -122,3 +155,19 @@ def test_what_the_document_does_not_say_is_found() -> None:
 
     found = conforming.wrong(retry, requests=10, first=1)
     assert found is not None and "404" in found.wrong
+
+
+def test_who_does_not_ask_for_it_imports_none_of_it() -> None:
+    """A cold start would wait for it."""
+    lines = (
+        "import sys",
+        "from functions.core_service.api import PARTS, Application",
+        "Application(None).load(*PARTS)",
+        "print([name for name in sys.modules if name in "
+        "('functions.core_service.document', 'xylem.usecases.once', 'urllib3')])",
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True
+    )
+
+    assert said.stdout.strip() == "[]"

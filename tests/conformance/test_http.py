@@ -77,6 +77,7 @@ OURS: dict[str, str] = {
     "max_retry_disrupted": "three times (`max_retry_disrupted` of the config `workflow`)",
     "cursor": "`more_entries: true` and the `cursor` of the next",
     "keep_refused_submissions": "`keep_refused_submissions` of the config WORKFLOW",
+    "max_num_workflows_per_pool": "`max_num_workflows_per_pool` of the config WORKFLOW",
 }
 """Fields that OSMO's answers do not have: words of the line that says so."""
 

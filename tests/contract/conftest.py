@@ -18,6 +18,7 @@ from xylem.memory.credentials import MemoryCredentials
 from xylem.memory.followers import MemoryFollowers
 from xylem.memory.identity import MemoryIdentity
 from xylem.memory.logs import MemoryLogs
+from xylem.memory.rates import MemoryRates
 from xylem.memory.sessions import MemorySessions
 from xylem.memory.store import MemoryStore
 from xylem.memory.task_secrets import MemoryTaskSecrets
@@ -31,6 +32,7 @@ from xylem.ports.followers import Followers
 from xylem.ports.identity import Identity
 from xylem.ports.jobs import Jobs, Timers
 from xylem.ports.logs import Logs
+from xylem.ports.rates import Rates
 from xylem.ports.sessions import Sessions
 from xylem.ports.task_secrets import TaskSecrets
 from xylem.ports.workflows import Workflows
@@ -47,6 +49,7 @@ from xylem_aws.followers import DynamoFollowers
 from xylem_aws.jobs import DynamoJobs, DynamoTimers
 from xylem_aws.keys import KeyRing
 from xylem_aws.logs import DynamoLogs
+from xylem_aws.rates import DynamoRates
 from xylem_aws.sessions import DynamoSessions
 from xylem_aws.tables.backends import BackendsTable
 from xylem_aws.tables.binding import bind
@@ -92,6 +95,7 @@ class Stores:
     sessions: Sessions
     catalog: Catalog
     dataset_configs: DatasetConfigs
+    rates: Rates
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -116,6 +120,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             MemorySessions(),
             MemoryCatalog(),
             MemoryConfigs(),
+            MemoryRates(),
         )
         return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -141,6 +146,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             DynamoSessions(REGION, "connections"),
             DynamoCatalog(REGION, "catalog"),
             ConfigBook(DynamoConfigRows(REGION, "configs")),
+            DynamoRates(REGION, "connections"),
         )
 
 

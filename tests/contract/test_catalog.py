@@ -19,7 +19,7 @@ from xylem.domain.dataset import (
     VersionStatus,
 )
 from xylem.domain.dataset_config import Bucket, DatasetConfig
-from xylem.domain.errors import Conflict
+from xylem.domain.errors import Conflict, InvalidRequest
 from xylem.domain.ids import UserName
 from xylem.domain.manifest import Content
 from xylem.domain.values import replace
@@ -223,7 +223,7 @@ def test_nobody_holds_what_is_being_removed_until_it_is_forgotten(stores: Stores
     begun(stores.catalog, 1)
     begun(stores.catalog, 2)
     stores.catalog.hold(ID, 1, [a_content()])
-    stores.catalog.seen(ID, [a_content().etag])
+    stores.catalog.seen(ID, [a_content()])
     stores.catalog.release(ID, 1, [a_content().etag])
 
     with pytest.raises(Conflict):
@@ -255,13 +255,20 @@ def test_only_a_pending_version_holds_anything(stores: Stores) -> None:
     assert list(stores.catalog.held(ID)) == []
 
 
-def test_one_hash_has_one_size(stores: Stores) -> None:
+def test_one_hash_has_one_size_which_is_the_one_that_the_store_has(stores: Stores) -> None:
+    """What was announced wrongly stands in nobody's way."""
     kept(stores.catalog)
     begun(stores.catalog)
+    stores.catalog.hold(ID, 1, [a_content(size=8)])
     stores.catalog.hold(ID, 1, [a_content(size=7)])
+    stores.catalog.hold(ID, 1, [a_content(size=8)])
+    stores.catalog.seen(ID, [a_content(size=7)])
 
-    with pytest.raises(Conflict):
-        stores.catalog.hold(ID, 1, [a_content(size=8)])
+    with pytest.raises(InvalidRequest, match="announced with 8 bytes, and has 7"):
+        stores.catalog.hold(ID, 1, [a_content("e"), a_content(size=8)])
+    held = stores.catalog.hold(ID, 1, [a_content(size=7)])
+    assert set(held) == {a_content().etag}
+    assert held[a_content().etag].size == 7
 
 
 def test_as_many_are_held_at_once_as_may_be_asked_for(stores: Stores) -> None:
@@ -282,7 +289,7 @@ def test_of_two_who_send_a_content_one_upload_is_taken(stores: Stores) -> None:
     assert stores.catalog.sending(ID, etag, "u1", instead_of=None) == "u1"
     assert stores.catalog.sending(ID, etag, "u2", instead_of=None) == "u1"
     assert stores.catalog.sending(ID, etag, "u3", instead_of="u1") == "u3"
-    stores.catalog.seen(ID, [etag])
+    stores.catalog.seen(ID, [a_content()])
     [found] = stores.catalog.held(ID)
     assert (found.there, found.upload) == (True, None)
 

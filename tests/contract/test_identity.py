@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 
 import jwt
 import pytest
@@ -15,13 +16,22 @@ from xylem.domain.errors import Unauthenticated, Unavailable
 from xylem.domain.ids import UserName
 from xylem_aws import clients
 from xylem_aws.identity import Signer, Verifier
-from xylem_aws.keys import KeyRing, Purpose, ensure_keys, read_keys
+from xylem_aws.keys import (
+    KEPT,
+    FreshKeys,
+    KeyRing,
+    Purpose,
+    ensure_keys,
+    read_keys,
+    rotate,
+)
 from xylem_aws.task_tokens import HmacTaskTokens
 
 PATH = "/xylem/test/keys"
 HERE = "https://api.here.test"
 HOUR = timedelta(hours=1)
 ALICE = UserName("alice")
+NUMBERS = count(1)
 
 
 PURPOSES: tuple[Purpose, ...] = ("signing", "verifying", "hmac", "sessions", "credentials")
@@ -60,7 +70,7 @@ def signer(rings: dict[str, KeyRing]) -> Signer:
 
 @pytest.fixture
 def verifier(rings: dict[str, KeyRing]) -> Verifier:
-    return Verifier(rings["verifying"], HERE)
+    return Verifier(lambda kid, now: rings["verifying"], HERE)
 
 
 def test_what_checks_tokens_cannot_sign_them(rings: dict[str, KeyRing]) -> None:
@@ -161,3 +171,90 @@ def test_a_tasks_token_is_a_web_token_like_any_other(rings: dict[str, KeyRing]) 
         HmacTaskTokens(ring).verify(jwt.encode(claims, key, "HS256", {"kid": ring.active}), NOON)
         == an_attempt()
     )
+
+
+# Rotation -----------------------------------------------------------------------------------------
+
+
+class Rotating:
+    """A deployment of its own, whose keys change, with who signs and who checks there."""
+
+    def __init__(self) -> None:
+        self.ssm = clients.ssm("us-east-1")
+        self.path = f"{PATH}/rotating/{next(NUMBERS)}"
+        ensure_keys(self.ssm, self.path)
+        self.reads = 0
+        self.now = NOON
+        keys = FreshKeys(self._read)
+        self.verifier = Verifier(lambda kid, now: keys.ring(now, naming=kid), HERE)
+
+    def _read(self) -> KeyRing:
+        self.reads += 1
+        return read_keys(self.ssm, self.path, "verifying")
+
+    def token(self) -> str:
+        signer = Signer(read_keys(self.ssm, self.path, "signing"), HERE)
+        return signer.user(ALICE, [ADMIN], life=HOUR, now=self.now)
+
+    def opens(self, token: str) -> bool:
+        try:
+            return self.verifier.verify(token, self.now).subject == ALICE
+        except Unauthenticated:
+            return False
+
+
+@pytest.fixture
+def rotating(rings: dict[str, KeyRing]) -> Rotating:
+    assert rings, "the mocked AWS is there"
+    return Rotating()
+
+
+def test_a_token_of_a_new_key_is_good_at_once_and_one_of_the_old_until_the_next(
+    rotating: Rotating,
+) -> None:
+    old = rotating.token()
+    assert rotating.opens(old)
+
+    rotating.now += timedelta(seconds=11)
+    rotate(rotating.ssm, rotating.path)
+    new = rotating.token()
+    assert jwt.get_unverified_header(new)["kid"] != jwt.get_unverified_header(old)["kid"]
+    assert rotating.opens(new) and rotating.opens(old)
+
+    rotate(rotating.ssm, rotating.path)
+    rotating.now += KEPT + timedelta(seconds=1)
+    assert not rotating.opens(old)
+    assert rotating.opens(new)
+
+
+def test_a_key_that_others_know_is_believed_no_more_after_minutes(rotating: Rotating) -> None:
+    old = rotating.token()
+    assert rotating.opens(old)
+
+    ring = rotate(rotating.ssm, rotating.path, at_once=True)
+    rotating.now += KEPT + timedelta(seconds=1)
+
+    assert not rotating.opens(old)
+    assert rotating.opens(rotating.token())
+    assert list(ring.keys) == [ring.active]
+    assert list(read_keys(rotating.ssm, rotating.path, "verifying").keys) == [ring.active]
+
+
+def test_tokens_of_unheard_of_keys_do_not_make_us_read_again_and_again(rotating: Rotating) -> None:
+    assert rotating.opens(rotating.token())
+    head = base64.urlsafe_b64encode(b'{"alg":"RS256","kid":"unheard-of"}').rstrip(b"=").decode()
+
+    for _ in range(50):
+        assert not rotating.opens(f"{head}.e30.AA")
+
+    assert rotating.reads == 1
+
+
+def test_a_rotated_ring_fits_its_parameter(rotating: Rotating) -> None:
+    """4 KB: docs.aws.amazon.com/general/latest/gr/ssm.html, "Parameter Store quotas"."""
+    for _ in range(3):
+        ring = rotate(rotating.ssm, rotating.path)
+
+    assert len(ring.keys) == 2
+    for purpose in ("signing", "verifying"):
+        assert len(read_keys(rotating.ssm, rotating.path, purpose).dump()) <= 4096

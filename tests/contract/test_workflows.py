@@ -53,7 +53,7 @@ from xylem.domain.workflow import Amount, Cancel, Counts, Sweeping
 from xylem.ports.jobs import PARK_AFTER, MergeLog, RemoveWorkflow, SettleGroup, SweepWorkflow, Work
 from xylem.ports.listing import Filter, Part, Scope
 from xylem.ports.stored import Change, Stored
-from xylem.ports.workflows import Laying, Reservation
+from xylem.ports.workflows import Creation, Laying, Reservation
 from xylem.usecases import footprint, listing
 
 LATER = NOON + timedelta(seconds=90)
@@ -438,6 +438,18 @@ def test_a_group_is_created_with_its_timer(stores: Stores) -> None:
 
     assert (timer.group, timer.due_at) == (GROUP, NOON + timedelta(hours=1))
     assert stored(stores) == Stored(waiting, 1)
+
+
+def test_what_has_not_ended_is_counted_by_whose_it_is(stores: Stores) -> None:
+    running = a_workflow(id=WorkflowId("hello-1"), uuid=WorkflowUuid("1" * 32))
+    ended = a_workflow(id=WorkflowId("hello-2"), uuid=WorkflowUuid("2" * 32), ended_at=NOON)
+    for number, workflow in enumerate((running, ended), start=1):
+        stores.workflows.create(Creation(workflow, number, groups=(), jobs=()))
+
+    assert stores.workflows.unfinished(Scope("user", running.user)) == 1
+    assert stores.workflows.unfinished(Scope("pool", running.pool)) == 1
+    assert stores.workflows.unfinished(Scope("all")) == 1
+    assert stores.workflows.unfinished(Scope("user", "nobody")) == 0
 
 
 def test_a_list_of_many_is_read_to_its_end(stores: Stores) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from clients.sdk.models import Task
 from tests.conftest import Stack
 from tests.e2e.running import POLL_SECONDS, aws, finish, lines, submit, tasks
 from tests.e2e.sidecars import sidecar_of
@@ -76,8 +77,15 @@ def _until_it_uploads(stack: Stack, prefix: str) -> None:
 
 
 MEMBERS = [f"member-{number}" for number in range(1, 8)]
+ALL = " ".join(f"{{{{host:{name}}}}}" for name in ("lead", *MEMBERS))
+FOUND = f"""
+import socket, time
+began = time.time()
+for host in "{ALL}".split():
+    socket.getaddrinfo(host, 24847)
+"""
 MEET = """
-import os, socket
+import os
 rounds = os.path.exists("/tmp/met")
 open("/tmp/met", "w").close()
 with socket.create_server(("{{host:lead}}", 24847)) as server:
@@ -86,8 +94,9 @@ with socket.create_server(("{{host:lead}}", 24847)) as server:
     for _ in range(7):
         connection, _ = server.accept()
         peers.append((connection.makefile("rw"), connection))
-    names = sorted(peer.readline().strip() for peer, _ in peers)
-    print(f"round {1 + rounds}:", *names, flush=True)
+    told = [peer.readline().split() for peer, _ in peers]
+    print("first began", min(began, *(float(at) for _, at in told)), flush=True)
+    print(f"round {1 + rounds}:", *sorted(name for name, _ in told), flush=True)
     for peer, connection in peers:
         peer.write("go\\n" if rounds else "stay\\n")
         peer.flush()
@@ -98,7 +107,7 @@ if not rounds:
     time.sleep(300)
 """
 JOIN = """
-import socket, sys, time
+import sys
 deadline = time.monotonic() + 90
 while True:
     try:
@@ -109,7 +118,7 @@ while True:
             raise
         time.sleep(0.05)
 with connection, connection.makefile("rw") as lead:
-    lead.write(sys.argv[1] + "\\n")
+    lead.write(f"{sys.argv[1]} {began}\\n")
     lead.flush()
     word = lead.readline().strip()
 if word != "go":
@@ -126,8 +135,8 @@ def _gang() -> str:
             f"      files:\n      - path: /tmp/it.py\n        contents: |\n{text}"
         )
 
-    members = "".join(task(name, JOIN) for name in MEMBERS)
-    lead = task("lead", MEET, "      lead: true\n")
+    members = "".join(task(name, FOUND + JOIN) for name in MEMBERS)
+    lead = task("lead", FOUND + MEET, "      lead: true\n")
     group = "  groups:\n  - name: g\n    ignoreNonleadStatus: false\n    tasks:\n"
     return f"workflow:\n  name: eight\n{group}{lead}{members}"
 
@@ -138,6 +147,8 @@ def test_a_gang_of_eight_meets_finds_each_other_and_begins_anew_when_one_of_them
     name = submit(stack.client, _gang())
     names = " ".join(MEMBERS)
     _until_it_says(stack, name, f"round 1: {names}")
+    # Kubernetes' times have whole seconds: each of them is a little early.
+    last_up = max(_started(task) for task in tasks(stack.client.query(name)).values())
 
     sidecar_of(name, "member-3").kill()
     done = finish(stack.client, name)
@@ -149,7 +160,15 @@ def test_a_gang_of_eight_meets_finds_each_other_and_begins_anew_when_one_of_them
         **dict.fromkeys(["lead", *MEMBERS], 0),
         "member-3": 1,
     }
-    assert lines(stack.client, name, "lead") == [f"round 1: {names}", f"round 2: {names}"]
+    said = lines(stack.client, name, "lead")
+    rounds = [line for line in said if line.startswith("round")]
+    assert rounds == [f"round 1: {names}", f"round 2: {names}"]
+    assert float(said[0].removeprefix("first began ")) >= last_up, "somebody did not wait"
+
+
+def _started(task: Task) -> float:
+    assert task.start_time is not None
+    return task.start_time.timestamp()
 
 
 def _until_it_says(stack: Stack, name: str, line: str) -> None:

@@ -32,6 +32,8 @@ class Provider:
         }  # fmt: skip
         self.asked: list[str] = []
         self.down = False
+        self.nonce: str | None = None
+        """Said in the place of the one that it was given."""
         self.agreed = False
         """Whether somebody typed the code of a device."""
         self.keys: dict[str, ec.EllipticCurvePrivateKey] = {}
@@ -99,7 +101,7 @@ class Provider:
                     or known["client_id"] != asked["client_id"]
                 ):
                     return 400, {"error": "invalid_grant"}
-                return 200, self._given(nonce=known["nonce"])
+                return 200, self._given(nonce=self.nonce or known["nonce"])
             case "urn:ietf:params:oauth:grant-type:device_code":
                 if not self.agreed:
                     return 400, {"error": "authorization_pending"}
@@ -118,7 +120,7 @@ class Provider:
                 return 200, {"access_token": token, "token_type": "Bearer", "expires_in": LIFE}
         return 400, {"error": "unsupported_grant_type"}
 
-    def _given(self, **claims: str) -> dict[str, Any]:
+    def _given(self, **claims: Any) -> dict[str, Any]:
         refresh = secrets.token_urlsafe(8)
         self._refreshes[refresh] = True
         return {

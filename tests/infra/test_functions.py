@@ -38,6 +38,8 @@ HTTP_ROUTES = {
     "GET /api/auth/keys": ("core-service", False),
     "GET /api/auth/jwt/access_token": ("core-service", False),
     "POST /api/auth/jwt/access_token": ("core-service", False),
+    "GET /api/auth/jwt/refresh_token": ("core-service", False),
+    "POST /api/auth/jwt/refresh_token": ("core-service", False),
     "GET /api/workflow/{name}/logs": ("logger", True),
     "GET /api/workflow/{name}/logs/follow": ("logger", True),
     "GET /api/workflow/{name}/error_logs": ("logger", True),
@@ -220,11 +222,11 @@ def test_a_frame_says_whom_it_is_for(stacks: Synthesized) -> None:
     assert websocket["RouteSelectionExpression"] == "$request.body.to"
 
 
-def test_aws_asks_about_a_token_once_in_five_minutes(dev: Synthesized) -> None:
+def test_aws_asks_about_a_token_once_a_minute(dev: Synthesized) -> None:
     authorizer = _http_authorizer(dev)
 
     assert authorizer["IdentitySource"] == ["$request.header.Authorization"]
-    assert authorizer["AuthorizerResultTtlInSeconds"] == 300
+    assert authorizer["AuthorizerResultTtlInSeconds"] == 60
     assert authorizer["EnableSimpleResponses"] is True
 
 

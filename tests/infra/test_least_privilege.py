@@ -50,6 +50,7 @@ def test_a_pattern_ends_a_resource_and_never_begins_it(stacks: Synthesized) -> N
     allowed = re.compile(
         r"\*|arn:aws:s3:::[a-z0-9-]+/([a-z]+/)?\*"
         r"|.*:log-group:[^*]+:\*|.*/live/(POST|DELETE)/@connections/\*"
+        r"|arn:aws:ses:[a-z0-9-]+:\d+:identity/\*"
     )
 
     assert [pattern for pattern in patterns if not allowed.fullmatch(pattern)] == []
@@ -116,20 +117,36 @@ def test_only_who_seals_or_opens_users_secrets_reads_their_key(stacks: Synthesiz
     assert readers == {"core-service", "worker", "logger", "agent", "delayed-job-monitor"}
 
 
-def test_only_the_worker_reads_a_sealed_secret_and_only_the_core_service_writes_one(
+def test_only_the_worker_gets_a_sealed_secret_and_nobody_puts_one_but_who_keeps_users(
     stacks: Synthesized,
 ) -> None:
+    """A policy does not tell a user's row from his credential's; the authorizers keep whom an
+    identity provider knows, and have no key that seals."""
+    authorizers = {"authorizer-http", "authorizer-websocket"}
+
     assert _who_may(stacks, "dynamodb:GetItem", "-identity") == {"worker"}
-    assert _who_may(stacks, "dynamodb:PutItem", "-identity") == {"core-service"}
+    assert _who_may(stacks, "dynamodb:PutItem", "-identity") == {"core-service", *authorizers}
+    assert not authorizers & _who_may(stacks, "ssm:GetParameter", "/keys/credentials")
 
 
-def test_the_authorizers_touch_nothing_but_their_key_and_what_admins_decided_about_a_backend(
+def test_the_authorizers_touch_nothing_but_keys_users_roles_and_what_was_decided_about_a_backend(
     stacks: Synthesized,
 ) -> None:
-    for name, more in (("authorizer-http", set()), ("authorizer-websocket", {"dynamodb:GetItem"})):
-        actions = {each.action for each in stacks.permissions[name]}
-        others = {action for action in actions if action.split(":")[0] not in {"logs", "xray"}}
-        assert others == {"ssm:GetParameter", *more}
+    of_all = {
+        ("ssm:GetParameter", "verifying"),
+        ("ssm:GetParameter", "providers"),
+        ("dynamodb:Query", "identity"),
+        ("dynamodb:PutItem", "identity"),
+        ("dynamodb:DeleteItem", "identity"),
+        ("dynamodb:BatchGetItem", "configs"),
+    }
+    of_sockets = {*of_all, ("dynamodb:GetItem", "backends")}
+    for name, rights in (("authorizer-http", of_all), ("authorizer-websocket", of_sockets)):
+        assert {
+            (each.action, re.split("[-/]", each.resource)[-1])
+            for each in stacks.permissions[name]
+            if each.action.split(":")[0] not in {"logs", "xray"}
+        } == rights
 
 
 def test_what_tasks_wrote_is_read_by_the_logger_alone(stacks: Synthesized) -> None:

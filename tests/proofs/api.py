@@ -30,7 +30,7 @@ def main() -> int:
     rounds = 0
     for rounds in count(1):
         for operation in operations:
-            if operation.label in found:
+            if operation.label in found or time.monotonic() > end:
                 continue
             wrong = conforming.wrong(operation, requests=REQUESTS, first=next(seeds))
             asked += REQUESTS

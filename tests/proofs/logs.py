@@ -86,6 +86,7 @@ class Shard:
 
     number: int
     seed: str
+    commit: str
     workflow: str
     lines: int
     read_bytes: int
@@ -186,6 +187,7 @@ def one_shard(
     return Shard(
         number,
         seed,
+        commit(),
         name,
         scale.tasks * scale.lines,
         read,
@@ -402,7 +404,7 @@ def summary(shards: Sequence[Shard], dying: Dying, seed: int) -> dict[str, objec
         kills.update(shard.kills)
     return {
         "seed": seed,
-        "commit": commit(),
+        "commits": sorted({shard.commit for shard in shards} | {commit()}),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "shards": len(shards),
         "lines": sum(shard.lines for shard in shards),

@@ -186,8 +186,11 @@ class SimulatedWorkflows(MemoryWorkflows):
     def next_number(self, name: str) -> int:
         return self._gate.read("next number", partial(super().next_number, name))
 
-    def made_under(self, user: UserName, key: str, *, now: datetime) -> WorkflowId | None:
-        return self._gate.read("made under", partial(super().made_under, user, key, now=now))
+    def made_under(
+        self, user: UserName, key: str, *, request: str = "", now: datetime
+    ) -> WorkflowId | None:
+        act = partial(super().made_under, user, key, request=request, now=now)
+        return self._gate.read("made under", act)
 
     def create(self, creation: Creation) -> WorkflowId:
         return self._gate.write("create", partial(super().create, creation))

@@ -3,9 +3,6 @@ and with a clock of their own: what is asked over HTTP, they are asked in the fo
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +13,14 @@ from clients.cli.__main__ import run
 from clients.cli.session import Session
 from tests.stories.world import World
 from tests.unit.clients.cli.world import Said
-from tests.unit.functions.core_service.gateway import CoreService
+from tests.unit.functions.core_service.gateway import CoreService, a_loop
 from xylem.domain.dataset_config import Bucket, DatasetConfig, Mode
 from xylem.domain.ids import UserName
 from xylem.domain.values import replace
 from xylem.usecases.dataset_cleanup import Cleaned, clean_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import timedelta
     from pathlib import Path
 
@@ -103,7 +100,7 @@ class DatasetWorld(httpx.BaseTransport):
             found = self.web[str(request.url)]
             headers = {"ETag": '"of-the-web"', "Content-Length": str(len(found))}
             return httpx.Response(200, headers=headers, stream=httpx.ByteStream(found))
-        with _a_loop():
+        with a_loop():
             answer = self.service.ask(
                 request.method,
                 request.url.path,
@@ -127,18 +124,3 @@ class DatasetWorld(httpx.BaseTransport):
         if "/hashes/" in request.url.path and status == 200:
             (self.puts if request.method == "PUT" else self.gets).append(request.url.path)
         return httpx.Response(status, stream=httpx.ByteStream(answer))
-
-
-@contextmanager
-def _a_loop() -> Iterator[None]:
-    """Mangum takes the thread's, which the threads of a transfer do not have."""
-    if threading.current_thread() is threading.main_thread():
-        yield
-        return
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        yield
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()

@@ -138,7 +138,7 @@ def test_4_an_upload_that_was_killed_is_resumed_once(world: DatasetWorld, tmp_pa
     world.before = killed
     died = world.xylem("dataset", "upload", "DS", tree, "--threads", "1")
     world.before = lambda request: None
-    assert died.code == 3
+    assert died.code == 130
     assert "Version 1 of prod/DS is PENDING" in died.err
 
     assert world.xylem("dataset", "info", "DS").code == 2
@@ -441,7 +441,7 @@ def test_a_file_of_several_parts_is_sent_in_parts_and_resumed_by_the_part(
         return None
 
     world.before = killed
-    assert world.xylem("dataset", "upload", "DS", large, "-T", "1").code == 3
+    assert world.xylem("dataset", "upload", "DS", large, "-T", "1").code == 130
     world.before = lambda request: parts.append(str(request.url))
     before = len([one for one in parts if "part=" in one])
     parts.clear()
@@ -514,7 +514,7 @@ def test_what_nobody_goes_on_with_is_collected_after_a_week(
         return None
 
     world.before = dies
-    assert world.xylem("dataset", "upload", "DS", a_tree(tmp_path, **{"b": "lost"})).code == 3
+    assert world.xylem("dataset", "upload", "DS", a_tree(tmp_path, **{"b": "lost"})).code == 130
     assert len(world.stored()) == 2
     world.later(timedelta(days=6))
     assert versions(world)["2"]["status"] == "PENDING"

@@ -155,10 +155,10 @@ class World:
     def submit(self, spec: str, **options: Any) -> WorkflowId:
         return self.submit_request(submit.Request(text=spec, user=USER, **options))
 
-    def submit_request(self, request: Request) -> WorkflowId:
+    def submit_request(self, request: Request, *, pool: str = "default") -> WorkflowId:
         checked = submit.check(
             request,
-            "default",
+            pool,
             pools=self.pools,
             configs=self.configs,
             workflows=self.workflows,

@@ -340,7 +340,7 @@ CONVERSATIONS: dict[str, Conversation] = {
     "follower": Conversation(
         following.to_follower,
         {
-            "following": following.Following(workflow=HELLO),
+            "following": following.Following(workflow=HELLO, followers=2),
             "refusal": following.Refusal(code="forbidden", message="Following logs takes a role."),
             "said": following.Said(
                 workflow=HELLO,
@@ -358,6 +358,19 @@ CONVERSATIONS: dict[str, Conversation] = {
                         raw="ImhlbGxvIiDigJQgw7wK",
                     )
                 ],
+            ),
+            "said_part": following.SaidPart(
+                workflow=HELLO,
+                task="lead",
+                retry=2,
+                offset=4711,
+                next=4735,
+                part=1,
+                parts=3,
+                packed="H4sIAAAAAAAA",
+            ),
+            "reached": following.Reached(
+                workflow=HELLO, cursor="eyJsZWFkIzIiOiA0NzM1fQ==", closed=True, followers=2
             ),
             "log_ended": following.LogEnded(workflow=HELLO, task="lead", retry=2),
         },

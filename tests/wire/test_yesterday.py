@@ -87,7 +87,9 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
     queues.Retired: {"tries": 0},
     runtime.Stored: {"closed": False, "followed": False},
     following.Follow: {"task": None, "retry": None},
+    following.Following: {"followers": 1},
     following.Said: {"records": None},
+    following.SaidRecord: {"raw": None},
     runtime.InputQuery: {"cursor": None},
     runtime.InputPage: {"cursor": None},
 }

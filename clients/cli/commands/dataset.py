@@ -3,67 +3,54 @@
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from clients.cli import dataset_transfer, dataset_view
 from clients.cli.dataset_input import settings, trees
-from clients.cli.options import FormatType, LongFormatType, SeveralValues, command_group
-from clients.cli.session import Session, session_of
+from clients.cli.dataset_options import (
+    AddAndRemove,
+    All,
+    BareName,
+    Delete,
+    Files,
+    FromFile,
+    Name,
+    Set,
+    SetAndDelete,
+)
+from clients.cli.options import (
+    AllUsers,
+    Count,
+    Force,
+    FormatType,
+    LongFormatType,
+    Order,
+    Users,
+    as_sent,
+    command_group,
+    several,
+)
+from clients.cli.session import session_of
 from clients.sdk.client import Client
 from clients.sdk.dataset_files import chosen, content_of, files_at
-from clients.sdk.datasets import Order, Place, parsed
+from clients.sdk.datasets import Place, parsed
 from clients.sdk.errors import BadInput, ClientError
 from xylem.domain import manifest
 from xylem.domain.dataset import Reference
 from xylem.domain.errors import XylemError
 
 app = command_group("Datasets: files in versions, which workflows read and write.")
-app.command(cls=dataset_transfer.Files)(dataset_transfer.upload)
+app.command(cls=Files)(dataset_transfer.upload)
 app.command()(dataset_transfer.download)
-app.command(cls=dataset_transfer.Files)(dataset_transfer.update)
-
-Name = Annotated[str, typer.Argument(help="[BUCKET/]NAME[:TAG or VERSION]")]
-BareName = Annotated[str, typer.Argument(help="[BUCKET/]NAME")]
-All = Annotated[bool, typer.Option("--all", "-a", help="All versions.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        "-s",
-        help="KEY:string:VALUE or KEY:numeric:VALUE; dots nest, commas make several.",
-        show_default=False,
-    ),
-]
-Delete = Annotated[
-    list[str] | None,
-    typer.Option("--delete", "-d", help="Keys to delete; dots nest.", show_default=False),
-]
-FromFile = Annotated[
-    bool, typer.Option("--file", "-f", help="What --set has are YAML files.", show_default=False)
-]
-OrderOption = Annotated[
-    Literal["asc", "desc"], typer.Option("--order", "-o", help="Oldest or newest first.")
-]
+app.command(cls=Files)(dataset_transfer.update)
 
 
 class Style(StrEnum):
     TEXT = "text"
     TREE = "tree"
     JSON = "json"
-
-
-class SetAndDelete(SeveralValues):
-    several = frozenset({"--set", "-s", "--delete", "-d"})
-
-
-class AddAndRemove(SeveralValues):
-    several = frozenset({"--add", "-a", "--remove", "-r"})
-
-
-class Lists(SeveralValues):
-    several = frozenset({"--user", "-u", "--bucket", "-b"})
 
 
 @app.callback()
@@ -79,33 +66,29 @@ def info(
     count: Annotated[
         int, typer.Option("--count", "-c", min=0, help="Of versions at most; 0: all.")
     ] = 100,
-    order: OrderOption = "asc",
+    order: Order = "asc",
     format_type: FormatType = None,
 ) -> None:
     """Show a dataset with its versions, or a collection with what it holds."""
     session = session_of(context)
     with session.connect() as client:
         at = client.datasets.place(name)
-        found = client.datasets.info(at, every=every, count=count, order=_order(order))
+        found = client.datasets.info(at, every=every, count=count, order=as_sent(order))
     if session.json:
         session.write_json(found.model_dump(mode="json"))
         return
     session.out.print(dataset_view.info(found))
 
 
-@app.command("list", cls=Lists)
+@app.command("list", cls=several("--user", "-u", "--bucket", "-b"))
 def list_datasets(
     context: typer.Context,
     name: Annotated[str, typer.Option("--name", "-n", help="Part of the name.")] = "",
-    user: Annotated[
-        list[str] | None, typer.Option("--user", "-u", help="Whose versions it has.")
-    ] = None,
+    user: Users = None,
     bucket: Annotated[list[str] | None, typer.Option("--bucket", "-b", help="Only these.")] = None,
-    all_users: Annotated[
-        bool, typer.Option("--all-users", "-a", help="Not only what you made versions of.")
-    ] = False,
-    count: Annotated[int, typer.Option("--count", "-c", min=1, max=1000)] = 20,
-    order: OrderOption = "asc",
+    all_users: AllUsers = False,
+    count: Count = 20,
+    order: Order = "asc",
     format_type: FormatType = None,
 ) -> None:
     """List datasets and collections: yours, unless told otherwise."""
@@ -117,7 +100,7 @@ def list_datasets(
             buckets=bucket or (),
             all_users=all_users,
             count=count,
-            order=_order(order),
+            order=as_sent(order),
         )
     if session.json:
         session.write_json(found.model_dump(mode="json"))
@@ -133,26 +116,24 @@ def delete(
     context: typer.Context,
     name: Name,
     every: All = False,
-    force: Annotated[
-        bool, typer.Option("--force", "-f", help="Ask nothing, and free what can be freed.")
-    ] = False,
+    force: Force = False,
     format_type: FormatType = None,
 ) -> None:
     """Delete a version (the latest, unless told), or a collection. It can be recovered for a week;
-    after the last version of a dataset you are asked whether to free its storage at once."""
+    after the last version of a dataset you are asked whether to free its storage at once, which
+    --force does."""
     session = session_of(context)
     with session.connect() as client:
         at = client.datasets.place(name)
         found = client.datasets.info(at, every=True)
         what = f"all versions of {at}" if every else f"{at}"
-        if not force and not _yes(session, f"Delete {what}?"):
-            session.hint("Nothing was deleted.")
+        if not session.yes(f"Delete {what}?", force=force, what="nothing was deleted"):
             return
         gone = client.datasets.delete(at, every=every)
         freed = 0
         question = f"No version of {at.name} is left. Free its storage now?"
         ended = not found.is_collection and _nothing_left(client, at)
-        if ended and (force or _yes(session, question)):
+        if ended and (force or session.ask(question)):
             freed = client.datasets.drop(at).cleaned_size
     if session.json:
         session.write_json({"versions": gone.versions, "cleaned_size": freed})
@@ -437,12 +418,3 @@ def _members(at: Place, texts: Sequence[str]) -> list[Reference]:
         if one.bucket and one.bucket != at.bucket:
             raise BadInput(f"{one}: a collection holds datasets of its own bucket, {at.bucket}")
     return found
-
-
-def _order(order: str) -> Order:
-    return "DESC" if order == "desc" else "ASC"
-
-
-def _yes(session: Session, question: str) -> bool:
-    session.hint(f"{question} [y/N]")
-    return session.stdin.readline().strip().lower() in ("y", "yes")

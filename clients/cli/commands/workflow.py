@@ -1,22 +1,15 @@
 """`xylem workflow …`: what is asked about workflows; `clients.cli.submission` sends them."""
 
 from enum import Enum
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
 
-from clients.cli import (
-    artifacts,
-    cancellation,
-    capacity_view,
-    entering,
-    forwarding,
-    render,
-    rsync,
-    submission,
-)
+from clients.cli import cancellation, capacity_view, render, submission
 from clients.cli.audit_view import audit_table
 from clients.cli.follow import all_records
+from clients.cli.later import Later, Word
 from clients.cli.moments import moment
 from clients.cli.options import (
     MOMENT,
@@ -28,7 +21,9 @@ from clients.cli.options import (
     Order,
     Pools,
     Priorities,
+    Task,
     Users,
+    Workflow,
     command_group,
     examples,
     several,
@@ -36,10 +31,40 @@ from clients.cli.options import (
 from clients.cli.session import session_of
 from clients.sdk.errors import BadInput
 
-app = command_group("Workflows: submit them and see what became of them.")
 
-Workflow = Annotated[str, typer.Argument(help="Id of the workflow, e.g. hello-1.")]
-Task = Annotated[str | None, typer.Option("--task", "-t", help="Of this task alone.")]
+class Words(Later):
+    """What reaches into tasks and stores brings libraries that nothing else needs."""
+
+    later = MappingProxyType(
+        {
+            "exec": Word(
+                "clients.cli.entering:exec_in_task",
+                "Run a command in a running task, a shell if none is named. Exits as the command "
+                "exits.",
+            ),
+            "port-forward": Word(
+                "clients.cli.forwarding:port_forward",
+                "Listen on this machine, and carry what connects to ports of a running task. "
+                "Ctrl-C ends it.",
+            ),
+            "web": Word(
+                "clients.cli.forwarding:web",
+                "Open a page that a running task serves. Ctrl-C ends it.",
+            ),
+            "rsync": Word(
+                "clients.cli.rsync:app",
+                "Copy files into a running task, and back. What is there already is not sent.",
+            ),
+            "artifacts": Word(
+                "clients.cli.artifacts:app",
+                "Artifacts: what the tasks of a workflow left, and their logs.",
+            ),
+        }
+    )
+
+
+app = command_group("Workflows: submit them and see what became of them.", cls=Words)
+
 Retry = Annotated[
     int | None, typer.Option("--retry-id", "--retry", "-r", min=0, help="Of this attempt.")
 ]
@@ -56,11 +81,6 @@ app.command("restart")(submission.restart)
 app.command("validate")(submission.validate)
 app.command("schema")(submission.schema)
 app.command("cancel")(cancellation.cancel)
-app.command("exec")(entering.exec_in_task)
-app.command("port-forward")(forwarding.port_forward)
-app.command("web")(forwarding.web)
-app.add_typer(rsync.app, name="rsync")
-app.add_typer(artifacts.app, name="artifacts")
 
 
 @app.command(

@@ -160,6 +160,7 @@ def _submit(
         raise
     if validation_only:
         return views.validated(checked.plan.name)
+    submit.require_room(request, checked, workflows=has.engine.workflows, configs=has.configs)
     hearers = notifying.heard_by(
         who.subject, identity=has.identity, credentials=has.credentials, configs=has.configs
     )

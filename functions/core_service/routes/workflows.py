@@ -3,17 +3,18 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from functions.core_service import listed, task_views, views
+from functions.core_service import large, listed, task_views, views
 from functions.core_service.identity import User, require_read
 from functions.core_service.names import NAME_CHARS, Name, Priority
 from functions.core_service.services import Has
 from functions.core_service.views import View
 from xylem.domain.errors import InvalidRequest
 from xylem.domain.label_filter import label_selector
+from xylem.domain.status import WorkflowStatus
 from xylem.ports.listing import Filter
 from xylem.usecases import listing, queries
 
@@ -47,12 +48,19 @@ class ListQuery(BaseModel):
 
 
 @router.get("")
-def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) -> View:
+def list_workflows(
+    query: Annotated[ListQuery, Query()], who: User, has: Has, request: Request
+) -> Response:
     pools = query.pools if query.pools and not query.all_pools else _own_pool(who, query, has)
+    statuses = [
+        WorkflowStatus(one) for one in query.statuses if one.value in WorkflowStatus.__members__
+    ]
+    if query.statuses and not statuses:
+        return large.answer({"workflows": [], "more_entries": False}, request)
     wanted = Filter(
         users=() if query.all_users else (query.users or [who.subject]),
         pools=pools,
-        statuses=[one.value for one in query.statuses],
+        statuses=statuses,
         priorities=query.priority,
         name=query.name,
         after=_utc(query.submitted_after),
@@ -73,13 +81,18 @@ def list_workflows(query: Annotated[ListQuery, Query()], who: User, has: Has) ->
     now = has.engine.clock()
     shown = [views.entry(one, now) for one in page.entries]
     further = {"cursor": page.cursor} if page.cursor else {}
-    return {"workflows": shown, "more_entries": page.more, **further}
+    return large.answer({"workflows": shown, "more_entries": page.more, **further}, request)
 
 
 @router.get("/{name}")
 def get_workflow(
-    name: Name, who: User, has: Has, skip_groups: bool = False, verbose: bool = False
-) -> View:
+    name: Name,
+    who: User,
+    has: Has,
+    request: Request,
+    skip_groups: bool = False,
+    verbose: bool = False,
+) -> Response:
     """`verbose`: every attempt of each task, not the newest alone, and what explains them."""
     found = queries.describe(
         name,
@@ -89,7 +102,7 @@ def get_workflow(
         with_details=verbose and not skip_groups,
     )
     require_read(who, found.workflow, has)
-    return views.workflow(found, has.engine.clock())
+    return large.answer(views.workflow(found, has.engine.clock()), request)
 
 
 @router.get("/{name}/task/{task_name}")

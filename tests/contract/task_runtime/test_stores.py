@@ -399,6 +399,19 @@ def test_what_does_not_fit_into_the_pod_is_not_begun(
         assert files(tmp_path / "pod") == {}
 
 
+def test_a_disk_that_fills_up_on_the_way_is_told_of_and_no_half_of_a_file_has_its_name(
+    store: ObjectStore, bucket: str, tmp_path: Path
+) -> None:
+    store.put(bucket, {"in/large": b"x" * 2 * MB})
+    remote = object_stores.Remote(f"s3://{bucket}/in", {f"s3://{bucket}": store.keys()})
+    [one] = remote.listed()
+
+    with a_disk_of(tmp_path / "pod", "1m"):
+        with pytest.raises(OSError, match="No space left on device"):
+            remote.fetch(one, str(tmp_path / "pod/part"), Event())
+        assert set(files(tmp_path / "pod")) == {"part"}
+
+
 def test_a_disk_that_is_full_fails_the_task_with_its_reason(pod: Pod, services: Services) -> None:
     services.inputs = [[("small", b"small"), ("large", b"x" * 2 * MB)]]
     pod.configure(inputs=[{"index": 0, "task": "before", "regex": ""}], wait=True)

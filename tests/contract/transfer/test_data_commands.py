@@ -1,8 +1,10 @@
 """`xylem data …` against an S3 over HTTP: what is moved, what is passed over, what is told."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from threading import Event
+from zlib import crc32
 
 import pytest
 
@@ -115,17 +117,36 @@ def test_what_is_there_in_another_content_is_fetched_again_although_the_size_is_
     assert files(back) == {"files/a": b"right"}
 
 
+@pytest.mark.parametrize("sums", [{"sha256": "00" * 32}, {"crc32": "00000000"}], ids=repr)
 def test_an_object_that_is_not_what_it_was_when_it_was_sent_is_never_taken(
-    machine: Machine, bucket: str
+    machine: Machine, bucket: str, sums: dict[str, str]
 ) -> None:
-    machine.store.s3.put_object(
-        Bucket=bucket, Key="a", Body=b"damaged", Metadata={"sha256": "00" * 32}
-    )
+    machine.store.s3.put_object(Bucket=bucket, Key="a", Body=b"damaged", Metadata=sums)
     found = list(_remote(machine).listed())
 
     with pytest.raises(TransferFailed, match="a came damaged: it has another checksum"):
         engine.download(_remote(machine), found, machine.home / "back", stop=_NoPatience())
     assert not (machine.home / "back/a").exists()
+
+
+def test_what_is_sent_has_its_sums_beside_it(machine: Machine, bucket: str) -> None:
+    machine.data("upload", machine.url, machine.writes({"a": b"right"}))
+
+    [key] = [one.key for one in _remote(machine).listed()]
+    beside = machine.store.s3.head_object(Bucket=bucket, Key=key)["Metadata"]
+    assert beside == {"sha256": sha256(b"right").hexdigest(), "crc32": f"{crc32(b'right'):08x}"}
+
+
+def test_what_an_earlier_release_sent_is_compared_by_its_hash(
+    machine: Machine, bucket: str
+) -> None:
+    digest = sha256(b"right").hexdigest()
+    machine.store.s3.put_object(Bucket=bucket, Key="a", Body=b"right", Metadata={"sha256": digest})
+
+    done = machine.data("download", machine.url, machine.home / "back")
+
+    assert "by size alone" not in done.out
+    assert files(machine.home / "back") == {"a": b"right"}
 
 
 def test_objects_of_others_are_compared_by_their_etag(machine: Machine, bucket: str) -> None:

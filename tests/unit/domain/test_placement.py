@@ -38,9 +38,11 @@ from xylem.domain.placement import (
     usage,
 )
 from xylem.domain.plan import GroupPlan, Resources, TaskPlan
-from xylem.domain.pool import SIDECAR, GpuQuota, Platform
+from xylem.domain.pool import SIDECAR, GpuQuota, Platform, Scheduler
 from xylem.manifests.pod import _small
 
+KAI = Scheduler("kai", "kai-scheduler")
+SHARED = GpuQuota(guarantee=4, maximum=10)
 DEDICATED = Taint("dedicated", "NoSchedule", "ml")
 TOLERANT = Platform(tolerations=(Toleration("dedicated", "Exists"),))
 
@@ -579,6 +581,56 @@ def test_low_work_shares_the_maximum_with_all_others() -> None:
         "Quota: pool default at most has 12 GPUs, all work has taken 10, "
         "and LOW work here wants 4.",
     )
+
+
+@pytest.mark.parametrize(
+    ("priority", "normal_elsewhere", "low_elsewhere", "outcome"),
+    [
+        ("NORMAL", 0, 10, "now"),
+        ("HIGH", 6, 4, "now"),
+        ("NORMAL", 7, 3, "queue"),
+        ("LOW", 0, 10, "queue"),
+    ],
+)
+def test_low_work_gives_way_to_what_is_guaranteed_and_to_nothing_else(
+    priority: str, normal_elsewhere: int, low_elsewhere: int, outcome: str
+) -> None:
+    uses = (
+        in_use(normal_elsewhere, pool="other"),
+        in_use(low_elsewhere, pool="other", priority="LOW"),
+    )
+    site = a_site(a_node(gpu=10, uses=uses), pool=a_pool(gpu=SHARED, scheduler=KAI))
+
+    found = outlook(site, [a_gang(a_want(2, "a"), a_want(2, "b"))], priority)
+
+    assert found.outcome == outcome
+    if outcome == "now":
+        assert found.reasons == ("2 tasks take the place of LOW work, which is preempted for it.",)
+        assert found.tasks_short == 0
+
+
+def test_who_wants_more_than_the_quota_has_left_takes_nobodys_place() -> None:
+    uses = (in_use(2), in_use(8, pool="other", priority="LOW"))
+    site = a_site(a_node(gpu=10, uses=uses), pool=a_pool(gpu=SHARED, scheduler=KAI))
+
+    assert outlook(site, [a_gang(a_want(4))], "NORMAL").outcome == "queue"
+
+
+def test_where_nobody_keeps_quotas_low_work_stays() -> None:
+    uses = (in_use(10, pool="other", priority="LOW"),)
+    site = a_site(a_node(gpu=10, uses=uses), pool=a_pool(gpu=SHARED))
+
+    assert outlook(site, [a_gang(a_want(4))], "NORMAL").outcome == "queue"
+
+
+def test_of_two_pools_the_one_that_nobody_has_to_leave_is_chosen() -> None:
+    low = in_use(8, pool="other", priority="LOW")
+    taken = a_site(a_node(gpu=8, uses=(low,)), pool=a_pool("taken", scheduler=KAI))
+    empty = a_site(a_node(gpu=8), pool=a_pool("empty"))
+
+    choice = choose([outlook(one, [a_gang(a_want(4))], "NORMAL") for one in (taken, empty)], NOON)
+
+    assert (choice.pool, choice.considered[1].outcome) == ("empty", "now")
 
 
 def test_a_pool_without_a_bound_has_no_quota_left_to_tell() -> None:

@@ -69,7 +69,7 @@ class FrontDoor:
         trusted = providers or MemoryProviders()
         self.core = CoreService(self.world, self.signer, trusted)
         settings = Settings({"XYLEM_ENVIRONMENT": environment, "API_URL": HERE})
-        verifier = Verifier(public_halves(keys()), HERE)
+        verifier = Verifier(lambda kid, now: public_halves(keys()), HERE)
         self.has = _Has(self.world, settings, verifier, trusted)
 
     # Who ------------------------------------------------------------------------------------------

@@ -1,6 +1,9 @@
 """Followers are told what was stored; nothing that goes wrong with that hurts the log."""
 
+import base64
+import gzip
 import json
+import random
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from xylem.memory.followers import MemoryFollowers
 from xylem.memory.queues import MemoryLinks
 from xylem.memory.store import MemoryStore
 from xylem.ports.followers import Follower
+from xylem.protocol.following import Following
 from xylem.protocol.limits import FRAME_BYTES
 from xylem.protocol.spool import RECORD_BYTES, Record, Stream, encode
 from xylem.usecases import following
@@ -34,7 +38,7 @@ class World:
 
     def subscribe(
         self, connection: ConnectionId = ONE, workflow: str = HELLO, **only: Any
-    ) -> WorkflowId:
+    ) -> Following:
         return following.subscribe(
             workflow,
             Follower(connection, **only),
@@ -53,6 +57,11 @@ class World:
             links=self.links,
         )
 
+    def tell_reached(self, task: str | None, retry: int | None) -> None:
+        following.tell_reached(
+            task, retry, HELLO, "cursor", False, followers=self.followers, links=self.links
+        )
+
     def end(self) -> None:
         following.tell_end(an_attempt(), followers=self.followers, links=self.links)
 
@@ -62,7 +71,7 @@ class World:
 
 def test_a_follower_is_told_what_was_stored_and_where() -> None:
     world = World()
-    assert world.subscribe() == HELLO
+    assert world.subscribe() == Following(workflow=HELLO, followers=1)
 
     assert world.tell(record(), offset=50, length=10)
 
@@ -128,9 +137,47 @@ def test_of_a_chunk_that_fits_no_frame_followers_are_told_the_place(records: byt
 
     assert world.tell(records)
 
-    [(_, text)] = [(one, json.dumps(said)) for one, said in world.told()]
-    assert json.loads(text)["records"] is None
-    assert len(text) < FRAME_BYTES
+    *parts, (_, place) = world.told()
+    assert place["records"] is None
+    assert [said["part"] for _, said in parts] == list(range(len(parts)))
+    assert {said["parts"] for _, said in parts} == {len(parts)}
+    packed = "".join(said["packed"] for _, said in parts)
+    assert gzip.decompress(base64.b64decode(packed)) == records
+    assert all(len(json.dumps(said)) < FRAME_BYTES for _, said in [*parts, (ONE, place)])
+
+
+def test_a_chunk_of_more_parts_than_are_pushed_to_so_many_is_read_by_them() -> None:
+    world = World()
+    for number in range(MOST_FOLLOWERS):
+        world.subscribe(ConnectionId(f"conn-{number}="))
+    noise = encode(Record(Stream.STDOUT, 0, random.Random(1).randbytes(RECORD_BYTES)))
+
+    assert world.tell(noise * 8)
+
+    assert {said["type"] for _, said in world.told()} == {"said"}
+
+
+def test_how_far_one_read_is_told_who_follows_the_same() -> None:
+    world = World()
+    world.subscribe(ONE, task="lead")
+    world.subscribe(TWO, task="lead")
+    world.subscribe(ConnectionId("conn-3="))
+
+    world.tell_reached("lead", None)
+
+    assert [(to, said["followers"], said["closed"]) for to, said in world.told()] == [
+        (ONE, 2, False),
+        (TWO, 2, False),
+    ]
+
+
+def test_who_follows_alone_is_not_told_what_it_read() -> None:
+    world = World()
+    world.subscribe(ONE)
+
+    world.tell_reached(None, None)
+
+    assert world.told() == []
 
 
 def test_the_end_of_a_log_is_told() -> None:
@@ -174,6 +221,7 @@ def test_a_store_of_followers_that_is_away_is_no_trouble_of_the_logs() -> None:
 
     assert not world.tell(record())
     world.end()
+    world.tell_reached(None, None)
 
 
 def test_a_workflow_that_is_not_there_cannot_be_followed() -> None:

@@ -1,11 +1,13 @@
 """Where a pod's files lie: by its token alone, whatever it asks for."""
 
+from uuid import UUID, uuid5
+
 import pytest
 
 from tests.builders import an_attempt
 from tests.stories.world import World
-from xylem.domain.errors import InvalidRequest
-from xylem.domain.ids import TaskName, WorkflowId
+from xylem.domain.errors import Forbidden, InvalidRequest
+from xylem.domain.ids import TaskName, WorkflowId, task_uuid
 from xylem.domain.plan import DatasetInput
 from xylem.memory.blobs import MemoryBlobs
 from xylem.ports.task_tokens import Attempt
@@ -61,6 +63,18 @@ def test_an_input_is_what_its_regex_finds_of_the_attempt_that_completed() -> Non
     assert chain.inputs("second") == ["a.csv", "deep/b.csv"]
 
 
+def test_the_tokens_of_a_stored_regex_have_their_values() -> None:
+    chain = Chain(r"^{{workflow_id}}/|^{{uuid}}$|^{{host:second}}$", "chain-1/a", "other/a")
+    group = chain.world.group(chain.name, "second-group")
+    uuid = chain.world.look(chain.name).workflow.uuid
+    of_task = str(uuid5(UUID(uuid), "second"))
+    host = f"{task_uuid(group.id, TaskName('second'))}.osmo-{group.id}-{group.incarnation}"
+    for name in (of_task, host):
+        chain.data.put(f"data/{chain.name}/first/0/{name}", b"x")
+
+    assert sorted(chain.inputs("second")) == sorted(["chain-1/a", of_task, host])
+
+
 def test_a_regex_that_never_ends_is_refused_and_holds_nobody_up() -> None:
     chain = Chain("^(a+)+$", "a" * 60 + "!")
 
@@ -72,6 +86,19 @@ def test_a_regex_that_never_ends_is_refused_and_holds_nobody_up() -> None:
 def test_a_task_reads_no_input_of_another(task: str, index: int) -> None:
     with pytest.raises(InvalidRequest, match=f"Task {task} has"):
         Chain("", "a").inputs(task, index)
+
+
+def test_a_token_opens_nothing_of_a_task_in_another_group_or_of_an_attempt_that_was_replaced() -> (
+    None
+):
+    chain = Chain("", "a")
+    first = chain.world.group(chain.name, "first-group")
+    mixed = Attempt(chain.name, first.id, first.incarnation, TaskName("second"), 0)
+    later = Attempt(chain.name, first.id, first.incarnation, TaskName("first"), 1)
+
+    for attempt, says in ((mixed, "There is no task second"), (later, "was replaced by another")):
+        with pytest.raises(Forbidden, match=says):
+            runtime.live_attempt(attempt, chain.world.workflows)
 
 
 @pytest.mark.parametrize(

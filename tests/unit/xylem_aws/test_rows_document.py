@@ -55,6 +55,7 @@ PLACEHOLDERS = {
     f"{45:010d}": "<version>",
     f"{47:010d}": "<ordinal>",
     f"{48:03d}": "<part>",
+    f"{54:010d}": "<window>",
     "#41": "#<incarnation>",
     "#42": "#<retry>",
     "#46": "#<restarts>",
@@ -134,6 +135,7 @@ def in_code() -> set[Row]:
             connections.SocketRow,
             (connections.socket_key(ConnectionId("<connection>")), connections.SOCKET),
         ),
+        row(connections.RateRow, connections.rate_key("<key>", 54)),
         row(sessions.SessionRow, sessions.session_key("<session>")),
         row(sessions.OpenSessionRow, sessions.open_session_key("<user>", "<session>")),
         row(

@@ -19,7 +19,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from xylem_aws import clients
-from xylem_aws.keys import read_keys
+from xylem_aws.keys import FreshKeys, Purpose, read_keys
 from xylem_aws.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from xylem.domain.target import Policy
     from xylem.usecases.config_book import ConfigBook
+    from xylem.usecases.limits import Limiter
     from xylem.usecases.session_tokens import HmacSessionTokens
     from xylem_aws.answers import DynamoAnswers
     from xylem_aws.apps import DynamoApps
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from xylem_aws.outside import HttpsOutside
     from xylem_aws.provider_keys import ProviderTokens
     from xylem_aws.queues import SqsAlarm, SqsDeadLetters, SqsDoorbell, SqsNewsQueue
+    from xylem_aws.rates import DynamoRates
     from xylem_aws.sessions import DynamoSessions
     from xylem_aws.task_secrets import DynamoTaskSecrets
     from xylem_aws.task_tokens import HmacTaskTokens
@@ -282,8 +284,8 @@ class Ports:
     def verifier(self) -> "Verifier":
         from xylem_aws.identity import Verifier
 
-        ssm = clients.ssm(self.settings.region)
-        return Verifier(read_keys(ssm, self.settings.keys_path, "verifying"), self.settings.api_url)
+        keys = self._fresh_keys("verifying")
+        return Verifier(lambda kid, now: keys.ring(now, naming=kid), self.settings.api_url)
 
     @cached_property
     def providers(self) -> "ProviderTokens":
@@ -293,12 +295,20 @@ class Ports:
         local = self.settings.environment == "local"
         return ProviderTokens(lambda: read_providers(ssm, path), fetching(local=local))
 
-    @cached_property
+    @property
     def signer(self) -> "Signer":
+        """With the key of today: it may be rotated while this process lives."""
         from xylem_aws.identity import Signer
 
-        ssm = clients.ssm(self.settings.region)
-        return Signer(read_keys(ssm, self.settings.keys_path, "signing"), self.settings.api_url)
+        return Signer(self._signing_keys.ring(self.clock()), self.settings.api_url)
+
+    @cached_property
+    def _signing_keys(self) -> FreshKeys:
+        return self._fresh_keys("signing")
+
+    def _fresh_keys(self, purpose: Purpose) -> FreshKeys:
+        ssm, path = clients.ssm(self.settings.region), self.settings.keys_path
+        return FreshKeys(lambda: read_keys(ssm, path, purpose))
 
     @cached_property
     def apps(self) -> "DynamoApps":
@@ -314,6 +324,22 @@ class Ports:
         from xylem_aws.users import DynamoIdentity
 
         return DynamoIdentity(self.settings.region, self.settings.table("identity"))
+
+    @cached_property
+    def limiter(self) -> "Limiter":
+        from xylem.usecases.limits import Limiter, PerSecond
+
+        limits = PerSecond(
+            user=self.settings.requests_per_second("USER"),
+            token=self.settings.requests_per_second("TOKEN"),
+        )
+        return Limiter(lambda: self._rates, limits)
+
+    @cached_property
+    def _rates(self) -> "DynamoRates":
+        from xylem_aws.rates import DynamoRates
+
+        return DynamoRates(self.settings.region, self.settings.table("connections"))
 
     @cached_property
     def _sqs(self) -> "SQSClient":

@@ -14,7 +14,7 @@ from pynamodb.expressions.condition import size as size_of
 
 from xylem.domain.dataset import Dataset, DatasetId, Version, VersionStatus, due_at
 from xylem.domain.errors import Conflict
-from xylem.domain.manifest import Content
+from xylem.domain.manifest import Content, other_size
 from xylem.ports.catalog import CatalogCommit, Due, Held
 from xylem.ports.stored import Stored
 from xylem_aws.tables.binding import bind
@@ -151,9 +151,20 @@ class DynamoCatalog:
                 ContentRow(*content_key(dataset, one.etag)),
                 [ContentRow.held_by.add({number}), ContentRow.size.set(one.size)],
                 ContentRow.removing.does_not_exist()
-                & (ContentRow.size.does_not_exist() | (ContentRow.size == one.size)),
+                & (ContentRow.there.does_not_exist() | (ContentRow.size == one.size)),
             )
-        transaction.commit()
+        try:
+            transaction.commit()
+        except Conflict:
+            known = self._known(dataset, contents)
+            for one in contents:
+                held = known.get(one.etag)
+                if held and held.there and held.size != one.size:
+                    raise other_size(one, held.size) from None
+            raise
+        return self._known(dataset, contents)
+
+    def _known(self, dataset: DatasetId, contents: Sequence[Content]) -> dict[str, Held]:
         with in_our_words(_of(dataset)):
             keys = [content_key(dataset, one.etag) for one in contents]
             found = ContentRow.batch_get(keys, consistent_read=True)
@@ -176,11 +187,15 @@ class DynamoCatalog:
                 row.refresh(consistent_read=True)
         return row.upload or upload
 
-    def seen(self, dataset: DatasetId, etags: Iterable[str]) -> None:
+    def seen(self, dataset: DatasetId, contents: Iterable[Content]) -> None:
         with in_our_words(_of(dataset)):
-            for etag in etags:
-                ContentRow(*content_key(dataset, etag)).update(
-                    actions=[ContentRow.there.set(True), ContentRow.upload.remove()],
+            for one in contents:
+                ContentRow(*content_key(dataset, one.etag)).update(
+                    actions=[
+                        ContentRow.size.set(one.size),
+                        ContentRow.there.set(True),
+                        ContentRow.upload.remove(),
+                    ],
                     condition=ContentRow.pk.exists(),
                 )
 

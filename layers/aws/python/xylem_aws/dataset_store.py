@@ -19,6 +19,7 @@ from xylem.ports.catalog import SignedPut
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 MISSING = {"404", "NoSuchKey", "NoSuchUpload", "NotFound"}
 
@@ -87,17 +88,16 @@ class S3DatasetStore:
         )
 
     def join(self, key: str, upload: str, parts: Mapping[int, Content]) -> None:
-        self._s3.complete_multipart_upload(
-            Bucket=self._bucket,
-            Key=key,
-            UploadId=upload,
-            MultipartUpload={
-                "Parts": [
-                    {"PartNumber": number, "ETag": part.etag}
-                    for number, part in sorted(parts.items())
-                ]
-            },
-        )
+        told: list[CompletedPartTypeDef] = [
+            {"PartNumber": number, "ETag": part.etag} for number, part in sorted(parts.items())
+        ]
+        try:
+            self._s3.complete_multipart_upload(
+                Bucket=self._bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": told}
+            )
+        except ClientError as error:
+            if not _missing(error):
+                raise
 
     def give_up(self, key: str, upload: str) -> None:
         try:

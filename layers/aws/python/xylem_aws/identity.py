@@ -7,7 +7,7 @@
 keeps the kinds apart: an operator's token opens no route of people, and the other way round.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -88,13 +88,15 @@ def public_keys(ring: KeyRing) -> Mapping[str, Mapping[str, Any]]:
 
 
 class Verifier:
-    def __init__(self, keys: KeyRing, issuer: str) -> None:
+    """`keys`: the ring of today, if possible with a key of this id."""
+
+    def __init__(self, keys: Callable[[str, datetime], KeyRing], issuer: str) -> None:
         self._issuer = issuer
-        self._keys = {kid: load_pem_public_key(pem.encode()) for kid, pem in keys.keys.items()}
+        self._keys = keys
 
     def verify(self, token: str, now: datetime) -> Principal:
         """Raises `Unauthenticated`, which says what is wrong and nothing of the token."""
-        claims = self._claims(token)
+        claims = self._claims(token, now)
         if claims["exp"] <= now.timestamp():
             raise Unauthenticated("The token has expired: log in again.")
         match claims:
@@ -113,12 +115,13 @@ class Verifier:
                 return operator_of(BackendName(backend), signed_at=signed)
         raise Unauthenticated("The token is of another kind: it opens nothing here.")
 
-    def _claims(self, token: str) -> dict[str, Any]:
+    def _claims(self, token: str, now: datetime) -> dict[str, Any]:
         try:
-            kid = jwt.get_unverified_header(token).get("kid")
-            key = self._keys.get(str(kid))
-            if key is None:
+            kid = str(jwt.get_unverified_header(token).get("kid"))
+            pem = self._keys(kid, now).keys.get(kid)
+            if pem is None:
                 raise Unauthenticated("The token was signed with a key that is not ours.")
+            key = load_pem_public_key(pem.encode())
             # The time is an argument of ours, so that a test need not wait for it.
             return jwt.decode(
                 token,

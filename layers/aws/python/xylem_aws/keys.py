@@ -9,14 +9,17 @@
 A parameter costs nothing while idle, which neither a KMS key of our own nor Secrets Manager does.
 Several keys may be valid at once, one signs: to rotate, add a key, make it active, and remove the
 old one when the last token that it signed has expired, or the last secret that it seals was set
-again. Functions read the keys once per process;
-whoever holds the deployer's credentials makes them (`ensure_keys`), functions never do.
+again. Of the key that signs people's tokens `rotate` does that. Who signs and who checks read these
+again after five minutes, and who meets a token of a new key at once, so nothing is deployed for it;
+the others are read once per process. Whoever holds the deployer's credentials makes keys
+(`ensure_keys`), functions never do.
 """
 
 import base64
 import json
 import secrets
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from xylem.domain.errors import Unavailable
@@ -33,6 +36,11 @@ HMAC_BYTES = 32
 
 AES_BYTES = 32
 """AES-256."""
+
+KEPT = timedelta(minutes=5)
+ASK_AGAIN = timedelta(seconds=10)
+"""SSM answers 40 times a second in all (docs.aws.amazon.com/general/latest/gr/ssm.html, "Parameter
+Store endpoints and quotas"), and tokens of unheard-of keys cost whoever sends them nothing."""
 
 Purpose = Literal["signing", "verifying", "hmac", "sessions", "credentials"]
 
@@ -55,6 +63,24 @@ class KeyRing:
         if ring.active not in ring.keys:
             raise ValueError(f"the active key {ring.active} is not among the keys")
         return ring
+
+
+class FreshKeys:
+    """A ring that others may change while this process lives."""
+
+    def __init__(self, read: Callable[[], KeyRing]) -> None:
+        self._read = read
+        self._known: tuple[datetime, KeyRing] | None = None
+
+    def ring(self, now: datetime, *, naming: str | None = None) -> KeyRing:
+        """`naming`: with this key, if it is there at all. Raises `Unavailable`."""
+        if self._known is not None:
+            read_at, ring = self._known
+            unheard_of = naming is not None and naming not in ring.keys
+            if now - read_at <= (ASK_AGAIN if unheard_of else KEPT):
+                return ring
+        self._known = now, self._read()
+        return self._known[1]
 
 
 def read_keys(ssm: "SSMClient", path: str, purpose: Purpose) -> KeyRing:
@@ -81,6 +107,29 @@ def ensure_keys(ssm: "SSMClient", path: str) -> None:
 
 def new_signing_keys() -> KeyRing:
     return _new(_rsa_key())
+
+
+def rotate(ssm: "SSMClient", path: str, *, at_once: bool = False) -> KeyRing:
+    """Sign with a new key from now on. What the one before signed holds until the next rotation;
+    `at_once`: no more, for a key that others know.
+
+    What checks gets the new key before anything is signed with it, and loses an old one after. Who
+    is stopped in between leaves two rings that fit, and does it again."""
+    before = read_keys(ssm, path, "signing")
+    new = new_signing_keys()
+    kept = {} if at_once else {before.active: before.keys[before.active]}
+    after = KeyRing(new.active, {**kept, **new.keys})
+    both = KeyRing(before.active, {before.active: before.keys[before.active], **new.keys})
+    _put(ssm, path, "verifying", public_halves(both))
+    _put(ssm, path, "signing", after)
+    _put(ssm, path, "verifying", public_halves(after))
+    return after
+
+
+def _put(ssm: "SSMClient", path: str, purpose: Purpose, ring: KeyRing) -> None:
+    ssm.put_parameter(
+        Name=f"{path}/{purpose}", Value=ring.dump(), Type="SecureString", Overwrite=True
+    )
 
 
 def _ensure(ssm: "SSMClient", path: str, purpose: Purpose, make: Callable[[], KeyRing]) -> None:

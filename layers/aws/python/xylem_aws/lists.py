@@ -15,13 +15,16 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 
 from xylem.domain.status import WorkflowStatus
-from xylem.ports.listing import Filter, Part, Rows, is_wanted, place
+from xylem.ports.listing import Filter, Part, Rows, Scope, is_wanted, place
 from xylem_aws import rows
 from xylem_aws.tables.workflows import EntryRow, list_partitions
 
 MOST_ALTERNATIVES = 50
 """Of one kind. IN takes 100 operands, an expression 4 KB:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
+
+MOST_LABELS = 3
+"""Whose values DynamoDB is asked for, with 32 alternatives each; of more than that their keys."""
 
 
 def read(part: Part) -> Rows:
@@ -58,6 +61,16 @@ def read(part: Part) -> Rows:
     )
 
 
+def unfinished(scope: Scope) -> int:
+    """DynamoDB counts, and sends no row."""
+    return sum(
+        EntryRow.count(
+            partition, filter_condition=EntryRow.ended_at.does_not_exist(), consistent_read=True
+        )
+        for partition in list_partitions(scope)
+    )
+
+
 def _conditions(wanted: Filter) -> Iterator[Condition]:
     """All of what is wanted holds them."""
     if not wanted.statuses:
@@ -73,9 +86,10 @@ def _conditions(wanted: Filter) -> Iterator[Condition]:
     if wanted.name:
         yield EntryRow.id.contains(wanted.name)
     for selector in wanted.labels[:MOST_ALTERNATIVES]:
-        yield _has("labels", f"{_quoted(selector.key)}:")
-    for key in wanted.no_labels[:MOST_ALTERNATIVES]:
-        yield ~_has("labels", f"{_quoted(key)}:")
+        globs = selector.globs if len(wanted.labels) <= MOST_LABELS else ("*",)
+        yield reduce(or_, (_has("labels", _labelled(selector.key, glob)) for glob in globs))
+    for key in wanted.no_labels[:MOST_LABELS]:
+        yield ~_has("labels", _labelled(key, "*"))
     if _are_few(wanted.tags):
         yield reduce(or_, (_has("tags", _quoted(tag)) for tag in wanted.tags))
     if wanted.app:
@@ -89,6 +103,13 @@ def _are_few(values: Sequence[object]) -> bool:
 def _has(attribute: str, text: str) -> Condition:
     condition: Condition = Path(attribute).contains(text)
     return condition
+
+
+def _labelled(key: str, glob: str) -> str:
+    """What is in the labels of whoever has this one."""
+    begin, star, _ = glob.partition("*")
+    value = _quoted(begin)
+    return f"{_quoted(key)}:{value[:-1] if star else value}"
 
 
 def _quoted(text: str) -> str:

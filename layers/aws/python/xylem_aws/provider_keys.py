@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 import jwt
+from pydantic import TypeAdapter
 
 from xylem.domain.errors import Unauthenticated, Unavailable
 from xylem.domain.provider import (
@@ -32,6 +33,7 @@ from xylem.domain.provider import (
     trusted,
 )
 from xylem.domain.values import dataclass, replace
+from xylem.protocol.message import LATER
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -195,18 +197,14 @@ def write_providers(ssm: "SSMClient", path: str, providers: Sequence[Provider]) 
 
 
 def dump(providers: Sequence[Provider]) -> str:
-    return json.dumps([{name: getattr(one, name) for name in _FIELDS} for one in providers])
+    return _stored.dump_json(list(providers)).decode()
 
 
 def load(text: str) -> tuple[Provider, ...]:
-    return tuple(Provider(**_fields(one)) for one in json.loads(text))
+    return tuple(_stored.validate_json(text))
 
 
-def _fields(one: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(it) if isinstance(it, list) else it for key, it in one.items()}
-
-
-_FIELDS = tuple(Provider.__dataclass_fields__)
+_stored: TypeAdapter[list[Provider]] = TypeAdapter(list[Provider], config=LATER)
 
 
 def require_address(url: str, *, local: bool) -> None:

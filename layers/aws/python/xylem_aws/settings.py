@@ -81,6 +81,11 @@ class Settings:
         days = self.variables.get("LOGS_EXPIRE_AFTER_DAYS")
         return timedelta(days=int(days)) if days else None
 
+    def requests_per_second(self, of: str) -> int | None:
+        """`of`: USER or TOKEN. None: as many as one likes."""
+        limit = self.variables.get(f"REQUESTS_PER_SECOND_OF_A_{of}")
+        return int(limit) if limit else None
+
     @property
     def datasets_bucket(self) -> str:
         return self._get("DATASETS_BUCKET")

@@ -23,7 +23,7 @@ from xylem.domain.ids import (
 )
 from xylem.domain.workflow import Counts, Workflow
 from xylem.ports.backends import Mail
-from xylem.ports.listing import Part, Rows
+from xylem.ports.listing import Part, Rows, Scope
 from xylem.ports.stored import Stored
 from xylem.ports.workflows import (
     AuditEntry,
@@ -279,6 +279,10 @@ class DynamoWorkflows:
     def list_part(self, part: Part) -> Rows:
         with in_our_words(part.scope.name or part.scope.kind):
             return lists.read(part)
+
+    def unfinished(self, scope: Scope) -> int:
+        with in_our_words(scope.name or scope.kind):
+            return lists.unfinished(scope)
 
     def _creation(self, creation: Creation) -> Transaction:
         workflow = creation.workflow

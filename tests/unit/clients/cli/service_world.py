@@ -12,13 +12,14 @@ from clients.cli.__main__ import run
 from clients.cli.session import Session
 from tests.stories.world import World
 from tests.unit.clients.cli.world import Said
-from tests.unit.functions.core_service.gateway import CoreService
+from tests.unit.functions.core_service.gateway import CoreService, a_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 ADMIN = "osmo-admin"
+PASSED_ON = {"idempotency-key"}
 
 
 class ServiceWorld(httpx.BaseTransport):
@@ -70,14 +71,18 @@ class ServiceWorld(httpx.BaseTransport):
         self.before(request)
         body = request.read()
         who, roles = self._who
-        answer = self.service.ask(
-            request.method,
-            request.url.path,
-            query=request.url.query.decode(),
-            body=body.decode() if body else None,
-            who=who,
-            roles=roles,
-        )
+        with a_loop():
+            answer = self.service.ask(
+                request.method,
+                request.url.path,
+                query=request.url.query.decode(),
+                body=body.decode() if body else None,
+                who=who,
+                roles=roles,
+                headers={
+                    name: value for name, value in request.headers.items() if name in PASSED_ON
+                },
+            )
         self.after(request)
         if isinstance(answer.body, str) and "json" not in answer.headers.get("content-type", ""):
             return httpx.Response(answer.status, text=answer.body)

@@ -172,10 +172,10 @@ def test_nobody_logged_in_is_told_how_to(tmp_path: Path) -> None:
     assert "xylem local up" in said.err
 
 
-def test_an_interruption_ends_with_3() -> None:
+def test_an_interruption_ends_as_shells_count_it() -> None:
     said = xylem("workflow", "query", "hello-1", answers={QUERY: KeyboardInterrupt()})
 
-    assert (said.code, said.err) == (3, "Interrupted.\n")
+    assert (said.code, said.err) == (130, "Interrupted.\n")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -452,7 +452,7 @@ def test_a_login_that_the_service_refuses_replaces_none(tmp_path: Path) -> None:
     assert (tmp_path / "login.json").read_text() == before
 
 
-@pytest.mark.parametrize("options", [(), ("--token", "t", "--user", "u")])
+@pytest.mark.parametrize("options", [("--method", "token"), ("--token", "t", "--user", "u")])
 def test_a_login_has_a_token_or_a_name(tmp_path: Path, options: tuple[str, ...]) -> None:
     environ = {"XYLEM_CONFIG_DIR": str(tmp_path)}
 

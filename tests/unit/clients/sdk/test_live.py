@@ -48,7 +48,7 @@ class Wire:
         asked = Follow.model_validate_json(text)
         answer: Following | Refusal
         try:
-            answer = Following(workflow=self.service.subscribe(asked, self.connection))
+            answer = self.service.subscribe(asked, self.connection)
         except XylemError as error:
             answer = Refusal(code=error.code, message=str(error))
         self.inbox.append((self.service.now, answer.model_dump_json()))
@@ -155,7 +155,7 @@ class Service:
                     open_[connection].inbox.append((self.now + late, text))
         return [each for each in connections if each not in open_]
 
-    def subscribe(self, asked: Follow, connection: ConnectionId) -> str:
+    def subscribe(self, asked: Follow, connection: ConnectionId) -> Following:
         return following.subscribe(
             asked.workflow,
             Follower(connection, asked.task, asked.retry),
@@ -169,6 +169,8 @@ class Service:
         wanted = Wanted()
         moment = NOON + timedelta(seconds=self.now)
 
+        told = partial(following.tell_reached, None, None, followers=self.followers, links=self)
+
         def from_the_store() -> log_reading.Page:
             self.reads += 1
             return log_reading.follow(
@@ -181,6 +183,7 @@ class Service:
                 store=self.store,
                 clock=lambda: moment,
                 wait=lambda seconds: self.go_on(self.now + seconds),
+                tell=told if age else log_reading.nobody,
             )
 
         page = self.shared.page(
@@ -218,7 +221,7 @@ class Service:
         return seen
 
     def pages(self, every: float | None = None) -> Iterator[LogPage]:
-        world = World(self.read, self.dial, lambda: self.now)
+        world = World(self.read, self.dial, lambda: self.now, self.dice.random)
         return pages(Follow(workflow=HELLO), world, every=every)
 
     @property
@@ -275,7 +278,7 @@ def test_without_a_socket_it_asks_and_tries_again_every_half_minute() -> None:
 
 def test_who_is_refused_asks_and_does_not_dial_again() -> None:
     class Full(Service):
-        def subscribe(self, asked: Follow, connection: ConnectionId) -> str:
+        def subscribe(self, asked: Follow, connection: ConnectionId) -> Following:
             raise TooManyFollowers("there are enough")
 
     service = Full()

@@ -1,9 +1,12 @@
 """The Core Service as API Gateway asks it: events of payload 2.0 into Mangum, the real application
 behind it, everything that it stores in memory."""
 
+import asyncio
 import base64
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal
@@ -14,14 +17,14 @@ from functions.core_service.api import Application
 from tests.stories.world import World
 from xylem.domain.target import PUBLIC
 from xylem.memory.queues import MemoryDeadLetters
+from xylem.memory.rates import MemoryRates
 from xylem.memory.tokens import MemoryProviders, MemorySigner
 from xylem.ports.tokens import Providers, Signer
+from xylem.usecases.limits import Limiter, PerSecond
 
+NO_LIMITS = PerSecond()
 WEBSOCKET_URL = "wss://sockets.test/live"
 SUBMIT = "/api/pool/default/workflow"
-
-
-NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class ServicesOf:
         dead_letters: MemoryDeadLetters | None = None,
         signer: Signer | None = None,
         providers: Providers | None = None,
+        limits: PerSecond = NO_LIMITS,
     ) -> None:
         self.engine = world
         self.joining = world
@@ -54,6 +58,8 @@ class ServicesOf:
         self.identity = world.identity
         self.apps = world.apps
         self.signer: Signer = signer or MemorySigner()
+        self.rates = MemoryRates()
+        self.limiter = Limiter(lambda: self.rates, limits)
         self.providers: Providers = providers or MemoryProviders()
         self.answers = world.answers
         self.receivers = PUBLIC
@@ -70,10 +76,12 @@ class CoreService:
         world: World | None = None,
         signer: Signer | None = None,
         providers: Providers | None = None,
+        limits: PerSecond = NO_LIMITS,
     ) -> None:
         self.world = world or World()
         self.dead_letters = MemoryDeadLetters("jobs", "news", "timers")
-        services = ServicesOf(self.world, self.dead_letters, signer, providers)
+        services = ServicesOf(self.world, self.dead_letters, signer, providers, limits)
+        self.rates = services.rates
         self._handler = Mangum(Application(services), lifespan="off")
 
     def ask(
@@ -91,6 +99,36 @@ class CoreService:
         context: Mapping[str, str] | None = None,
     ) -> Answer:
         """`query` as on the wire. `who` is what the authorizer found, or all of `context`."""
+        return answered(
+            self.answer(
+                method,
+                path,
+                query=query,
+                body=body,
+                content_type=content_type,
+                who=who,
+                roles=roles,
+                kind=kind,
+                headers=headers,
+                context=context,
+            )
+        )
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        body: str | bytes | None = None,
+        content_type: str | None = None,
+        who: str = "alice",
+        roles: str = "osmo-user",
+        kind: Literal["user", "operator"] = "user",
+        headers: Mapping[str, str] | None = None,
+        context: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Any]:
+        """What Lambda gives back."""
         event = {
             "version": "2.0",
             "routeKey": "ANY /api/{proxy+}",
@@ -107,7 +145,7 @@ class CoreService:
             },
             **_body(body),
         }
-        return answered(self._handler(event, object()))  # type: ignore[arg-type]  # nobody looks
+        return self._handler(event, object())  # type: ignore[arg-type]  # nobody looks
 
     def submit(self, spec: str, *, query: str = "", **more: Any) -> Answer:
         return self.ask("POST", SUBMIT, query=query, body=json.dumps({"file": spec}), **more)
@@ -143,3 +181,18 @@ def _parsed(body: str) -> Any:
         return json.loads(body)
     except json.JSONDecodeError:
         return body
+
+
+@contextmanager
+def a_loop() -> Iterator[None]:
+    """Mangum takes the thread's, which the threads of a transfer do not have."""
+    if threading.current_thread() is threading.main_thread():
+        yield
+        return
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()

@@ -69,6 +69,34 @@ def a_version(world: DatasetWorld, *entries: dict[str, Any]) -> str:
     return str(number)
 
 
+def test_a_content_that_has_another_size_than_was_announced_is_refused_with_both(
+    world: DatasetWorld,
+) -> None:
+    post(world)
+    wrong = {"contents": [{"etag": ETAG, "size": len(BODY) + 1}]}
+    [wanted] = post(world, "/uploads", "version_id=1", wrong).body["contents"]
+    assert put(world, wanted["put"], BODY) == 200
+
+    refused = post(world, "/uploads", "version_id=1", wrong)
+
+    assert (refused.status, refused.body["error_code"]) == (400, "USER")
+    assert f"The content {ETAG} was announced with 6 bytes, and has 5" in refused.body["message"]
+    sent(world, 1)
+    again = post(world, "/uploads", "version_id=1", wrong)
+    assert (again.status, again.body["message"]) == (400, refused.body["message"])
+    assert finish(world, 1, listed(world, 1, [an_entry()])).status == 200
+
+
+def test_what_was_announced_wrongly_stands_in_nobodys_way(world: DatasetWorld) -> None:
+    post(world)
+    post(world)
+    post(world, "/uploads", "version_id=1", {"contents": [{"etag": ETAG, "size": 99}]})
+
+    sent(world, 2)
+
+    assert finish(world, 2, listed(world, 2, [an_entry()])).status == 200
+
+
 def test_the_answers_are_osmos(world: DatasetWorld) -> None:
     begun = post(world, "", "tag=base&description=d", {"metadata": {"k": 1}})
     location = begun.body["storage_path"].removesuffix("/hashes")

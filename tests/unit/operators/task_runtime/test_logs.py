@@ -122,6 +122,17 @@ def test_while_somebody_follows_there_is_a_batch_every_second_however_small() ->
         step(shipper.next(size + LINE, now=number + FOLLOWED_SECONDS), Send)
 
 
+def test_what_it_takes_to_tell_followers_is_within_their_second() -> None:
+    shipper = Shipper()
+    shipper.next(LINE, now=0.0)
+    step(shipper.next(LINE, now=GATHER_SECONDS), Send)
+    shipper.stored(LINE, closed=False, size=LINE, now=0.9, followed=True)
+    shipper.next(2 * LINE, now=0.9)
+
+    step(shipper.next(2 * LINE, now=GATHER_SECONDS + FOLLOWED_SECONDS - 0.01), Wait)
+    step(shipper.next(2 * LINE, now=GATHER_SECONDS + FOLLOWED_SECONDS), Send)
+
+
 def test_when_nobody_follows_any_more_it_is_every_five_seconds_again() -> None:
     shipper = Shipper()
     for number in range(1, 20):

@@ -1,4 +1,5 @@
-"""The table `connections`: open sockets, by themselves and by whose they are; and who follows."""
+"""The table `connections`: open sockets, by themselves and by whose they are; who follows; and who
+asked how often."""
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.models import Model
@@ -35,6 +36,18 @@ class FollowerRow(Model):
     expires_at = NumberAttribute()
 
 
+class RateRow(Model):
+    """`used`: how many requests were drawn for in this window. `expires_at`: a window later."""
+
+    class Meta:
+        table_name = "unbound"
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    used = NumberAttribute()
+    expires_at = NumberAttribute()
+
+
 def socket_key(connection: str) -> str:
     return f"C#{connection}"
 
@@ -45,3 +58,7 @@ def principal_key(kind: str, subject: str) -> str:
 
 def followers_key(workflow: str) -> str:
     return f"F#{workflow}"
+
+
+def rate_key(of: str, window: int) -> tuple[str, str]:
+    return f"Q#{of}", f"{window:010d}"

@@ -76,13 +76,16 @@ class WorkflowConfig:
     """`max_num_tasks`: of one workflow. `max_retry_per_task`: how often a task is tried again where
     an exit rule asks for it; `max_retry_disrupted`: and after what the infrastructure did to it.
     `keep_refused_submissions`: as FAILED_SUBMISSION with its reason, as OSMO does; without, what is
-    refused leaves nothing. `tags`: those that workflows may be given. `kept`: what OSMO's config
-    says besides, without an effect."""
+    refused leaves nothing. `max_num_workflows`: of one user, that have not ended; and of one pool
+    (None: as many as one likes). `tags`: those that workflows may be given. `kept`: what OSMO's
+    config says besides, without an effect."""
 
     max_num_tasks: int = MOST_TASKS
     max_retry_per_task: int = 0
     max_retry_disrupted: int = 3
     keep_refused_submissions: bool = False
+    max_num_workflows: int | None = None
+    max_num_workflows_per_pool: int | None = None
     tags: tuple[str, ...] = ()
     kept: Mapping[str, Any] = field(default_factory=dict)
 

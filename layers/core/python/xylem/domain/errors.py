@@ -120,7 +120,20 @@ class NotYet(XylemError):
 
 
 class TooMany(XylemError):
+    """`retry_after`: in how many seconds there may be room."""
+
     default_code = "too_many"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        workflow: str | None = None,
+        retry_after: int = 30,
+    ):
+        super().__init__(message, code=code, workflow=workflow)
+        self.retry_after = retry_after
 
 
 class Unauthenticated(XylemError):

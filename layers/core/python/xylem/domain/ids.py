@@ -46,6 +46,11 @@ def is_group_id(text: str) -> bool:
     return _GROUP_ID.fullmatch(text) is not None
 
 
+def group_service(group: GroupId, incarnation: int) -> str:
+    """The headless Service of a group, and so the subdomain of its pods."""
+    return f"osmo-{group}-{incarnation}"
+
+
 def task_uuid(group: GroupId, task: TaskName) -> str:
     """32 hex digits, the same for every attempt of the task: host names are made of it."""
     return hashlib.sha256(f"{group}/{task}".encode()).hexdigest()[:32]

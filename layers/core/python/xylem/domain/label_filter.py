@@ -18,10 +18,12 @@ _PART = re.compile(r"\(([^()]*)\)|\*|[^()*]+")
 
 @dataclass(frozen=True, slots=True)
 class LabelSelector:
-    """`pattern`: a regular expression for the whole value."""
+    """`pattern`: a regular expression for the whole value. `globs`: the same as alternatives, each
+    with `*` alone for any text."""
 
     key: str
     pattern: str
+    globs: tuple[str, ...]
 
     def selects(self, value: str | None) -> bool:
         return value is not None and re.fullmatch(self.pattern, value) is not None
@@ -45,7 +47,7 @@ def label_selector(text: str) -> LabelSelector:
         globs = [glob + word for glob in globs for word in words]
     else:
         if end == len(value):
-            return LabelSelector(key, "|".join(map(_regex, globs)))
+            return LabelSelector(key, "|".join(map(_regex, globs)), tuple(globs))
     raise InvalidRequest(
         f"Label {text[:100]} is no selector: alternatives stand in parentheses, as in "
         f"team=(a|b), which hold no others, and are {MOST_ALTERNATIVES} at the most."

@@ -90,6 +90,15 @@ def content(etag: str, size: int) -> Content:
     return made
 
 
+def other_size(announced: Content, size: int) -> InvalidRequest:
+    return InvalidRequest(
+        f"The content {announced.etag} was announced with {announced.size} bytes, and has {size}: "
+        "the file was changed while it was counted, or its size is not its own. Say the one that "
+        "it has.",
+        code="USER",
+    )
+
+
 def joined(parts: Sequence[str]) -> str:
     """The hash of a content of these parts' hashes."""
     together = hashlib.md5(b"".join(map(bytes.fromhex, parts)), usedforsecurity=False)

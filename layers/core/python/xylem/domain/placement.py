@@ -13,10 +13,12 @@ Facts are a minute old at the worst, and other submissions use the same. So a ch
 and is recorded with its inputs; a wrong one waits in the pool's queue, it does not fail.
 
 Quotas are the pool's `gpu` (OSMO's words): HIGH and NORMAL work lives within the guarantee, LOW
-work borrows what nobody uses up to the maximum. What is used is derived from the nodes' own facts
-(requests of our pods, by pool and priority), which a plain write of one row keeps. A counter per
-pool in the commits that start and end groups would be exact a second earlier; it would also be two
-more units in two commits of every group, and a row that all commits of a pool fight for.
+work borrows what nobody uses up to the maximum, and gives it back: where a scheduler keeps quotas,
+what LOW work takes of a node is room for who wants no more than is guaranteed to him. What is used
+is derived from the nodes' own facts (requests of our pods, by pool and priority), which a plain
+write of one row keeps. A counter per pool in the commits that start and end groups would be exact a
+second earlier; it would also be two more units in two commits of every group, and a row that all
+commits of a pool fight for.
 
 In the cluster the quota is kept by KAI, which knows each pool as a queue. With Kubernetes' own
 scheduler nobody keeps it: there it is a check at submission and a hint for choosing, no more.
@@ -191,12 +193,14 @@ def usage(site: Site) -> Usage:
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What is the same for all that is asked of a site: worked out once, for a thousand questions.
-    `free`: of nodes that take pods. `foreign`: why other nodes are not a platform's, counted. Of
-    the platform None, a default that is not there, there are neither."""
+    `free`: of nodes that take pods; `yielding`: with what LOW work takes of them. `foreign`: why
+    other nodes are not a platform's, counted. Of the platform None, a default that is not there,
+    there are neither."""
 
     site: Site
     usage: Usage
     free: Mapping[str, Amounts]
+    yielding: Mapping[str, Amounts]
     nodes: Mapping[str | None, Sequence[Node]]
     foreign: Mapping[str | None, Counter[str]]
     count: int
@@ -214,9 +218,15 @@ def survey(site: Site) -> Survey:
             else:
                 foreign[name][why] += 1
     free = {node.name: node.free for node in site.nodes or () if node.available}
+    low = {node.name: _low(node) for node in site.nodes or ()}
     mine = {node.name: node for found in nodes.values() for node in found}
     used = _used(site, [node for node in mine.values() if node.available], free)
-    return Survey(site, used, free, nodes, foreign, len(mine))
+    yielding = {name: room.plus(low[name]) for name, room in free.items()}
+    return Survey(site, used, free, yielding, nodes, foreign, len(mine))
+
+
+def _low(node: Node) -> Amounts:
+    return total(use.amounts for use in node.uses if use.priority == LOW)
 
 
 def _used(site: Site, nodes: Sequence[Node], free: Mapping[str, Amounts]) -> Usage:
@@ -349,8 +359,10 @@ def outlook(
     else:
         known = surveyed or survey(site)
         used = known.usage
-        short, reasons = _short(known, first)
+        short, reasons = _short(known, first, known.free)
         bounds, left = _quota(pool, used, asked, priority)
+        if short and not bounds and _takes_low_place(known, first, priority):
+            short, reasons = 0, (_gives_way(short),)
         outcome = "queue" if short or bounds else "now"
         reasons = (*bounds, *reasons)
         numbers = replace(
@@ -420,9 +432,24 @@ def _quota(
     ), left
 
 
-def _short(known: Survey, gangs: Sequence[Gang]) -> tuple[int, tuple[str, ...]]:
-    """How many tasks do not fit now, and why, in sentences."""
-    free = dict(known.free)
+def _takes_low_place(known: Survey, gangs: Sequence[Gang], priority: Priority) -> bool:
+    """Kubernetes' own scheduler preempts for single pods alone, and knows no quota."""
+    kept = known.site.pool.scheduler.type != "default"
+    return kept and priority != LOW and not _short(known, gangs, known.yielding)[0]
+
+
+def _gives_way(tasks: int) -> str:
+    return (
+        f"{tasks} {'task takes' if tasks == 1 else 'tasks take'} the place of LOW work, which is "
+        "preempted for it."
+    )
+
+
+def _short(
+    known: Survey, gangs: Sequence[Gang], room: Mapping[str, Amounts]
+) -> tuple[int, tuple[str, ...]]:
+    """How many tasks do not fit into this room of each node, and why, in sentences."""
+    free = dict(room)
     short = 0
     reasons: list[str] = []
     for want, count in sorted(_kinds(gangs), key=lambda kind: _size(kind[0].amounts), reverse=True):

@@ -14,6 +14,7 @@ from xylem.domain.ids import (
     UserName,
     WorkflowId,
     WorkflowUuid,
+    group_service,
     task_uuid,
 )
 from xylem.domain.plan import Limits, Resources, TaskPlan
@@ -83,7 +84,7 @@ def pod_name(task: TaskPlan, facts: GroupFacts) -> str:
 
 def service_name(facts: GroupFacts) -> str:
     """The headless Service, and so the subdomain of the pods."""
-    return f"osmo-{facts.group}-{facts.incarnation}"
+    return group_service(facts.group, facts.incarnation)
 
 
 def platform_of(task: TaskPlan, facts: GroupFacts) -> PodScheduling:

@@ -1,25 +1,27 @@
-"""The special tokens' values, now that the group has an id, and a task with all of them filled in.
-
-`{{host:x}}` is `<hostname>.<service>`. The service cannot know the namespace that the operator
-works in, so OSMO's full name (`....<namespace>.svc.cluster.local`) is not written; within the
-namespace, the search domains of every pod complete the short one.
+"""A task with the values of the special tokens (`domain/token_values.py`) filled in.
 
 As with OSMO, every text that a task says something with has its tokens filled in; names by which
 others know a thing (of the task, a resource, a credential, a variable) have none.
 """
 
-from collections.abc import Callable, Mapping
-from uuid import UUID, uuid5
+from collections.abc import Callable
 
-from xylem.domain.ids import task_uuid
 from xylem.domain.plan import DatasetInput, GroupPlan, Input, TaskInput, TaskPlan
-from xylem.domain.tokens import INPUT_FOLDER, OUTPUT_FOLDER, substitute
+from xylem.domain.token_values import token_values
+from xylem.domain.tokens import OUTPUT_FOLDER, substitute
 from xylem.domain.values import replace
-from xylem.manifests.facts import GroupFacts, service_name
+from xylem.manifests.facts import GroupFacts
 
 
 def filled_in(task: TaskPlan, plan: GroupPlan, facts: GroupFacts) -> TaskPlan:
-    values = _values(task, plan, facts)
+    values = token_values(
+        task,
+        plan,
+        workflow=facts.workflow,
+        workflow_uuid=facts.workflow_uuid,
+        group=facts.group,
+        incarnation=facts.incarnation,
+    )
 
     def fill(text: str) -> str:
         return substitute(text, values)
@@ -66,28 +68,6 @@ def filled_in(task: TaskPlan, plan: GroupPlan, facts: GroupFacts) -> TaskPlan:
         kpis=tuple(replace(kpi, index=fill(kpi.index), path=fill(kpi.path)) for kpi in task.kpis),
         volume_mounts=tuple(map(fill, task.volume_mounts)),
     )
-
-
-def _values(task: TaskPlan, plan: GroupPlan, facts: GroupFacts) -> Mapping[str, str]:
-    values = {
-        "workflow_id": str(facts.workflow),
-        "output": OUTPUT_FOLDER,
-        "uuid": str(uuid5(UUID(facts.workflow_uuid), task.name)),
-    }
-    for index, input in reversed(list(enumerate(task.inputs))):
-        if isinstance(input, TaskInput):
-            values[f"input:{input.task}"] = f"{INPUT_FOLDER}/{index}"
-            if input.workflow is not None:
-                values[f"input:{input.workflow}:{input.task}"] = f"{INPUT_FOLDER}/{index}"
-        if isinstance(input, DatasetInput):
-            name = input.dataset.rpartition("/")[2].partition(":")[0]
-            values[f"input:{name}"] = f"{INPUT_FOLDER}/{index}"
-    for index in range(len(task.inputs)):
-        values[f"input:{index}"] = f"{INPUT_FOLDER}/{index}"
-    for other in plan.tasks:
-        host = f"{task_uuid(facts.group, other.name)}.{service_name(facts)}"
-        values[f"host:{other.name}"] = host
-    return values
 
 
 def _filled(input: Input, fill: Callable[[str], str]) -> Input:

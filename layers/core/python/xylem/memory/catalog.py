@@ -15,7 +15,7 @@ from xylem.domain.dataset import Dataset, DatasetId, Version, VersionStatus, due
 from xylem.domain.dataset_config import DatasetConfig
 from xylem.domain.errors import Conflict, TooLarge
 from xylem.domain.ids import UserName
-from xylem.domain.manifest import Content, joined
+from xylem.domain.manifest import Content, joined, other_size
 from xylem.domain.values import replace
 from xylem.ports.catalog import CatalogCommit, Due, Held, SignedPut
 from xylem.ports.stored import Stored
@@ -97,11 +97,13 @@ class MemoryCatalog:
         known = self._held.setdefault(dataset, {})
         for one in contents:
             held = known.get(one.etag)
-            if (dataset, one.etag) in self._removing or (held and held.size != one.size):
-                raise Conflict(f"{one.etag} is being removed, or has another size")
+            if held and held.there and held.size != one.size:
+                raise other_size(one, held.size)
+            if (dataset, one.etag) in self._removing:
+                raise Conflict(f"{one.etag} is being removed")
         for one in contents:
             held = known.get(one.etag) or Held(one.etag, one.size, frozenset())
-            known[one.etag] = replace(held, by=held.by | {number})
+            known[one.etag] = replace(held, size=one.size, by=held.by | {number})
         return {one.etag: known[one.etag] for one in contents}
 
     def sending(self, dataset: DatasetId, etag: str, upload: str, *, instead_of: str | None) -> str:
@@ -110,10 +112,10 @@ class MemoryCatalog:
             held = self._held[dataset][etag] = replace(held, upload=upload)
         return held.upload or upload
 
-    def seen(self, dataset: DatasetId, etags: Iterable[str]) -> None:
-        for etag in etags:
-            held = self._held[dataset][etag]
-            self._held[dataset][etag] = replace(held, there=True, upload=None)
+    def seen(self, dataset: DatasetId, contents: Iterable[Content]) -> None:
+        for one in contents:
+            held = self._held[dataset][one.etag]
+            self._held[dataset][one.etag] = replace(held, size=one.size, there=True, upload=None)
 
     def held(self, dataset: DatasetId) -> Iterator[Held]:
         yield from list(self._held.get(dataset, {}).values())
@@ -262,6 +264,8 @@ class MemoryDatasetStore:
         return self._url(key, expires, upload=upload, part=str(number))
 
     def join(self, key: str, upload: str, parts: Mapping[int, Content]) -> None:
+        if upload not in self._uploads:
+            return
         _, sent = self._uploads.pop(upload)
         body = b"".join(sent[number] for number in sorted(parts))
         self._objects[key] = body, joined([_md5(sent[number]) for number in sorted(parts)])

@@ -27,7 +27,7 @@ from xylem.domain.values import dataclass, replace
 from xylem.domain.workflow import Counts, Workflow
 from xylem.memory.lists import MemoryLists
 from xylem.ports.jobs import Job, Timer
-from xylem.ports.listing import Part, Rows
+from xylem.ports.listing import Part, Rows, Scope
 from xylem.ports.stored import Change, Stored
 from xylem.ports.workflows import (
     AuditEntry,
@@ -340,6 +340,15 @@ class MemoryWorkflows:
 
     def list_part(self, part: Part) -> Rows:
         return self._store.lists.read(part, self._store.stored_workflows)
+
+    def unfinished(self, scope: Scope) -> int:
+        return sum(
+            1
+            for stored in self._store.stored_workflows.values()
+            if stored.value.ended_at is None
+            and (scope.kind != "user" or stored.value.user == scope.name)
+            and (scope.kind != "pool" or stored.value.pool == scope.name)
+        )
 
 
 class MemoryJobs:

@@ -99,16 +99,16 @@ class Catalog(Protocol):
 
     def hold(self, dataset: DatasetId, number: int, contents: Sequence[Content]) -> dict[str, Held]:
         """In one step, if the version is PENDING: nobody lets go of them while it needs them. By
-        hash. Raises `Conflict` where it is not PENDING, or one of them is being removed, or is
-        known with another size."""
+        hash. Raises `Conflict` where it is not PENDING, or one of them is being removed;
+        `InvalidRequest` where the store was seen to have one of them in another size."""
         ...
 
     def sending(self, dataset: DatasetId, etag: str, upload: str, *, instead_of: str | None) -> str:
         """The upload that sends this content: this one, or that of who was faster."""
         ...
 
-    def seen(self, dataset: DatasetId, etags: Iterable[str]) -> None:
-        """The store has them."""
+    def seen(self, dataset: DatasetId, contents: Iterable[Content]) -> None:
+        """The store has them, in these sizes, whatever was announced of them."""
         ...
 
     def held(self, dataset: DatasetId) -> Iterator[Held]:
@@ -188,7 +188,9 @@ class DatasetStore(Protocol):
 
     def part_url(self, key: str, upload: str, number: int, *, expires: timedelta) -> str: ...
 
-    def join(self, key: str, upload: str, parts: Mapping[int, Content]) -> None: ...
+    def join(self, key: str, upload: str, parts: Mapping[int, Content]) -> None:
+        """Somebody else may have done so: joining what is over is no error."""
+        ...
 
     def give_up(self, key: str, upload: str) -> None:
         """Giving up what is over is no error."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from xylem.domain.workflow import Counts, Workflow
     from xylem.ports.backends import Mail
     from xylem.ports.jobs import Job
-    from xylem.ports.listing import Part, Rows
+    from xylem.ports.listing import Part, Rows, Scope
     from xylem.ports.stored import Change, Stored
 
 
@@ -233,4 +233,8 @@ class Workflows(Protocol):
 
     def list_part(self, part: Part) -> Rows:
         """One read of a list. Consistent: what was submitted is listed."""
+        ...
+
+    def unfinished(self, scope: Scope) -> int:
+        """How many of a list have not ended. All of it is looked at."""
         ...

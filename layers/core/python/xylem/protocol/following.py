@@ -3,11 +3,15 @@
     Follow      to the Router: tell me what comes; said again, it goes on
     Following   its answer: from now on you are told. Or `Refusal`
     Said        the Logger: a chunk was stored, with its records where they fit a frame
+    SaidPart    before that, of a chunk whose records fit several: one of them, packed
     LogEnded    the Logger: an attempt has closed its log
+    Reached     the Logger: one of you looked, and this is how far the log went
 
 A follower subscribes, then reads (`GET .../logs/follow`). What it is told counts only where it
 begins at the cursor: before it, it was read already; behind it, or without records, it is a reason
-to read. Whatever is lost is found by a read, of which there is one every 15 s anyway.
+to read. Whatever is lost is found by a read, of which there is one every 15 s anyway: by one of
+all who follow the same, and the others are told what it found. So a hundred of them cost as many
+reads as one does, however many processes answer them.
 
 The cursor has one offset for each attempt.
 """
@@ -42,8 +46,11 @@ class Follow(Message):
 
 
 class Following(Message):
+    """`followers`: of the workflow, with this one."""
+
     type: Literal["following"] = "following"
     workflow: WorkflowId
+    followers: int = 1
 
 
 class Refusal(Message):
@@ -76,6 +83,21 @@ class Said(Message):
     records: list[SaidRecord] | None = None
 
 
+class SaidPart(Message):
+    """`part` of `parts`, from 0 on: together base64 of gzip of the chunk's records, as in a spool.
+    `Said` follows, without records, for who knows no parts or lacks one."""
+
+    type: Literal["said_part"] = "said_part"
+    workflow: WorkflowId
+    task: str
+    retry: int
+    offset: int
+    next: int
+    part: int
+    parts: int
+    packed: str
+
+
 class LogEnded(Message):
     type: Literal["log_ended"] = "log_ended"
     workflow: WorkflowId
@@ -83,7 +105,20 @@ class LogEnded(Message):
     retry: int
 
 
-ToFollower = Annotated[Following | Refusal | Said | LogEnded, Field(discriminator="type")]
+class Reached(Message):
+    """Somebody who follows the same read up to `cursor`, and nothing lay beyond it; `closed`: nor
+    ever will. `followers`: of them, who might all look at once."""
+
+    type: Literal["reached"] = "reached"
+    workflow: WorkflowId
+    cursor: str
+    closed: bool
+    followers: int
+
+
+ToFollower = Annotated[
+    Following | Refusal | Said | SaidPart | LogEnded | Reached, Field(discriminator="type")
+]
 to_follower: TypeAdapter[ToFollower] = TypeAdapter(ToFollower, config=LATER)
 
 

@@ -116,7 +116,7 @@ class LabelsForm(_Form):
 
 
 class WorkflowForm(_Form):
-    """The last two are ours."""
+    """The last three are ours."""
 
     workflow_data: DataForm = DataForm()
     workflow_log: LogForm = LogForm()
@@ -145,6 +145,7 @@ class WorkflowForm(_Form):
     task_heartbeat_frequency: Text = "10m"
     max_retry_disrupted: Retries = 3
     keep_refused_submissions: bool = False
+    max_num_workflows_per_pool: Count | None = None
 
 
 class LoginForm(_Form):
@@ -190,6 +191,7 @@ _OURS = (
     "max_retry_per_task",
     "max_retry_disrupted",
     "keep_refused_submissions",
+    "max_num_workflows_per_pool",
 )
 """Which have an effect, and fields of their own."""
 _OF_THE_DEPLOYMENT = ("keys", "active_key", "issuer", "audience")
@@ -203,7 +205,10 @@ def workflow_config(form: WorkflowForm) -> WorkflowConfig:
         kept["workflow_info"] = {"max_name_length": form.workflow_info.max_name_length}
     for key in _OURS:
         kept.pop(key, None)
+    kept.get("user_workflow_limits", {}).pop("max_num_workflows", None)
     return WorkflowConfig(
+        max_num_workflows=form.user_workflow_limits.max_num_workflows,
+        max_num_workflows_per_pool=form.max_num_workflows_per_pool,
         max_num_tasks=form.max_num_tasks,
         max_retry_per_task=form.max_retry_per_task,
         max_retry_disrupted=form.max_retry_disrupted,
@@ -223,6 +228,11 @@ def workflow_form(config: WorkflowConfig) -> WorkflowForm:
             "max_retry_per_task": config.max_retry_per_task,
             "max_retry_disrupted": config.max_retry_disrupted,
             "keep_refused_submissions": config.keep_refused_submissions,
+            "max_num_workflows_per_pool": config.max_num_workflows_per_pool,
+            "user_workflow_limits": {
+                **config.kept.get("user_workflow_limits", {}),
+                "max_num_workflows": config.max_num_workflows,
+            },
         }
     )
 

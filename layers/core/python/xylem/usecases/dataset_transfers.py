@@ -73,13 +73,14 @@ def uploads(
         return version, engine.catalog.hold(dataset.id, number, list(contents.values()))
 
     version, held = again(hold, engine)
-    found, left, confirmed = [], MOST_PART_URLS, []
+    found, left = [], MOST_PART_URLS
+    confirmed: list[Content] = []
     for etag, content in contents.items():
         wanted = Wanted(etag, there=True)
         if not held[etag].there:
             wanted = _wanted(version, content, held[etag].upload, left, engine)
             if wanted.there:
-                confirmed.append(etag)
+                confirmed.append(content)
             left -= len(wanted.parts)
         found.append(wanted)
     if confirmed:
@@ -180,6 +181,8 @@ def _wanted(
     found = store.find(key)
     if found == content:
         return Wanted(content.etag, there=True)
+    if found is not None and found.etag == content.etag:
+        raise manifest.other_size(content, found.size)
     if found is not None:
         # Put there by somebody with keys of the store; nobody was told yet that it is there.
         store.delete([key])

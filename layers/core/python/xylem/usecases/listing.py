@@ -11,12 +11,13 @@ cursor, not by passing over all that is before it.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from math import ceil, sqrt
 from operator import itemgetter
 
 from xylem.domain.errors import InvalidRequest
-from xylem.domain.values import dataclass
+from xylem.domain.values import dataclass, replace
 from xylem.ports.listing import ROWS, Filter, Part, Place, Scope, place, place_of
 from xylem.ports.workflows import Entry, Workflows
 
@@ -30,8 +31,9 @@ MOST_READS = 20
 MOST_ROWS = 50_000
 """That one page looks at: 16 reads of 3,125."""
 
-MORE = 4
-"""Times as many rows in the next read of a part whose share did not do."""
+SAMPLE = 100
+"""Rows that are looked at first where not all are wanted: of the others as large a part is expected
+to be, so that little is sent that no page shows."""
 
 MOST_SCOPES = 4
 """Of so many users, or pools, each list is read; of more the list of all."""
@@ -49,11 +51,10 @@ class Page:
 class _Run:
     """One part, as far as it was read."""
 
-    def __init__(self, scope: Scope, number: int, reached: Place | None, rows: int) -> None:
+    def __init__(self, scope: Scope, number: int, reached: Place | None) -> None:
         self.scope = scope
         self.number = number
         self.reached = reached
-        self.rows = rows
         self.begun = False
         self.ended = False
 
@@ -105,9 +106,11 @@ def _read(
 ) -> tuple[list[Entry], Place | None]:
     """`needed` entries and maybe more, or as many as can be found; and how far all parts were read,
     None when that is to their end."""
-    parts = [(scope, number) for scope in _scopes(wanted) for number in range(scope.parts)]
-    rows = _rows(wanted, needed, len(parts))
-    runs = [_Run(*part, beyond, rows) for part in parts]
+    runs = [
+        _Run(scope, number, beyond) for scope in _scopes(wanted) for number in range(scope.parts)
+    ]
+    share = _share(needed, len(runs))
+    rows = max(share, SAMPLE) if _is_choosy(wanted) else share
     found: list[tuple[Place, Entry]] = []
     looked_at = 0
     for _ in range(MOST_READS):
@@ -116,19 +119,33 @@ def _read(
             break
         if run.begun and _enough(found, needed, run.reached, newest_first):
             break
-        part = Part(run.scope, run.number, wanted, newest_first, run.reached, run.rows)
+        part = Part(run.scope, run.number, wanted, newest_first, run.reached, rows)
         read = workflows.list_part(part)
         found += [(place_of(entry), entry) for entry in read.entries]
-        looked_at += run.rows
-        run.rows = min(MORE * run.rows, ROWS)
         run.begun = True
         run.ended = read.reached is None
         run.reached = read.reached or run.reached
+        looked_at += rows
+        rows = min(ROWS, ceil(share * looked_at / len(found))) if found else ROWS
     last = _least_read(runs, newest_first)
     bound = last.reached if last else None
     known = [one for one in found if bound is None or _is_before(one[0], bound, newest_first)]
     known.sort(key=itemgetter(0), reverse=newest_first)
     return [entry for _, entry in known], bound
+
+
+def _share(needed: int, parts: int) -> int:
+    """Of a page, how much is in one part, give or take what chance does (four standard
+    deviations), and as far as one read goes."""
+    share = needed / parts
+    return min(ROWS, ceil(share + (4 * sqrt(share) + 4 if parts > 1 else 0)))
+
+
+def _is_choosy(wanted: Filter) -> bool:
+    """Whether there may be rows that are not wanted."""
+    others = replace(wanted, users=(), pools=(), after=None, before=None)
+    chosen = any(getattr(others, one.name) for one in fields(others))
+    return chosen or len(wanted.users) + len(wanted.pools) > 1
 
 
 def _enough(
@@ -150,18 +167,6 @@ def _least_read(runs: Sequence[_Run], newest_first: bool) -> _Run | None:
 
 def _is_before(at: Place, bound: Place, newest_first: bool) -> bool:
     return at >= bound if newest_first else at <= bound
-
-
-def _rows(wanted: Filter, needed: int, parts: int) -> int:
-    """How many rows a read looks at. Where everything is wanted a part holds its share of the page,
-    give or take what chance does (four standard deviations); else nobody knows."""
-    if wanted != Filter(users=wanted.users, pools=wanted.pools):
-        return ROWS
-    if len(wanted.users) > 1 or len(wanted.pools) > 1 or (wanted.users and wanted.pools):
-        return ROWS
-    share = needed / parts
-    spread = 4 * sqrt(share) + 4 if parts > 1 else 0
-    return min(ceil(share + spread), ROWS)
 
 
 def _scopes(wanted: Filter) -> list[Scope]:

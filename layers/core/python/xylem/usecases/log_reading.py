@@ -16,6 +16,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from xylem.domain.errors import InvalidRequest, UnknownTask
+from xylem.domain.ids import WorkflowId
 from xylem.domain.status import WorkflowStatus
 from xylem.domain.task import Task
 from xylem.domain.values import dataclass
@@ -143,6 +144,10 @@ class Page:
     closed: bool
 
 
+def nobody(workflow: WorkflowId, cursor: str, closed: bool) -> None:
+    """Is told how far a reader got."""
+
+
 def follow(
     workflow: str,
     wanted: Wanted,
@@ -154,13 +159,17 @@ def follow(
     store: Blobs,
     clock: Clock,
     wait: Callable[[float], None],
+    tell: Callable[[WorkflowId, str, bool], None] = nobody,
 ) -> Page:
-    """What came after the cursor; held for up to `seconds` while that is nothing."""
+    """What came after the cursor; held for up to `seconds` while that is nothing. `tell`: who
+    follows the same how far it goes."""
     positions = _positions(cursor)
+    id = workflows.resolve(workflow)
     left = min(seconds, LONGEST_WAIT_SECONDS)
     while True:
-        page = _page(workflow, wanted, positions, workflows, logs, store, clock)
+        page = _page(id, wanted, positions, workflows, logs, store, clock)
         if page.records or page.closed or left <= 0:
+            tell(id, page.cursor, page.closed)
             return page
         pause = min(POLL_SECONDS, left)
         wait(pause)
@@ -168,7 +177,7 @@ def follow(
 
 
 def _page(
-    workflow: str,
+    id: WorkflowId,
     wanted: Wanted,
     positions: Mapping[str, int],
     workflows: Workflows,
@@ -177,8 +186,9 @@ def _page(
     clock: Clock,
 ) -> Page:
     now = clock()
-    found = attempts(workflow, wanted, workflows)
-    over = workflows.workflow(workflows.resolve(workflow)).value.status not in _LIVE
+    workflow = workflows.workflow(id).value
+    found = _attempts(workflow, wanted, workflows)
+    over = workflow.status not in _LIVE
     shown: list[Shown] = []
     moved = dict(positions)
     closed = over
@@ -239,10 +249,14 @@ class Found(NamedTuple):
 def attempts(workflow: str, wanted: Wanted, workflows: Workflows) -> list[Found]:
     """In the order of the spec; none of a retry that there is not. Raises `UnknownWorkflow`,
     `UnknownTask`."""
-    read = workflows.workflow(workflows.resolve(workflow)).value
-    found = [one for one in _all_attempts(read, workflows) if wanted.task in (None, one.task.name)]
+    return _attempts(workflows.workflow(workflows.resolve(workflow)).value, wanted, workflows)
+
+
+def _attempts(workflow: Workflow, wanted: Wanted, workflows: Workflows) -> list[Found]:
+    every = _all_attempts(workflow, workflows)
+    found = [one for one in every if wanted.task in (None, one.task.name)]
     if wanted.task is not None and not found:
-        raise UnknownTask(f"Task {wanted.task} of workflow {read.id} is not found.", workflow=None)
+        raise UnknownTask(f"Task {wanted.task} of workflow {workflow.id} is not found.")
     return [one for one in found if wanted.retry in (None, one.attempt.retry)]
 
 

@@ -12,9 +12,11 @@ from datetime import timedelta
 from xylem.domain.errors import Forbidden, InvalidRequest
 from xylem.domain.group import Group
 from xylem.domain.ids import WorkflowId
-from xylem.domain.plan import DatasetInput, TaskInput, WorkflowPlan
+from xylem.domain.plan import DatasetInput, GroupPlan, TaskInput, WorkflowPlan
 from xylem.domain.status import TaskStatus
 from xylem.domain.task import Task
+from xylem.domain.token_values import token_values
+from xylem.domain.tokens import substitute
 from xylem.matching import BadPattern, matching
 from xylem.ports.blobs import Blobs
 from xylem.ports.logs import Logs
@@ -105,8 +107,8 @@ def inputs(
 ) -> InputPage:
     """One page of an input's files. Raises `InvalidRequest` for an input that is not the task's.
     `of_dataset`: of one that is a dataset, which most tasks have none of."""
-    plan = plan_of(attempt, workflows, store)
-    declared = plan.group_of(attempt.task).task(attempt.task).inputs
+    group = plan_of(attempt, workflows, store).group_of(attempt.task)
+    declared = group.task(attempt.task).inputs
     if query.index >= len(declared):
         raise InvalidRequest(f"Task {attempt.task} has {len(declared)} inputs, no {query.index}.")
     wanted = declared[query.index]
@@ -119,7 +121,7 @@ def inputs(
     page = data.list(prefix, cursor=query.cursor, limit=PAGE_FILES)
     paths = [blob.key.removeprefix(prefix) for blob in page.blobs]
     try:
-        fits = matching(wanted.regex, paths)
+        fits = matching(_filled(wanted.regex, attempt, group, workflows), paths)
     except BadPattern as error:
         raise InvalidRequest(f"Input {query.index} of task {attempt.task}: {error}") from None
     files = [
@@ -128,6 +130,21 @@ def inputs(
         if fit
     ]
     return InputPage(files=files, cursor=page.cursor)
+
+
+def _filled(regex: str, attempt: Attempt, plan: GroupPlan, workflows: Workflows) -> str:
+    """The spec is stored as it was written: its tokens get their values here, as in the pod."""
+    if "{{" not in regex:
+        return regex
+    values = token_values(
+        plan.task(attempt.task),
+        plan,
+        workflow=attempt.workflow,
+        workflow_uuid=workflows.workflow(attempt.workflow).value.uuid,
+        group=attempt.group,
+        incarnation=attempt.incarnation,
+    )
+    return substitute(regex, values)
 
 
 def outputs(attempt: Attempt, query: OutputQuery, *, data: Blobs) -> OutputPage:

@@ -4,8 +4,9 @@ A page with records is good however old it is: whoever gets it goes on from its 
 given for a while only: a pod that was silent for long may still send what is taken for lost. A page
 without either says that at some moment nothing lay beyond its cursor; that holds for
 whoever is further, too, and is given to those who said that they can do with a word of that age: a
-follower that is told of every chunk and reads now and then, lest one was lost on its way. A hundred
-of them cost as many reads of the store as one does, for each process that answers them.
+follower that is told of every chunk and reads now and then, lest one was lost on its way. What
+other processes read is not known here; followers are told what one of them found
+(`following.tell_reached`).
 """
 
 from collections import OrderedDict

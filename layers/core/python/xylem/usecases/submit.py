@@ -25,7 +25,7 @@ from itertools import count
 from xylem import spec
 from xylem.domain.app import AppUse
 from xylem.domain.config import WorkflowConfig
-from xylem.domain.errors import Conflict, InvalidSpec
+from xylem.domain.errors import Conflict, InvalidSpec, TooMany
 from xylem.domain.group import Group, bare, to_start
 from xylem.domain.ids import (
     SHARDS,
@@ -49,6 +49,7 @@ from xylem.domain.workflow import Counts, Sweeping, Workflow, amount
 from xylem.ports.catalog import DatasetConfigs
 from xylem.ports.configs import Configs, Credentials, Pools
 from xylem.ports.jobs import Job, RemoveWorkflow, SweepWorkflow
+from xylem.ports.listing import Scope
 from xylem.ports.workflows import Creation, Laying, Reservation, Workflows
 from xylem.protocol.limits import TRANSACTION_ACTIONS
 from xylem.usecases import asked, dataset_names, placing
@@ -173,6 +174,24 @@ def configured(plan: WorkflowPlan, config: WorkflowConfig) -> WorkflowPlan:
             code="USER",
         )
     return replace(plan, limits=replace(plan.limits, retries=config.retries))
+
+
+def require_room(
+    request: Request, checked: Checked, *, workflows: Workflows, configs: Configs
+) -> None:
+    """Of workflows that have not ended, if an admin limits them. Two who submit at the same moment
+    may both find the last place. Raises `TooMany`."""
+    config, pool = configs.workflow(), checked.pool.name
+    limits = (
+        (config.max_num_workflows, Scope("user", request.user), f"{request.user} has"),
+        (config.max_num_workflows_per_pool, Scope("pool", pool), f"Pool {pool} has"),
+    )
+    for most, scope, whose in limits:
+        if most is not None and workflows.unfinished(scope) >= most:
+            raise TooMany(
+                f"{whose} {most} workflows that have not ended, which is the most that an admin "
+                "allows: submit it when one has ended, or cancel one."
+            )
 
 
 def render(request: Request) -> str:

@@ -16,7 +16,7 @@ from xylem.domain.task import Task
 from xylem.domain.values import dataclass
 from xylem.ports.listing import Filter as WorkflowFilter
 from xylem.ports.workflows import Entry, Workflows
-from xylem.usecases import listing, queries
+from xylem.usecases import listing
 
 MOST_TASKS = 1_000
 """Of one page; OSMO's."""
@@ -95,8 +95,9 @@ def _matching(wanted: Filter, workflows: Workflows) -> Iterator[Found]:
     )
     fits = _fits(wanted)
     for entry in islice(listing.every(of_workflow, workflows), MOST_WORKFLOWS):
-        for group in queries.describe(entry.id, workflows=workflows).groups:
-            yield from (Found(entry, task) for task in group.tasks if fits(task))
+        shards = workflows.workflow(entry.id).value.shards
+        for group in workflows.groups(entry.id, shards=shards):
+            yield from (Found(entry, task) for task in group.value.tasks if fits(task))
 
 
 def _fits(wanted: Filter) -> Callable[[Task], bool]:
