@@ -148,7 +148,6 @@ def test_the_last_lines_and_a_pattern_narrow_what_is_read() -> None:
     ("wanted", "message"),
     [
         ({"query": "("}, "Invalid regex: \\("),
-        ({"last_n_lines": 0}, "positive"),
         ({"last_n_lines": -1}, "positive"),
     ],
 )
