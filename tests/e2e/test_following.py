@@ -33,7 +33,8 @@ def test_who_subscribed_is_told_of_chunks_and_of_the_end(stack: Stack) -> None:
         stack.client, one_task("told", "for n in 1 2 3 4; do echo line $n; sleep 1; done")
     )
     with dialled(stack) as socket:
-        assert asked(socket, workflow=name) == {"type": "following", "workflow": name}
+        expected = {"type": "following", "workflow": name, "followers": 1}
+        assert asked(socket, workflow=name) == expected
         told = [json.loads(socket.recv(timeout=60))]
         while told[-1]["type"] != "log_ended":
             told.append(json.loads(socket.recv(timeout=60)))

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
 from clients.sdk.login import load
 from tests.conftest import Stack
@@ -50,6 +52,28 @@ def test_an_access_token_is_exchanged_used_and_taken_away(
     assert listed.status_code == 200, listed.text
     done(admin.delete("/api/auth/access_token/ci"))
     assert httpx.post(exchange, json={"token": secret}, trust_env=False).status_code == 400
+
+
+def test_whoever_wants_to_log_in_is_told_how(stack: Stack) -> None:
+    told = done(httpx.get(stack.client.url + "/api/auth/login", trust_env=False))
+
+    assert "token_endpoint" in told
+
+
+def test_a_token_that_is_taken_away_closes_the_sockets_of_its_user(
+    stack: Stack, admin: httpx.Client
+) -> None:
+    secret = done(admin.post("/api/auth/access_token/watch", params={"expires_at": "2027-06-01"}))
+    exchange = stack.client.url + "/api/auth/jwt/access_token"
+    token = done(httpx.post(exchange, json={"token": secret}, trust_env=False))["token"]
+    url, headers = stack.settings.websocket_url, {"Authorization": f"Bearer {token}"}
+
+    with connect(url, additional_headers=headers) as socket:
+        done(admin.delete("/api/auth/access_token/watch"))
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=20)
+    with pytest.raises(InvalidStatus):
+        connect(url, additional_headers=headers)
 
 
 def test_an_app_is_made_changed_submitted_and_deleted(stack: Stack, admin: httpx.Client) -> None:
