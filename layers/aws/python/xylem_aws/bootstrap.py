@@ -196,8 +196,12 @@ class Ports:
     def seals(self) -> "Envelopes":
         from xylem_aws.envelopes import Envelopes
 
-        region, path = self.settings.region, self.settings.keys_path
-        return Envelopes(lambda: read_keys(clients.ssm(region), path, "credentials"))
+        # The path, too, is asked for with the first seal: the timers push mail that has none, and
+        # know of no keys.
+        settings = self.settings
+        return Envelopes(
+            lambda: read_keys(clients.ssm(settings.region), settings.keys_path, "credentials")
+        )
 
     @cached_property
     def logs(self) -> "DynamoLogs":
