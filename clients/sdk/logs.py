@@ -28,10 +28,7 @@ class LogCalls(Connection):
         """What is there now, as text: lines that match the regular expression `query`, from `since`
         on and before `until`, the last `lines` of them."""
         asked: dict[str, Parameter] = {
-            "last_n_lines": lines,
-            "task_name": task,
-            "retry_id": retry,
-            "query": query,
+            **_asked(task, retry, lines, query),
             "stream": stream,
             "since": since.isoformat() if since else None,
             "until": until.isoformat() if until else None,
@@ -48,12 +45,7 @@ class LogCalls(Connection):
         query: str | None = None,
     ) -> str:
         """The last lines of a failed task; without one, which there are."""
-        asked: dict[str, Parameter] = {
-            "last_n_lines": lines,
-            "task_name": task,
-            "retry_id": retry,
-            "query": query,
-        }
+        asked = _asked(task, retry, lines, query)
         return self.get(workflow_path(workflow, "error_logs"), asked).text
 
     def log_page(
@@ -102,3 +94,9 @@ class LogCalls(Connection):
         return live.pages(
             question, live.World(read, dial, time.monotonic, random.random), every=every
         )
+
+
+def _asked(
+    task: str | None, retry: int | None, lines: int | None, query: str | None
+) -> dict[str, Parameter]:
+    return {"last_n_lines": lines, "task_name": task, "retry_id": retry, "query": query}

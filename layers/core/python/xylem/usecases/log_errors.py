@@ -6,6 +6,7 @@ are the last lines of the attempt's own log, as soon as it has failed.
 
 import json
 
+from xylem.domain.ids import WorkflowId
 from xylem.domain.values import replace
 from xylem.ports.blobs import Blobs
 from xylem.ports.logs import Logs
@@ -35,16 +36,21 @@ def download(
 
 
 def error_text(
-    workflow: str, wanted: Wanted, *, workflows: Workflows, logs: Logs, store: Blobs, clock: Clock
+    workflow: WorkflowId,
+    wanted: Wanted,
+    *,
+    workflows: Workflows,
+    logs: Logs,
+    store: Blobs,
+    clock: Clock,
 ) -> str:
     """Of the task's newest attempt, or of `retry`; nothing where that has not failed. Without a
     task, where the error log of each attempt is, as OSMO says it: null of what did not fail.
     Raises as `text` does."""
     found = attempts(workflow, wanted, workflows)
     if wanted.task is None:
-        id = workflows.resolve(workflow)
         places = {
-            f"{one.attempt.task} retry-{one.attempt.retry}": f"/api/workflow/{id}/error_logs"
+            f"{one.attempt.task} retry-{one.attempt.retry}": f"/api/workflow/{workflow}/error_logs"
             f"?task_name={one.attempt.task}&retry_id={one.attempt.retry}"
             if _has_failed(one)
             else None
@@ -52,7 +58,7 @@ def error_text(
         }
         return f"Specify task for error logs.\n\n{json.dumps(places, indent=4)}"
     choosing(wanted)
-    newest = max((one for one in found), key=lambda one: one.attempt.retry, default=None)
+    newest = max(found, key=lambda one: one.attempt.retry, default=None)
     if newest is None or not _has_failed(newest):
         return ""
     lines = wanted.last_n_lines or ERROR_LINES
