@@ -188,6 +188,7 @@ class _Forwarding:
         ports, closing = [], []
         for one in self._forwards:
             transport, datagrams = await loop.create_datagram_endpoint(
+                # mypy infers no type of a lambda's default.
                 lambda remote=one.remote: UdpPort(remote),  # type: ignore[misc]
                 local_addr=(self._host, one.local),
             )

@@ -81,7 +81,7 @@ class Session:
 
     def connect(self) -> "Client":
         # `data` and `--help` ask the service nothing, and this is half of what a start takes.
-        from clients.sdk.client import Client  # noqa: PLC0415
+        from clients.sdk.client import Client  # noqa: PLC0415 - see above
 
         return Client(self.login(), transport=self.transport)
 

@@ -123,7 +123,7 @@ class _Slow:
         pause = self._free_at - time.monotonic()
         if pause > 0:
             self._sink.flush()
-            time.sleep(pause)
+            time.sleep(pause)  # what is said too early is over the rate
         self._free_at = max(self._free_at, time.monotonic()) + len(data) / self._rate
         return self._sink.write(data)
 

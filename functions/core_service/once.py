@@ -22,10 +22,10 @@ async def once(request: Request, call_next: Callable[[Request], Awaitable[Respon
     if key is None or request.method != "POST" or path.startswith(BY_ITSELF):
         return await call_next(request)
     # Who sends no key waits for no import.
-    from functions.core_service.identity import subject_of  # noqa: PLC0415
-    from xylem.domain.idempotency import fingerprint  # noqa: PLC0415
-    from xylem.ports.answers import Answer  # noqa: PLC0415
-    from xylem.usecases import once as keys  # noqa: PLC0415
+    from functions.core_service.identity import subject_of  # noqa: PLC0415 - see above
+    from xylem.domain.idempotency import fingerprint  # noqa: PLC0415 - see above
+    from xylem.ports.answers import Answer  # noqa: PLC0415 - see above
+    from xylem.usecases import once as keys  # noqa: PLC0415 - see above
 
     user = subject_of(request)
     if user is None:
@@ -54,6 +54,7 @@ async def once(request: Request, call_next: Callable[[Request], Awaitable[Respon
         kind = earlier.content_type
         return Response(earlier.body, earlier.status, headers=headers, media_type=kind)
     response = await call_next(request)
+    # What `call_next` gives streams, which its declared type does not say.
     body = b"".join([part async for part in response.body_iterator])  # type: ignore[attr-defined]
     answer = Answer(response.status_code, response.headers.get("content-type", ""), body)
 

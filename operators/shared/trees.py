@@ -16,7 +16,7 @@ The sidecar works with it as well: the standard library alone, and of that what 
 """
 
 # pathlib takes 8 ms to import, and knows no descriptors of folders.
-# ruff: noqa: PTH102, PTH208
+# ruff: noqa: PTH102, PTH208 - see above
 
 import fcntl
 import os
@@ -273,7 +273,7 @@ def _alone_in(root: int) -> int:
             if time.monotonic() > deadline:
                 os.close(folder)
                 raise PathRefused("another transfer writes to this folder: wait for it") from None
-            time.sleep(ALONE_LOOK_SECONDS)
+            time.sleep(ALONE_LOOK_SECONDS)  # a lock of a folder tells nobody that it is free
         except FileNotFoundError:
             pass  # who was here before us has finished, and cleared it away
         os.close(folder)

@@ -85,7 +85,7 @@ def test_a_log_of_megabytes_is_merged_and_reads_as_before(stack: Stack) -> None:
     deadline = time.monotonic() + MERGED_WITHIN_SECONDS
     while not all("merged-" in key for key in objects_of_log(stack, name)):
         assert time.monotonic() < deadline, objects_of_log(stack, name)
-        time.sleep(0.5)
+        time.sleep(0.5)  # between two looks: a job tells nobody that it is done
     chunks = [row for row in rows_of_log(stack, name) if row["sk"]["S"].isdigit()]
     assert len(chunks) >= len(bodies)
     assert all("body" not in row for row in chunks), "no body is kept twice"

@@ -149,7 +149,7 @@ def wait_for_creates(stack: Stack, workflows: list[str]) -> None:
         rows = aws(stack, "dynamodb").scan(TableName="xylem-local-backends")["Items"]
         if {row["workflow"]["S"] for row in rows if "workflow" in row} >= set(workflows):
             return
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)  # between two looks
     raise TimeoutError(f"nobody asked a cluster for {workflows}")
 
 

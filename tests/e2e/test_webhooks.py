@@ -63,7 +63,7 @@ def test_a_webhook_that_fails_at_first_hears_of_the_end_once_more_under_one_id(
         name = run(stack.client, example("hello")).name
         deadline = time.monotonic() + HEARD_WITHIN_SECONDS
         while len(receiver.heard) < 2 and time.monotonic() < deadline:
-            time.sleep(0.2)
+            time.sleep(0.2)  # between two looks
     finally:
         stack.client.webhooks.delete("e2e")
 

@@ -208,7 +208,7 @@ def _ended(client: Client, name: str, killer: Killer) -> Workflow | None:
                 return insist(lambda: client.query(name, verbose=True))
         except ClientError:
             pass  # the next look is as good
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)  # between two looks, as below
     return None
 
 
@@ -245,7 +245,7 @@ def _read_back(client: Client, name: str, attempt: Task, *, to_the_end: bool) ->
         if page.closed or not (page.records or to_the_end):
             break
         if not page.records:
-            time.sleep(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)  # a page without a line: the next one is not there yet
     return {"stdout": bytes(found["stdout"]), "stderr": bytes(found["stderr"])}
 
 
@@ -305,6 +305,9 @@ workflow:
 """The first batch goes at once, the next one five seconds later: until then nothing that was
 printed behind the first line has left the node."""
 
+UNSENT_SECONDS = 2.5
+"""From its first line until a task's node dies: the second line is printed then, and not sent."""
+
 GAP = "incomplete so far, after"
 GAP_WITHIN_SECONDS = 150.0
 DESK = "desk"
@@ -326,7 +329,7 @@ def node_dies(settings: Settings, client: Client) -> str:
     deadline = time.monotonic() + READ_SECONDS
     while "sent" not in insist(lambda: client.logs(name)) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
-    time.sleep(2.5)
+    time.sleep(UNSENT_SECONDS)
     for fault in ("crashed", "none"):
         command = (*("-m", "operators.desk_cluster", "fault"), "--state")
         subprocess.run(

@@ -59,7 +59,7 @@ def main() -> None:
         while said:
             said = said[os.write(stream, said) :]
         if number % BURST == 0:
-            time.sleep(pause)
+            time.sleep(pause)  # the task is to print for as long as it was told
 
 
 if __name__ == "__main__":

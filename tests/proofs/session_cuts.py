@@ -301,7 +301,7 @@ def _wait_for_running(client: Client, name: str) -> None:
     while str(client.query(name).groups[0].tasks[0].status) != "RUNNING":
         if time.monotonic() > deadline:
             raise ClientError(f"{name} does not run")
-        time.sleep(0.2)
+        time.sleep(0.2)  # between two looks
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

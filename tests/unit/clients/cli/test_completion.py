@@ -102,8 +102,8 @@ class Keys:
     def press(self, incomplete: str, **parameters: Any) -> list[str]:
         session = Session(
             out=None,  # type: ignore[arg-type]  # a completion prints nothing
-            err=None,  # type: ignore[arg-type]
-            stdin=None,  # type: ignore[arg-type]
+            err=None,  # type: ignore[arg-type]  # nor does it complain
+            stdin=None,  # type: ignore[arg-type]  # nor is it asked anything
             environ=self.environ,
             transport=self.service,
             now=lambda: self.now,

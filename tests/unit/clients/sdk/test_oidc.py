@@ -64,6 +64,7 @@ def agrees(page: str) -> httpx.Response:
 def logged_in(provider: Provider, visit: Visit = agrees, **more: float) -> Given:
     browser = Browser(visit)
     try:
+        # A test names its limits: mypy takes `more` for every parameter.
         return oidc.browser(info(provider), NETWORK, open_page=browser, **more)  # type: ignore[arg-type]
     finally:
         browser.closed()

@@ -137,7 +137,7 @@ def push(
     if connection is None:
         return False
     # The models of the operator's words, 20 ms of a cold start, which a submission does not need.
-    from xylem.usecases.mailbox import frames  # noqa: PLC0415
+    from xylem.usecases.mailbox import frames  # noqa: PLC0415 - see above
 
     try:
         for frame in frames(mail, store=engine.store, seals=engine.seals):

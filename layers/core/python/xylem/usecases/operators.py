@@ -82,9 +82,9 @@ def take(
 
 def _take_vetted(text: str, wires: Wires) -> Taken:
     # 100 ms of a new process's first answer, which an idle cluster does not wait for.
-    from xylem.protocol import agent  # noqa: PLC0415
-    from xylem.usecases.partition import split  # noqa: PLC0415
-    from xylem.usecases.vetting import vet  # noqa: PLC0415
+    from xylem.protocol import agent  # noqa: PLC0415 - see above
+    from xylem.usecases.partition import split  # noqa: PLC0415 - see above
+    from xylem.usecases.vetting import vet  # noqa: PLC0415 - see above
 
     vetted = vet(text)
     message = vetted.message
